@@ -1,0 +1,139 @@
+/* ukernels.h: the inner loops, one table of them for each instruction set.
+ *
+ * A "kernel" is a weight matrix (Keras' word); a "ukernel" is the code that
+ * runs over one.  Each f32_*.c is written once over the thin vector header
+ * vec_<isa>.h and compiled once for each instruction set, so that all of them
+ * compute the same bits by construction.
+ *
+ * THE ORDER OF EVERY SUM (numerics version 1).  A product of a row x[inputs]
+ * with a kernel [inputs, columns] has P partial sums, where P follows from
+ * `columns` alone: rnn_sum_chains(columns) is 4 up to 32 columns, 2 up to 64,
+ * else 1.
+ *
+ *     s[0] = start, s[1..P-1] = +0
+ *     for k = 0 .. inputs-1 in order:  s[k % P] = fma(x[k], w[k], s[k % P])
+ *     y = P == 1 ? s[0] : P == 2 ? s[0] + s[1]
+ *                        : (s[0] + s[1]) + (s[2] + s[3])
+ *
+ * `start` is the bias (or +0 without one) for a product from the input, and
+ * for a recurrent product the input's part already computed.  Padding
+ * columns are computed like any other; padding inputs do not exist.
+ *
+ * Shapes  A packed kernel has panels of `lanes` units: [panel][input][gate]
+ *         [lane], zero in the lanes past the last unit; `stride` is
+ *         panels * gates * lanes, the floats of one row of results in packed
+ *         column order [panel][gate][lane].  With one gate that is the
+ *         plain order, padded.
+ * Memory  Vectors of results may be written up to their stride, never
+ *         beyond; x and h are read up to their true length, never beyond.
+ *         Packed memory and result rows are aligned to 64 bytes.
+ */
+#ifndef CORE_UKERNELS_UKERNELS_H
+#define CORE_UKERNELS_UKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/arena.h"
+#include "core/isa.h"
+#include "core/ukernels/activation.h"
+
+/* Partial sums for a product of this many columns (all gates together). */
+size_t rnn_sum_chains(size_t columns);
+
+/* A kernel with its bias, packed for the lanes of one table. */
+struct f32_product {
+    size_t inputs, units, gates; /* columns = units * gates */
+    size_t chains;               /* rnn_sum_chains(units * gates) */
+    size_t lanes, panels, stride;
+    const float *kernel; /* [panels, inputs, gates, lanes] */
+    const float *bias;   /* [stride] packed columns; zeros without a bias */
+};
+
+enum f32_cell_kind {
+    F32_CELL_SIMPLE,           /* 1 gate: h */
+    F32_CELL_LSTM,             /* 4 gates: i f c o */
+    F32_CELL_GRU_RESET_AFTER,  /* 3 gates: z r h; r times (h.U_h + b1_h) */
+    F32_CELL_GRU_RESET_BEFORE, /* 3 gates: z r h; (r times h).U_h */
+};
+
+/* The recurrent half of a cell.
+ *
+ *   SIMPLE  h' = act(z + h.U)
+ *   LSTM    i f o = ract(z_ifo + h.U_ifo)   g = act(z_c + h.U_c)
+ *           c' = fma(f, c, i*g)             h' = o * act(c')
+ *   GRU     u r = ract(z_ur + h.U_ur)
+ *     after   g = act(fma(r, b1_h + h.U_h, z_h))
+ *     before  g = act(z_h + (r*h).U_h)
+ *           h' = fma(u, h - g, g)
+ *
+ * The chains are those of units * gates columns, but for the last product of
+ * reset-before: `candidate` is a product of its own (1 gate) and `recurrent`
+ * has 2 (z r). */
+struct f32_cell {
+    enum f32_cell_kind kind;
+    struct rnn_activation activation, recurrent_activation;
+    struct f32_product recurrent; /* its bias: reset-after b1_h in the place
+                                     of gate h, else zeros and not read */
+    struct f32_product candidate; /* reset-before only */
+};
+
+/* One sequence of a block.  All sequences of a block have the same steps.
+ * z [steps][z_stride] is the input's part in the packed column order of the
+ * cell's gates (z_stride = panels * gates * lanes; for reset-before 3 gates
+ * although `recurrent` has 2).  h and c [padded units] are read and left at
+ * the last step.  y is every h, [steps][y_stride], or NULL. */
+struct f32_cell_row {
+    const float *z;
+    float *h, *c, *y;
+};
+
+/* y[r] = x[r] . kernel + bias for `rows` rows; strides in floats.  Writes
+ * product->stride floats of each y row. */
+typedef void f32_product_fn(const struct f32_product *product, size_t rows,
+                            const float *x, size_t x_stride, float *y,
+                            size_t y_stride);
+
+/* `steps` timesteps of `rows` sequences.  `scratch` holds
+ * rnn_cell_scratch_floats() floats. */
+typedef void f32_cell_fn(const struct f32_cell *cell, size_t rows,
+                         size_t steps, const struct f32_cell_row *row,
+                         size_t z_stride, size_t y_stride, float *scratch);
+
+/* In place on `count` floats, one by one (not softmax and its kin). */
+typedef void f32_activate_fn(const struct rnn_activation *activation,
+                             size_t count, float *x);
+
+/* In place on rows of `units` floats: softmax, log_softmax, sparsemax; sums
+ * along a row in the order of a product with one column. */
+typedef void f32_activate_rows_fn(const struct rnn_activation *activation,
+                                  size_t rows, size_t units, float *x,
+                                  size_t stride);
+
+struct rnn_ukernels {
+    enum rnn_isa isa;
+    size_t lanes;      /* units of one panel */
+    size_t block_rows; /* sequences that are best run together */
+    f32_product_fn *product;
+    f32_cell_fn *cell;
+    f32_activate_fn *activate;
+    f32_activate_rows_fn *activate_rows;
+};
+
+/* The table for `isa` and layers of `units` units (small layers may get the
+ * table of narrower vectors: the bits are the same).  NULL when this build or
+ * this CPU lacks it; for AUTO never. */
+const struct rnn_ukernels *rnn_ukernels_find(enum rnn_isa isa, size_t units);
+
+/* Floats of scratch that one call of `cell` needs for `rows` rows. */
+size_t rnn_cell_scratch_floats(const struct f32_cell *cell, size_t rows);
+
+/* Pack `kernel` [inputs, gates * units] (Keras' layout: gate by gate) and
+ * `bias` [gates * units] or NULL, for the lanes of `ukernels`.  `first_gate`
+ * and `gates` choose among `all_gates`.  False when the arena is out. */
+bool rnn_product_pack(const struct rnn_ukernels *ukernels, size_t inputs,
+                      size_t units, size_t all_gates, size_t first_gate,
+                      size_t gates, const float *kernel, const float *bias,
+                      struct arena *arena, struct f32_product *product);
+
+#endif
