@@ -1,0 +1,37 @@
+#include "server/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+uint64_t clock_monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_monotonic_ms(void)
+{
+    return clock_monotonic_ns() / 1000000u;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+void clock_format(uint64_t wall_ms, char text[CLOCK_TEXT_SIZE])
+{
+    time_t seconds = (time_t)(wall_ms / 1000u);
+    struct tm utc;
+    char date[20];
+
+    gmtime_r(&seconds, &utc);
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, CLOCK_TEXT_SIZE, "%s.%03uZ", date,
+             (unsigned)(wall_ms % 1000u));
+}

@@ -1,0 +1,71 @@
+/* json_document.h: small strict JSON documents (control bodies, imported
+ * states) and problem documents.
+ *
+ * The text is first checked as strictly as a /predict body (RFC 8259, UTF-8,
+ * no key twice, depth), then read by cJSON.  Only server/json/ knows cJSON:
+ * others get values through the functions here.
+ */
+#ifndef SERVER_JSON_JSON_DOCUMENT_H
+#define SERVER_JSON_JSON_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/arena.h"
+#include "server/json/predict_body.h"
+#include "server/problem.h"
+
+#define JSON_MAX_DEPTH 32
+
+/* Is the text one JSON value and nothing else?  `true` for any value; limits
+ * as named.  false: malformed-json with offset, duplicate-field with pointer,
+ * too-large. */
+bool json_check(const char *text, size_t length, size_t max_elements,
+                struct arena *arena, struct problem *problem);
+
+/* The body of POST /sessions and of fork: an empty body is {}. */
+struct session_body {
+    const char *id;    /* NULL: not given */
+    const char *model; /* NULL: not given */
+    struct session_wish wish;
+};
+
+/* `is_fork`: only "id" is known.  false: malformed-json, duplicate-field,
+ * unknown-field, bad-field, bad-id. */
+bool session_body_read(const char *text, size_t length, bool is_fork,
+                       struct arena *arena, struct session_body *body,
+                       struct problem *problem);
+
+/* One entry of an imported state: nested numbers, read as float64. */
+struct state_array {
+    const char *name;
+    size_t rank;
+    size_t shape[RNN_MAX_RANK + 1];
+    const double *data;
+    size_t count;
+};
+
+/* The body of PUT /sessions/{id}/state as JSON (docs/api.md, section 2). */
+struct state_body {
+    const char *model;       /* may be NULL */
+    const char *fingerprint; /* 64 hexadecimal digits */
+    enum session_mode mode;
+    size_t window; /* 0 in carry mode */
+    uint64_t step;
+    const struct state_array *arrays;
+    size_t array_count;
+};
+
+/* false: malformed-json, duplicate-field, unknown-field, bad-field,
+ * shape-mismatch, number-out-of-range, too-large, overloaded. */
+bool state_body_read(const char *text, size_t length, size_t max_elements,
+                     struct arena *arena, struct state_body *body,
+                     struct problem *problem);
+
+/* The problem document (RFC 9457) of `problem`, from the arena; NULL when it
+ * is out. */
+const char *problem_document(const struct problem *problem,
+                             const char *request_id, struct arena *arena,
+                             size_t *length);
+
+#endif

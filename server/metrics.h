@@ -1,0 +1,71 @@
+/* metrics.h: what is counted, and its text for Prometheus (docs/api.md,
+ * section 6).
+ *
+ * Threads  Any; every counter is one relaxed atomic, nothing is locked.
+ * Memory   Fixed at creation: routes x methods x statuses, and models.
+ */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/status.h"
+#include "server/http/method.h"
+
+/* name, "counter" or "gauge", help */
+#define METRIC_MAP(XX)                                                        \
+    XX(HTTP_REQUESTS_IN_FLIGHT, "rnnd_http_requests_in_flight", "gauge",      \
+       "requests that have begun and are not answered")                       \
+    XX(HTTP_CONNECTIONS, "rnnd_http_connections", "gauge",                    \
+       "open client connections")                                             \
+    XX(SESSIONS_CREATED, "rnnd_sessions_created_total", "counter",            \
+       "sessions created")                                                    \
+    XX(SESSIONS_EXPIRED, "rnnd_sessions_expired_total", "counter",            \
+       "sessions forgotten because their ttl passed")                         \
+    XX(SESSIONS_ENDED, "rnnd_sessions_ended_total", "counter",                \
+       "sessions ended or deleted by a client")                               \
+    XX(SESSION_REPLAYS, "rnnd_session_replays_total", "counter",              \
+       "repeated calls that got their first reply again")                     \
+    XX(SESSION_CONFLICTS, "rnnd_session_conflicts_total", "counter",          \
+       "calls refused with 409 or step-reused")                               \
+    XX(SESSION_MEMORY, "rnnd_session_memory_bytes", "gauge",                  \
+       "bytes reserved by live sessions")
+
+enum metric {
+#define XX(name, text, type, help) METRIC_##name,
+    METRIC_MAP(XX)
+#undef XX
+    METRIC_COUNT
+};
+
+struct metrics;
+struct model_registry;
+
+RNN_CHECKED enum rnn_status metrics_create(const struct model_registry *models,
+                                           struct metrics **metrics,
+                                           struct rnn_error *err);
+void metrics_free(struct metrics *metrics);
+
+/* `delta` may be negative for a gauge. */
+void metrics_add(struct metrics *metrics, enum metric metric, int64_t delta);
+
+/* One answered request of route `route_index` (its line in routes.def; the
+ * number of routes for a path that matched none). */
+void metrics_request(struct metrics *metrics, size_t route_index,
+                     enum http_method method, unsigned status, uint64_t ns);
+
+/* One rnn_infer() of model `model_index`. */
+void metrics_compute(struct metrics *metrics, size_t model_index,
+                     uint64_t sequences, uint64_t timesteps, uint64_t ns);
+
+/* A live session more (+1) or less (-1) of model `model_index`. */
+void metrics_sessions(struct metrics *metrics, size_t model_index,
+                      int64_t delta);
+
+/* The whole exposition text (text/plain; version=0.0.4), from the arena.
+ * NULL when the arena is out. */
+const char *metrics_text(const struct metrics *metrics, struct arena *arena,
+                         size_t *length);
+
+#endif
