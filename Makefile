@@ -230,8 +230,8 @@ $(BUILD)/rnn-import: $(BUILD)/core/import/main.o $(LIBIMPORT) $(LIBRNN)
 
 # A test may see everything; its allocations pass tests/support/fail_alloc.c.
 ARCHIVES  := $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
-TEST_LINK  = $(ARCHIVES) $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) \
-             $(TEST_LIBS)
+TEST_LINK  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+             $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) $(TEST_LIBS)
 WRAP := $(foreach f,malloc calloc realloc reallocarray posix_memalign \
           aligned_alloc strdup strndup,-Wl,--wrap=$(f))
 
