@@ -100,7 +100,7 @@ size_t session_state_bytes(const struct session_plan *plan);
 
 enum session_result {
     SESSION_OK,
-    SESSION_WAIT,    /* call again after `wake`, or at wake_at_ms */
+    SESSION_WAIT,    /* call again after `wake`, or at wake_at_ms at last */
     SESSION_REFUSED, /* the problem is filled; nothing is held */
 };
 
@@ -120,13 +120,13 @@ struct session_loan {
      * the store held: it must not block nor call the store. */
     void (*wake)(void *arg);
     void *arg;
+    uint64_t wake_at_ms; /* wait no longer; 0: now + session_wait */
 
     /* Filled by session_acquire(). */
     struct session_info info;
     const void *state;               /* info.state_bytes, aligned to 8 */
     const struct session_call *last; /* NULL: none */
     bool is_new; /* made by this loan; unseen by others until committed */
-    uint64_t wake_at_ms; /* with SESSION_WAIT: when to call again at last */
 
     /* The store's own. */
     struct session *session;
@@ -193,13 +193,14 @@ enum session_result session_store_find(struct session_store *store,
                                        struct session_info *info,
                                        struct problem *problem);
 
-/* The kept call of a session that ended, if it is this one: a copy in the
- * arena.  false: there is none, or (problem overloaded) the arena is out. */
-bool session_store_ended_call(struct session_store *store, const char *id,
-                              uint64_t step,
-                              const unsigned char digest[RNN_DIGEST_BYTES],
-                              uint64_t now_ms, struct arena *arena,
-                              const struct session_call **call);
+/* The kept call of the session of this id that ended, when it is the call
+ * `step` and `digest` tell: a copy in the arena, else NULL.  REFUSED:
+ * overloaded (the arena is out). */
+enum session_result session_store_ended_call(
+    struct session_store *store, const char *id, uint64_t step,
+    const unsigned char digest[RNN_DIGEST_BYTES], uint64_t now_ms,
+    struct arena *arena, const struct session_call **call,
+    struct problem *problem);
 
 /* Up to `limit` live sessions in the order of their ids' bytes, from the
  * first one after `after` ("": from the beginning).  Returns how many. */
