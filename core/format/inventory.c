@@ -104,23 +104,23 @@ static bool has_escaped_nul(const char *text, size_t length)
     return memmem(text, length, "\\u0000", 6) != NULL;
 }
 
-static enum rnn_status parse_text(const char *text, size_t length,
-                                  cJSON **root, struct rnn_error *err)
+static enum rnn_status parse_text(const char *what, const char *text,
+                                  size_t length, cJSON **root,
+                                  struct rnn_error *err)
 {
     char *copy;
     size_t copy_length;
     const char *end = NULL;
 
     if (memchr(text, '\0', length) || has_escaped_nul(text, length))
-        return rnn_fail(err, RNN_BAD_MODEL,
-                        "the architecture holds a NUL character");
+        return rnn_fail(err, RNN_BAD_MODEL, "%s holds a NUL character", what);
     copy = quote_bare_words(text, length, &copy_length);
     if (!copy)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     *root = cJSON_ParseWithLengthOpts(copy, copy_length + 1, &end, 1);
     if (!*root)
         rnn_fail(err, RNN_BAD_MODEL,
-                 "the architecture is not JSON (near character %zu of %zu)",
+                 "%s is not JSON (near character %zu of %zu)", what,
                  end ? (size_t)(end - copy) : 0, copy_length);
     free(copy);
     return *root ? RNN_OK : RNN_BAD_MODEL;
@@ -340,7 +340,7 @@ enum rnn_status rnn_inventory_init(const char *text, size_t length,
     enum rnn_status status;
 
     arena_init(&made.arena, 0);
-    status = parse_text(text, length, &root, err);
+    status = parse_text("the architecture", text, length, &root, err);
     if (!status)
         status = find_layers(root, &list, err);
     if (!status)
@@ -352,6 +352,30 @@ enum rnn_status rnn_inventory_init(const char *text, size_t length,
         rnn_inventory_release(&made);
     else
         *inventory = made;
+    return status;
+}
+
+enum rnn_status rnn_metadata_version(const char *text, size_t length,
+                                     struct arena *arena, const char **version,
+                                     struct rnn_error *err)
+{
+    cJSON *root = NULL;
+    const char *found, *copy;
+    enum rnn_status status =
+        parse_text("metadata.json", text, length, &root, err);
+
+    if (status)
+        return status;
+    found = text_of(root, "keras_version");
+    copy = found ? arena_copy_text(arena, found, strlen(found)) : NULL;
+    if (!found)
+        status = rnn_fail(err, RNN_BAD_MODEL,
+                          "metadata.json says no keras_version");
+    else if (!copy)
+        status = rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    else
+        *version = copy;
+    cJSON_Delete(root);
     return status;
 }
 

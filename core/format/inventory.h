@@ -54,6 +54,14 @@ RNN_CHECKED enum rnn_status rnn_inventory_init(const char *text, size_t length,
                                                struct rnn_inventory *inventory,
                                                struct rnn_error *err);
 
+/* The keras_version of metadata.json of a .keras file, into `arena`.
+ * BAD_MODEL: not JSON, or without one.  NO_MEMORY. */
+RNN_CHECKED enum rnn_status rnn_metadata_version(const char *text,
+                                                 size_t length,
+                                                 struct arena *arena,
+                                                 const char **version,
+                                                 struct rnn_error *err);
+
 /* An inventory that is all zero is fine. */
 void rnn_inventory_release(struct rnn_inventory *inventory);
 
