@@ -95,6 +95,8 @@ static void wake(void *request)
  * it must: a restart of a live one keeps what that is. */
 static void plan_session(struct predict *p)
 {
+    struct problem unused;
+
     p->loan = (struct session_loan){.store = p->app->sessions,
                                     .id = p->body.session,
                                     .want = SESSION_WANT_LIVE,
@@ -108,7 +110,7 @@ static void plan_session(struct predict *p)
     if (p->body.start == SESSION_START_NO)
         return;
     p->has_plan = session_plan_make(p->app, p->model, &p->body.wish,
-                                    &p->loan.plan, &p->plan_problem);
+                                    &p->loan.plan, &unused);
     if (p->has_plan)
         p->loan.want = SESSION_WANT_ANY;
 }

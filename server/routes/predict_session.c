@@ -159,7 +159,8 @@ static enum route_result refuse_absent(struct predict *p,
 
     if (p->body.start != SESSION_START_NO && !p->has_plan &&
         (status == 404 || status == 410))
-        *problem = p->plan_problem;
+        session_plan_make(p->app, p->model, &p->body.wish, &p->loan.plan,
+                          problem);
     return refuse(p, problem);
 }
 
