@@ -142,8 +142,7 @@ static void write_entry(struct json_writer *writer,
     json_write_raw(writer, "[");
     json_write_uint(writer, at);
     json_write_raw(writer, ",");
-    json_write_uint(writer,
-                    at + tensor->count * session_number_bytes(tensor));
+    json_write_uint(writer, at + tensor->count * session_number_bytes(tensor));
     json_write_raw(writer, "]}");
 }
 

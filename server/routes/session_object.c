@@ -209,10 +209,10 @@ enum route_result sessions_answer(const struct http_request *request,
 }
 
 enum route_result sessions_commit(const struct http_request *request,
-                                struct session_task *task, unsigned status,
-                                const struct session_change *change,
-                                struct http_response *response,
-                                struct problem *problem)
+                                  struct session_task *task, unsigned status,
+                                  const struct session_change *change,
+                                  struct http_response *response,
+                                  struct problem *problem)
 {
     struct session_info *info = &task->loan.info;
 

@@ -191,10 +191,10 @@ enum route_result route_session_fork(struct app *app,
         result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
-    change = (struct session_change){.state = task->state,
-                                     .step = task->source.step,
-                                     .window_filled =
-                                         task->source.window_filled};
+    change =
+        (struct session_change){.state = task->state,
+                                .step = task->source.step,
+                                .window_filled = task->source.window_filled};
     return sessions_commit(request, task, 201, &change, response, problem);
 }
 

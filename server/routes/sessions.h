@@ -22,8 +22,8 @@ struct session_task {
     struct session_info source; /* fork: what was copied */
     void *state;                /* fork, import: the state to be committed */
     char id[SESSION_ID_SIZE];
-    bool is_copied;             /* fork: source and state are set */
-    uint64_t step;              /* import */
+    bool is_copied; /* fork: source and state are set */
+    uint64_t step;  /* import */
     size_t filled;
 };
 

@@ -160,13 +160,12 @@ static bool check_live(const struct session_loan *loan,
                               "\"%s\", the state to \"%s\"",
                               loan->id, own->model->name, given->model->name);
     if (own->mode != given->mode)
-        return problem_set_at(problem, PROBLEM_SHAPE_MISMATCH, "/mode",
-                              "the session \"%s\" is in mode %s, the state "
-                              "in mode %s",
-                              loan->id,
-                              own->mode == SESSION_CARRY ? "carry" : "window",
-                              given->mode == SESSION_CARRY ? "carry"
-                                                           : "window");
+        return problem_set_at(
+            problem, PROBLEM_SHAPE_MISMATCH, "/mode",
+            "the session \"%s\" is in mode %s, the state "
+            "in mode %s",
+            loan->id, own->mode == SESSION_CARRY ? "carry" : "window",
+            given->mode == SESSION_CARRY ? "carry" : "window");
     if (own->window != given->window)
         return problem_set_at(problem, PROBLEM_SHAPE_MISMATCH, "/window",
                               "the session \"%s\" has a window of %zu, the "
