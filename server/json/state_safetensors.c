@@ -336,7 +336,7 @@ static bool read_tensor(struct reader *reader, const char *name)
     struct state_array *array;
     struct entry entry = {0};
     double *numbers;
-    size_t count;
+    size_t count = 0;
 
     if (!read_entry(reader, &entry) || !measure(reader, &entry, &count) ||
         !grow(reader))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/state.h"
 #include "server/clock.h"
 #include "server/model_registry.h"
 #include "server/routes/routes.h"
