@@ -86,11 +86,6 @@ static void digest_call(struct predict *p)
     rnn_digest(parts, sizeof(parts) / sizeof(parts[0]), p->claim.digest);
 }
 
-static void wake(void *request)
-{
-    http_wake(request);
-}
-
 /* What the session is to be if it must be made.  A failure counts only when
  * it must: a restart of a live one keeps what that is. */
 static void plan_session(struct predict *p)
@@ -99,9 +94,7 @@ static void plan_session(struct predict *p)
 
     p->loan = (struct session_loan){.store = p->app->sessions,
                                     .id = p->body.session,
-                                    .want = SESSION_WANT_LIVE,
-                                    .wake = wake,
-                                    .arg = p->request};
+                                    .want = SESSION_WANT_LIVE};
     p->claim.start = p->body.start;
     p->claim.has_step = p->body.has_step;
     p->claim.step = p->body.has_step ? p->body.step : 0;

@@ -66,18 +66,35 @@ static void wake(void *request)
     http_wake(request);
 }
 
+enum session_result sessions_acquire(struct app *app,
+                                     struct http_request *request,
+                                     struct session_loan *loan,
+                                     struct problem *problem)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    enum session_result result;
+
+    loan->wake = wake;
+    loan->arg = request;
+    if (!loan->wake_at_ms)
+        loan->wake_at_ms = now_ms + app->config->session_wait;
+    /* A server that must end brings the deadline forward. */
+    if (loan->wake_at_ms > request->deadline_ms)
+        loan->wake_at_ms = request->deadline_ms;
+    result = session_acquire(loan, now_ms, problem);
+    request->wake_at_ms = loan->wake_at_ms;
+    return result;
+}
+
 enum route_result sessions_borrow(struct app *app,
                                   struct http_request *request,
                                   struct session_loan *loan,
                                   struct problem *problem)
 {
-    loan->wake = wake;
-    loan->arg = request;
-    switch (session_acquire(loan, clock_monotonic_ms(), problem)) {
+    switch (sessions_acquire(app, request, loan, problem)) {
     case SESSION_OK:
         return ROUTE_REPLY;
     case SESSION_WAIT:
-        request->wake_at_ms = loan->wake_at_ms;
         return ROUTE_WAIT;
     case SESSION_REFUSED:
         break;

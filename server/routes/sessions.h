@@ -43,8 +43,15 @@ struct session_task *sessions_task(struct app *app,
                                    struct http_request *request,
                                    struct problem *problem);
 
-/* session_acquire() in the words of a handler: ROUTE_REPLY when the session
- * is lent. */
+/* session_acquire() for a request, which is woken when its turn comes and
+ * never waits beyond its deadline: once that has passed the result is not
+ * SESSION_WAIT, and the request stands in no queue. */
+enum session_result sessions_acquire(struct app *app,
+                                     struct http_request *request,
+                                     struct session_loan *loan,
+                                     struct problem *problem);
+
+/* The same in the words of a handler: ROUTE_REPLY when the session is lent. */
 enum route_result sessions_borrow(struct app *app,
                                   struct http_request *request,
                                   struct session_loan *loan,
