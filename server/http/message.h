@@ -27,7 +27,10 @@ struct http_response;
 enum route_result {
     ROUTE_REPLY,   /* the response is filled */
     ROUTE_PROBLEM, /* the problem is filled and is the answer */
-    ROUTE_WAIT,    /* call me again after http_wake(), or at wake_at_ms */
+    ROUTE_WAIT,    /* call me again after http_wake(), or at wake_at_ms.
+                      Always called again before the request ends, even when
+                      the client has gone: it stands in a queue.  On a worker
+                      again, if it was on one */
     ROUTE_OFFLOAD, /* call me again on a worker thread; nothing is held.
                       When the queue is full the answer is 503 */
 };
