@@ -15,6 +15,7 @@ TIMESTEPS = (1, 2, 3, 4, 5, 7, 8, 10, 12)
 MANY_TIMESTEPS = (24, 40)
 GATES = ("hard_sigmoid", "hard_sigmoid", "tanh", "relu", "softmax", "linear")
 LARGEST_OUTPUT = 1e4
+ONLY_KERAS3_EVERY = 7
 GAINS = (1, 0.5, 0.25, 0.1, 0.03)
 
 
@@ -120,10 +121,10 @@ def usual_timesteps(network):
 
 
 def draw(seed, index):
-    """A network that Keras 2 and Keras 3 can save, or, one time in seven,
-    one with activations that Keras 3 alone has."""
+    """A network that Keras 2 and Keras 3 can save; every seventh one may use
+    activations that Keras 3 alone has."""
     rng = np.random.default_rng([seed, index])
-    only_keras3 = rng.random() < 1 / 7
+    only_keras3 = index % ONLY_KERAS3_EVERY == ONLY_KERAS3_EVERY - 1
     names = nw.KERAS3_ACTIVATIONS if only_keras3 else nw.KERAS2_ACTIVATIONS
     return Drawer(rng, names).network(), rng
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the golden models: small files saved by real Keras, and the numbers
-that Keras answers for them.  Run it through make_golden.sh.
+that Keras answers for them.  Run it through make.sh.
 
 It writes models/NAME.json and, beside it, the files that must answer so:
 
