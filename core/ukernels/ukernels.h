@@ -6,24 +6,31 @@
  * compute the same bits by construction.
  *
  * THE ORDER OF EVERY SUM (numerics version 1).  A product of a row x[inputs]
- * with a kernel [inputs, columns] has P partial sums, where P follows from
- * `columns` alone: rnn_sum_chains(columns) is 4 up to 32 columns, 2 up to 64,
- * else 1.
+ * with a kernel [inputs, columns] has P partial sums ("chains"), where P =
+ * rnn_sum_chains(inputs, columns) follows from these two numbers alone:
  *
- *     s[0] = start, s[1..P-1] = +0
- *     for k = 0 .. inputs-1 in order:  s[k % P] = fma(x[k], w[k], s[k % P])
- *     y = P == 1 ? s[0] : P == 2 ? s[0] + s[1]
- *                        : (s[0] + s[1]) + (s[2] + s[3])
+ *     P = 16 where columns <= 4 and inputs >= 32
+ *          4 where columns <= 32,   2 where columns <= 128,   else 1
+ *
+ * The inputs are taken in blocks of 256 * P, the last may be shorter:
+ *
+ *     for each block b:
+ *         s[0] = b == 0 ? start : +0,  s[1..P-1] = +0
+ *         for k in the block in order: s[k % P] = fma(x[k], w[k], s[k % P])
+ *         for n = P/2, P/4, .. 1:      s[i] = s[i] + s[i + n] for i < n
+ *         y = b == 0 ? s[0] : y + s[0]
  *
  * `start` is the bias (or +0 without one) for a product from the input, and
  * for a recurrent product the input's part already computed.  Padding
- * columns are computed like any other; padding inputs do not exist.
+ * columns are computed like any other.  Padding inputs do not exist, but for
+ * P = 16: there inputs are padded with x = w = +0 to a multiple of 16.
  *
  * Shapes  A packed kernel has panels of `lanes` units: [panel][input][gate]
  *         [lane], zero in the lanes past the last unit; `stride` is
  *         panels * gates * lanes, the floats of one row of results in packed
  *         column order [panel][gate][lane].  With one gate that is the
- *         plain order, padded.
+ *         plain order, padded.  (With 16 chains the packed kernel is
+ *         [gate][unit][inputs, padded to 16]; results are the same.)
  * Memory  Vectors of results may be written up to their stride, never
  *         beyond; x and h are read up to their true length, never beyond.
  *         Packed memory and result rows are aligned to 64 bytes.
@@ -38,15 +45,15 @@
 #include "core/isa.h"
 #include "core/ukernels/activation.h"
 
-/* Partial sums for a product of this many columns (all gates together). */
-size_t rnn_sum_chains(size_t columns);
+/* Partial sums of a product; `columns` counts all gates together. */
+size_t rnn_sum_chains(size_t inputs, size_t columns);
 
 /* A kernel with its bias, packed for the lanes of one table. */
 struct f32_product {
     size_t inputs, units, gates; /* columns = units * gates */
-    size_t chains;               /* rnn_sum_chains(units * gates) */
+    size_t chains;               /* rnn_sum_chains(inputs, units * gates) */
     size_t lanes, panels, stride;
-    const float *kernel; /* [panels, inputs, gates, lanes] */
+    const float *kernel; /* [panels, inputs, gates, lanes], or see above */
     const float *bias;   /* [stride] packed columns; zeros without a bias */
 };
 
@@ -100,6 +107,18 @@ typedef void f32_cell_fn(const struct f32_cell *cell, size_t rows,
                          size_t steps, const struct f32_cell_row *row,
                          size_t z_stride, size_t y_stride, float *scratch);
 
+/* Part of one timestep, for callers that must look up in the middle of a long
+ * one or that share it among threads: panels [first_panel, end_panel) of one
+ * phase.  Every panel once, in any order and in any threads; all parts of a
+ * phase before any of the next; rnn_cell_phases() says how many.  Reads h of
+ * each row, leaves it, writes the new one to y[0] and steps c in place.  A
+ * cell with softmax or its kin inside takes all panels in one part.
+ * `scratch` as for a whole call, kept between phases. */
+typedef void f32_cell_part_fn(const struct f32_cell *cell, size_t rows,
+                              const struct f32_cell_row *row, size_t phase,
+                              size_t first_panel, size_t end_panel,
+                              float *scratch);
+
 /* In place on `count` floats, one by one (not softmax and its kin). */
 typedef void f32_activate_fn(const struct rnn_activation *activation,
                              size_t count, float *x);
@@ -116,6 +135,7 @@ struct rnn_ukernels {
     size_t block_rows; /* sequences that are best run together */
     f32_product_fn *product;
     f32_cell_fn *cell;
+    f32_cell_part_fn *cell_part;
     f32_activate_fn *activate;
     f32_activate_rows_fn *activate_rows;
 };
@@ -124,6 +144,8 @@ struct rnn_ukernels {
  * table of narrower vectors: the bits are the same).  NULL when this build or
  * this CPU lacks it; for AUTO never. */
 const struct rnn_ukernels *rnn_ukernels_find(enum rnn_isa isa, size_t units);
+
+size_t rnn_cell_phases(const struct f32_cell *cell);
 
 /* Floats of scratch that one call of `cell` needs for `rows` rows. */
 size_t rnn_cell_scratch_floats(const struct f32_cell *cell, size_t rows);

@@ -1,0 +1,64 @@
+/* dispatch.c: which tables there are, and which of them this CPU can run. */
+#include "core/ukernels/tables.h"
+
+#define TABLE(isa_name, constant, lane_count, rows)                           \
+    static const struct rnn_ukernels isa_name##_table = {                     \
+        .isa = constant,                                                      \
+        .lanes = lane_count,                                                  \
+        .block_rows = rows,                                                   \
+        .product = f32_product_##isa_name,                                    \
+        .cell = f32_cell_##isa_name,                                          \
+        .cell_part = f32_cell_part_##isa_name,                                \
+        .activate = f32_activate_##isa_name,                                  \
+        .activate_rows = f32_activate_rows_##isa_name,                        \
+    };
+
+TABLE(scalar, RNN_ISA_SCALAR, 1, 1)
+#if defined(__x86_64__)
+TABLE(avx2, RNN_ISA_AVX2, 8, 3)
+TABLE(avx512, RNN_ISA_AVX512, 16, 6)
+#elif defined(__aarch64__)
+TABLE(neon, RNN_ISA_NEON, 4, 6)
+#endif
+
+/* Layers up to this many units leave half of a 16-lane vector empty. */
+#define NARROW_UNITS 8
+
+static const struct rnn_ukernels *find_x86(enum rnn_isa isa, size_t units)
+{
+#if defined(__x86_64__)
+    if (isa == RNN_ISA_AVX512)
+        return units <= NARROW_UNITS ? &avx2_table : &avx512_table;
+    if (isa == RNN_ISA_AVX2)
+        return &avx2_table;
+#endif
+    (void)isa;
+    (void)units;
+    return NULL;
+}
+
+static enum rnn_isa fastest(void)
+{
+    if (rnn_isa_available(RNN_ISA_AVX512))
+        return RNN_ISA_AVX512;
+    if (rnn_isa_available(RNN_ISA_AVX2))
+        return RNN_ISA_AVX2;
+    if (rnn_isa_available(RNN_ISA_NEON))
+        return RNN_ISA_NEON;
+    return RNN_ISA_SCALAR;
+}
+
+const struct rnn_ukernels *rnn_ukernels_find(enum rnn_isa isa, size_t units)
+{
+    if (isa == RNN_ISA_AUTO)
+        isa = fastest();
+    if (!rnn_isa_available(isa))
+        return NULL;
+    if (isa == RNN_ISA_SCALAR)
+        return &scalar_table;
+#if defined(__aarch64__)
+    if (isa == RNN_ISA_NEON)
+        return &neon_table;
+#endif
+    return find_x86(isa, units);
+}

@@ -1,0 +1,117 @@
+/* f32_cell.c: sequences through a cell, step by step.
+ *
+ * Compiled once for each instruction set.
+ */
+#include RNN_VEC_HEADER
+
+#include <string.h>
+
+#include "core/ukernels/tables.h"
+
+static void run_step(const struct f32_cell *cell, const struct f32_step *step,
+                     size_t phase, size_t first, size_t end, float *scratch)
+{
+    if (f32_cell_takes_rows(cell)) {
+        F32(rows_step)(cell, step, first, end, scratch);
+        return;
+    }
+    switch (cell->kind) {
+    case F32_CELL_SIMPLE:
+        F32(simple_step)(cell, step, first, end, scratch);
+        break;
+    case F32_CELL_LSTM:
+        F32(lstm_step)(cell, step, first, end, scratch);
+        break;
+    case F32_CELL_GRU_RESET_AFTER:
+        F32(gru_step)(cell, step, first, end, scratch);
+        break;
+    case F32_CELL_GRU_RESET_BEFORE:
+        if (phase == 0)
+            F32(gru_gates)(cell, step, first, end, scratch);
+        else
+            F32(gru_candidate)(cell, step, first, end, scratch);
+        break;
+    }
+}
+
+/* Where the h of step t of a sequence lies, t from 0: in y, or in turn in
+ * the sequence's h and in `spare`, so that the last is in h. */
+static float *place_of(const struct f32_cell_row *row, size_t steps, size_t t,
+                       size_t y_stride, float *spare)
+{
+    if (row->y)
+        return row->y + t * y_stride;
+    return (steps - 1 - t) % 2 == 0 ? row->h : spare;
+}
+
+/* Up to F32_CELL_ROWS sequences. */
+static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
+                      const struct f32_cell_row *row, size_t z_stride,
+                      size_t y_stride, float *scratch)
+{
+    const size_t panels = cell->recurrent.panels;
+    const size_t padded = panels * cell->recurrent.lanes;
+    const size_t phases = rnn_cell_phases(cell);
+    float *spare = scratch, *inner = scratch + rows * padded;
+    struct f32_step step = {.rows = rows};
+
+    for (size_t r = 0; r < rows; r++) {
+        step.c[r] = row[r].c;
+        step.h[r] = row[r].h;
+        if (place_of(row + r, steps, 0, y_stride, NULL) == row[r].h) {
+            memcpy(spare + r * padded, row[r].h, padded * sizeof(*spare));
+            step.h[r] = spare + r * padded;
+        }
+    }
+    for (size_t t = 0; t < steps; t++) {
+        for (size_t r = 0; r < rows; r++) {
+            step.z[r] = row[r].z + t * z_stride;
+            step.out[r] =
+                place_of(row + r, steps, t, y_stride, spare + r * padded);
+        }
+        for (size_t phase = 0; phase < phases; phase++)
+            run_step(cell, &step, phase, 0, panels, inner);
+        for (size_t r = 0; r < rows; r++)
+            step.h[r] = step.out[r];
+    }
+    for (size_t r = 0; r < rows; r++)
+        if (row[r].y)
+            memcpy(row[r].h, step.h[r], padded * sizeof(float));
+}
+
+void F32(cell)(const struct f32_cell *cell, size_t rows, size_t steps,
+               const struct f32_cell_row *row, size_t z_stride,
+               size_t y_stride, float *scratch)
+{
+    if (steps == 0)
+        return;
+    while (rows > 0) {
+        size_t blocks = (rows + F32_CELL_ROWS - 1) / F32_CELL_ROWS;
+        size_t count = (rows + blocks - 1) / blocks;
+
+        run_block(cell, count, steps, row, z_stride, y_stride, scratch);
+        row += count;
+        rows -= count;
+    }
+}
+
+void F32(cell_part)(const struct f32_cell *cell, size_t rows,
+                    const struct f32_cell_row *row, size_t phase,
+                    size_t first_panel, size_t end_panel, float *scratch)
+{
+    const size_t padded = cell->recurrent.panels * cell->recurrent.lanes;
+
+    for (size_t done = 0; done < rows; done += F32_CELL_ROWS) {
+        struct f32_step step = {
+            .rows = rows - done < F32_CELL_ROWS ? rows - done : F32_CELL_ROWS};
+
+        for (size_t r = 0; r < step.rows; r++) {
+            step.z[r] = row[done + r].z;
+            step.h[r] = row[done + r].h;
+            step.c[r] = row[done + r].c;
+            step.out[r] = row[done + r].y;
+        }
+        run_step(cell, &step, phase, first_panel, end_panel,
+                 scratch + done * 2 * padded);
+    }
+}

@@ -1,0 +1,61 @@
+/* tables.h: the functions that f32_*.c define once for each instruction set,
+ * and the small helpers shared by all of them.
+ *
+ * F32(product) in a file compiled for AVX2 is f32_product_avx2.
+ */
+#ifndef CORE_UKERNELS_TABLES_H
+#define CORE_UKERNELS_TABLES_H
+
+#include "core/ukernels/ukernels.h"
+
+#define F32_PASTE_2(name, isa) f32_##name##_##isa
+#define F32_PASTE(name, isa)   F32_PASTE_2(name, isa)
+#define F32(name)              F32_PASTE(name, RNN_ISA)
+
+/* Inputs that one partial sum takes before its block is joined. */
+#define F32_BLOCK 256
+
+/* Partial sums of a product of few columns: these lie in lanes. */
+#define F32_DOT_CHAINS 16
+
+/* Sequences whose steps are run side by side. */
+#define F32_CELL_ROWS 24
+
+/* One timestep of up to F32_CELL_ROWS sequences: where each finds its input's
+ * part, its old h, its c (in place) and its new h. */
+struct f32_step {
+    size_t rows;
+    const float *z[F32_CELL_ROWS];
+    const float *h[F32_CELL_ROWS];
+    float *c[F32_CELL_ROWS];
+    float *out[F32_CELL_ROWS];
+};
+
+/* Panels [first, end) of one step of one kind of cell. */
+typedef void f32_step_fn(const struct f32_cell *cell,
+                         const struct f32_step *step, size_t first, size_t end,
+                         float *scratch);
+
+#define F32_DECLARE(isa)                                                      \
+    f32_product_fn f32_product_##isa, f32_dot_product_##isa;                  \
+    f32_cell_fn f32_cell_##isa;                                               \
+    f32_cell_part_fn f32_cell_part_##isa;                                     \
+    f32_step_fn f32_simple_step_##isa, f32_lstm_step_##isa,                   \
+        f32_gru_step_##isa, f32_gru_gates_##isa, f32_gru_candidate_##isa,     \
+        f32_rows_step_##isa;                                                  \
+    f32_activate_fn f32_activate_##isa, f32_gate_activate_##isa;              \
+    f32_activate_rows_fn f32_activate_rows_##isa;
+
+F32_DECLARE(scalar)
+F32_DECLARE(avx2)
+F32_DECLARE(avx512)
+F32_DECLARE(neon)
+
+/* Do any of the cell's activations take whole rows? */
+static inline bool f32_cell_takes_rows(const struct f32_cell *cell)
+{
+    return rnn_activation_takes_rows(&cell->activation) ||
+           rnn_activation_takes_rows(&cell->recurrent_activation);
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* vec_avx512.h: sixteen lanes, AVX-512 F, DQ, BW and VL.  vec_scalar.h says
+ * what each operation means.
+ */
+#ifndef CORE_UKERNELS_VEC_AVX512_H
+#define CORE_UKERNELS_VEC_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VEC_LANES 16
+#define VEC_ROWS  6
+
+typedef __m512 vec;
+typedef __mmask16 vec_mask;
+
+static inline vec vec_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline void vec_store(float *p, vec a)
+{
+    _mm512_storeu_ps(p, a);
+}
+
+static inline __mmask16 vec_first(size_t count)
+{
+    return (__mmask16)((1u << count) - 1);
+}
+
+static inline vec vec_load_part(const float *p, size_t count)
+{
+    return _mm512_maskz_loadu_ps(vec_first(count), p);
+}
+
+static inline void vec_store_part(float *p, vec a, size_t count)
+{
+    _mm512_mask_storeu_ps(p, vec_first(count), a);
+}
+
+static inline vec vec_set(float value)
+{
+    return _mm512_set1_ps(value);
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+static inline vec vec_mul(vec a, vec b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+static inline vec vec_div(vec a, vec b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+static inline vec vec_sqrt(vec a)
+{
+    return _mm512_sqrt_ps(a);
+}
+
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vec vec_fnma(vec a, vec b, vec c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+static inline vec vec_min(vec a, vec b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+static inline vec vec_max(vec a, vec b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+static inline vec vec_abs(vec a)
+{
+    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
+}
+
+static inline vec vec_copysign(vec a, vec b)
+{
+    const vec sign = _mm512_set1_ps(-0.0f);
+
+    return _mm512_or_ps(_mm512_andnot_ps(sign, a), _mm512_and_ps(sign, b));
+}
+
+static inline vec_mask vec_less(vec a, vec b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+
+static inline vec_mask vec_is_nan(vec a)
+{
+    return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+}
+
+static inline vec vec_select(vec_mask mask, vec a, vec b)
+{
+    return _mm512_mask_blend_ps(mask, b, a);
+}
+
+static inline vec vec_power(vec t)
+{
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+
+    return _mm512_castsi512_ps(
+        _mm512_add_epi32(n, _mm512_set1_epi32(0x3f800000)));
+}
+
+static inline vec vec_split(vec a, vec *n)
+{
+    __m512i bits = _mm512_castps_si512(a);
+    __m512i exponent = _mm512_srai_epi32(
+        _mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3)), 23);
+
+    *n = _mm512_cvtepi32_ps(exponent);
+    return _mm512_castsi512_ps(
+        _mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
+}
+
+static inline float vec_largest(vec a)
+{
+    return _mm512_reduce_max_ps(a);
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* vec_cell.h: what the cells' files share: tiles that start from the input's
+ * part, and a function for every number of rows.
+ *
+ * Included after RNN_VEC_HEADER.
+ */
+#ifndef CORE_UKERNELS_VEC_CELL_H
+#define CORE_UKERNELS_VEC_CELL_H
+
+#include "core/ukernels/tables.h"
+#include "core/ukernels/vec_tile.h"
+
+/* A tile of `product` from panel `panel` on, its inputs yet to be set. */
+VEC_INLINE struct tile cell_tile(const struct f32_product *product,
+                                 const int gates, size_t panel)
+{
+    const size_t next_input = (size_t)gates * VEC_LANES;
+
+    return (struct tile){
+        .kernel = product->kernel + panel * product->inputs * next_input,
+        .inputs = product->inputs,
+        .next_input = next_input,
+        .next_panel = product->inputs * next_input,
+        .gates = (size_t)gates,
+    };
+}
+
+/* Are its activations the ones that the epilogues hold inline? */
+VEC_INLINE bool cell_is_plain(const struct f32_cell *cell)
+{
+    return cell->activation.kind == RNN_ACT_TANH &&
+           (cell->kind == F32_CELL_SIMPLE ||
+            cell->recurrent_activation.kind == RNN_ACT_SIGMOID);
+}
+
+/* One vector through any activation of one number. */
+VEC_INLINE vec cell_activate(const struct rnn_activation *activation, vec x)
+{
+    float lanes[VEC_LANES];
+
+    vec_store(lanes, x);
+    F32(gate_activate)(activation, VEC_LANES, lanes);
+    return vec_load(lanes);
+}
+
+/* CELL_ROWS(RUN) makes the cases of a switch over the number of rows, two or
+ * more: RUN(rows). */
+#if VEC_ROWS > 3
+#define CELL_ROWS(RUN)                                                        \
+    case 2:                                                                   \
+        RUN(2);                                                               \
+        break;                                                                \
+    case 3:                                                                   \
+        RUN(3);                                                               \
+        break;                                                                \
+    case 4:                                                                   \
+        RUN(4);                                                               \
+        break;                                                                \
+    case 5:                                                                   \
+        RUN(5);                                                               \
+        break;                                                                \
+    case 6:                                                                   \
+        RUN(6);                                                               \
+        break;
+#elif VEC_ROWS > 2
+#define CELL_ROWS(RUN)                                                        \
+    case 2:                                                                   \
+        RUN(2);                                                               \
+        break;                                                                \
+    case 3:                                                                   \
+        RUN(3);                                                               \
+        break;
+#else
+#define CELL_ROWS(RUN)                                                        \
+    case 2:                                                                   \
+        RUN(2);                                                               \
+        break;
+#endif
+
+/* CELL_CHAINS(RUN, chains) runs RUN with a constant number of chains. */
+#define CELL_CHAINS(RUN, chains)                                              \
+    do {                                                                      \
+        if ((chains) == 1)                                                    \
+            RUN(1);                                                           \
+        else if ((chains) == 2)                                               \
+            RUN(2);                                                           \
+        else                                                                  \
+            RUN(4);                                                           \
+    } while (0)
+
+/* Rows of the next tile when `left` remain: tiles of nearly equal height. */
+VEC_INLINE size_t cell_next_rows(size_t left)
+{
+    const size_t tiles = (left + VEC_ROWS - 1) / VEC_ROWS;
+
+    return (left + tiles - 1) / tiles;
+}
+
+#endif

@@ -1,0 +1,240 @@
+/* vec_math.h: exp, log, tanh and their kin, for whole vectors.
+ *
+ * Only +, -, *, /, sqrt and fused multiply-add, in one written order, so that
+ * every instruction set gives the same bits.  Coefficients come from
+ * coefficients.py.  Errors are those of docs/numerics.md; a NaN gives a NaN.
+ *
+ * Included after RNN_VEC_HEADER.
+ */
+#ifndef CORE_UKERNELS_VEC_MATH_H
+#define CORE_UKERNELS_VEC_MATH_H
+
+#include <math.h>
+
+#define VEC_INLINE static inline __attribute__((always_inline))
+
+/* p0 + p1 x + ... by Estrin's scheme, given x and x^2: short chains. */
+VEC_INLINE vec poly_3(vec x, vec x2, vec p0, vec p1, vec p2, vec p3)
+{
+    return vec_fma(vec_fma(p3, x, p2), x2, vec_fma(p1, x, p0));
+}
+
+VEC_INLINE vec poly_4(vec x, vec x2, const float p[5])
+{
+    vec high = vec_fma(vec_set(p[4]), x, vec_set(p[3]));
+
+    high = vec_fma(high, x, vec_set(p[2]));
+    return vec_fma(high, x2, vec_fma(vec_set(p[1]), x, vec_set(p[0])));
+}
+
+/* Into [-bound, bound]; a NaN stays. */
+VEC_INLINE vec math_clamp(vec x, float bound)
+{
+    return vec_max(vec_set(-bound), vec_min(vec_set(bound), x));
+}
+
+/* x = n ln 2 + r, |r| <= 0.35.  Returns r; *t is n + 0x1.8p23. */
+VEC_INLINE vec math_reduce(vec x, vec *t)
+{
+    const vec shift = vec_set(0x1.8p23f);
+    vec n;
+
+    *t = vec_fma(x, vec_set(0x1.715476p+0f), shift);
+    n = vec_sub(*t, shift);
+    x = vec_fnma(n, vec_set(0x1.62e430p-1f), x);
+    return vec_fnma(n, vec_set(-0x1.05c610p-29f), x);
+}
+
+/* e^r - 1 for such an r. */
+VEC_INLINE vec math_expm1_reduced(vec r)
+{
+    static const float q[5] = {0x1.fffffcp-2f, 0x1.55548cp-3f, 0x1.5558b8p-5f,
+                               0x1.123e58p-7f, 0x1.6a4d6ep-10f};
+    vec r2 = vec_mul(r, r);
+
+    return vec_fma(poly_4(r, r2, q), r2, r);
+}
+
+/* e^x: infinite above 88.72, 0 below -103.97, denormal results rounded. */
+VEC_INLINE vec math_exp(vec x)
+{
+    const vec shift = vec_set(0x1.8p23f);
+    vec t, n, half, p;
+
+    x = vec_max(vec_set(-104.0f), vec_min(vec_set(89.0f), x));
+    p = vec_add(math_expm1_reduced(math_reduce(x, &t)), vec_set(1.0f));
+    n = vec_sub(t, shift);
+    half = vec_fma(n, vec_set(0.5f), shift);
+    t = vec_add(vec_sub(n, vec_sub(half, shift)), shift);
+    return vec_mul(vec_mul(p, vec_power(half)), vec_power(t));
+}
+
+/* e^x - 1 for x <= 0 (above, only a NaN is of use). */
+VEC_INLINE vec math_expm1_negative(vec x)
+{
+    vec t, r, scale;
+
+    x = vec_max(vec_set(-20.0f), vec_min(vec_set(0.0f), x));
+    r = math_expm1_reduced(math_reduce(x, &t));
+    scale = vec_power(t);
+    return vec_fma(scale, r, vec_sub(scale, vec_set(1.0f)));
+}
+
+/* ln x for x positive, normal and finite. */
+VEC_INLINE vec math_log(vec x)
+{
+    static const float p[9] = {
+        0x1.555548p-2f,  -0x1.000006p-2f, 0x1.99a476p-3f,
+        -0x1.555c46p-3f, 0x1.233ba8p-3f,  -0x1.fc2884p-4f,
+        0x1.e6bf38p-4f,  -0x1.de02d6p-4f, 0x1.14763ap-4f};
+    vec n, f, f2, y = vec_set(p[8]);
+
+    f = vec_sub(vec_split(x, &n), vec_set(1.0f));
+    f2 = vec_mul(f, f);
+    for (int i = 7; i >= 0; i--)
+        y = vec_fma(y, f, vec_set(p[i]));
+    y = vec_fma(y, f, vec_set(-0.5f));
+    y = vec_fma(n, vec_set(-0x1.05c610p-29f), vec_mul(y, f2));
+    return vec_fma(n, vec_set(0x1.62e430p-1f), vec_add(y, f));
+}
+
+/* ln(1 + u) for 0 <= u <= 1. */
+VEC_INLINE vec math_log1p(vec u)
+{
+    static const float p[5] = {1.0f, 0x1.88324ep+0f, 0x1.8099d2p-1f,
+                               0x1.fa2878p-4f, 0x1.e6a2cep-10f};
+    static const float q[5] = {1.0f, 0x1.041926p+1f, 0x1.6f10eep+0f,
+                               0x1.a70c4ap-2f, 0x1.3c332ep-5f};
+    vec u2 = vec_mul(u, u);
+
+    return vec_div(vec_mul(u, poly_4(u, u2, p)), poly_4(u, u2, q));
+}
+
+/* scale * x * P(x^2) / Q(x^2) for x within the clamp. */
+VEC_INLINE vec math_quotient(vec x, const float p[5], const float q[5])
+{
+    vec s = vec_mul(x, x), s2 = vec_mul(s, s);
+    vec high = vec_fma(vec_set(p[4]), s, vec_set(p[3]));
+    vec low = vec_mul(x, vec_fma(vec_set(p[1]), s, vec_set(p[0])));
+
+    high = vec_fma(high, s, vec_set(p[2]));
+    return vec_div(vec_fma(high, vec_mul(x, s2), low), poly_4(s, s2, q));
+}
+
+/* Where tanh's quotient has reached 1. */
+#define MATH_TANH_END 9.02f
+
+VEC_INLINE vec math_tanh(vec x)
+{
+    static const float p[5] = {1.0f, 0x1.1213dep-3f, 0x1.ca6bd4p-9f,
+                               0x1.5a3854p-16f, 0x1.cbe820p-27f};
+    static const float q[5] = {1.0f, 0x1.de5f3cp-2f, 0x1.a81716p-6f,
+                               0x1.58d490p-12f, 0x1.a240a2p-21f};
+
+    return math_quotient(math_clamp(x, MATH_TANH_END), p, q);
+}
+
+/* The sigmoid of a cell's gates: 1/2 + tanh(x/2)/2, small absolute error and
+ * a short way through.  The coefficients are tanh's, scaled by powers of 4. */
+VEC_INLINE vec math_gate(vec x)
+{
+    static const float p[5] = {0x1p-2f, 0x1.1213dep-7f, 0x1.ca6bd4p-15f,
+                               0x1.5a3854p-24f, 0x1.cbe820p-37f};
+    static const float q[5] = {1.0f, 0x1.de5f3cp-4f, 0x1.a81716p-10f,
+                               0x1.58d490p-18f, 0x1.a240a2p-29f};
+    vec y = math_quotient(math_clamp(x, 2.0f * MATH_TANH_END), p, q);
+
+    return vec_add(vec_set(0.5f), y);
+}
+
+/* The sigmoid everywhere else: small relative error, however small. */
+VEC_INLINE vec math_sigmoid(vec x)
+{
+    const vec one = vec_set(1.0f);
+    vec e = math_exp(vec_sub(vec_set(0.0f), vec_abs(x)));
+    vec top = vec_select(vec_less(x, vec_set(0.0f)), e, one);
+
+    return vec_div(top, vec_add(one, e));
+}
+
+/* ln(1 + e^x). */
+VEC_INLINE vec math_softplus(vec x)
+{
+    vec e = math_exp(vec_sub(vec_set(0.0f), vec_abs(x)));
+
+    return vec_add(vec_max(vec_set(0.0f), x), math_log1p(e));
+}
+
+/* x tanh(ln(1 + e^x)), the tanh as a quotient in e^-|x|. */
+VEC_INLINE vec math_mish(vec x)
+{
+    const vec one = vec_set(1.0f), two = vec_set(2.0f);
+    vec e = math_exp(vec_sub(vec_set(0.0f), vec_abs(x)));
+    vec above = vec_fma(two, e, one);
+    vec below = vec_mul(e, vec_add(e, two));
+    vec_mask negative = vec_less(x, vec_set(0.0f));
+    vec top = vec_select(negative, below, above);
+    vec bottom = vec_select(negative, vec_add(below, two),
+                            vec_fma(vec_mul(two, e), e, above));
+
+    x = vec_max(vec_set(-200.0f), x);
+    return vec_mul(x, vec_div(top, bottom));
+}
+
+/* x Phi(x), Phi the normal distribution; its tail is e^(-x^2/2) times a
+ * quotient, the rounding of x^2 made good. */
+VEC_INLINE vec math_gelu(vec x)
+{
+    static const float p[5] = {0x1p-1f, 0x1.c019ecp-2f, 0x1.762310p-3f,
+                               0x1.4b42c4p-5f, 0x1.0ba82cp-8f};
+    static const float q[5] = {0x1.ac4f24p+0f, 0x1.334648p+0f, 0x1.df3d1ap-2f,
+                               0x1.9f335ep-4f, 0x1.4f7448p-7f};
+    const vec minus_half = vec_set(-0.5f);
+    vec c = math_clamp(x, 15.0f), t = vec_abs(c), t2 = vec_mul(t, t);
+    vec rest = vec_fma(t, t, vec_sub(vec_set(0.0f), t2));
+    vec e = math_exp(vec_mul(t2, minus_half));
+    vec bottom = vec_fma(poly_4(t, t2, q), t, vec_set(1.0f));
+    vec tail = vec_div(vec_mul(e, poly_4(t, t2, p)), bottom);
+
+    tail = vec_fma(vec_mul(tail, minus_half), rest, tail);
+    return vec_select(vec_less(x, vec_set(0.0f)), vec_mul(c, tail),
+                      vec_fnma(c, tail, x));
+}
+
+/* x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)). */
+VEC_INLINE vec math_gelu_tanh(vec x)
+{
+    vec factor = vec_fma(vec_mul(x, x), vec_set(0x1.2444f2p-4f),
+                         vec_set(0x1.988454p+0f));
+    vec y = math_sigmoid(vec_mul(x, factor));
+
+    return vec_mul(vec_max(vec_set(-200.0f), x), y);
+}
+
+/* x - tanh(x), small arguments without cancellation. */
+VEC_INLINE vec math_tanh_shrink(vec x)
+{
+    vec c = math_clamp(x, 1.25f), s = vec_mul(c, c);
+    vec top = vec_fma(vec_set(0x1.4d00e6p-16f), s, vec_set(0x1.3d40d8p-6f));
+    vec bottom = vec_fma(vec_set(0x1.5e7000p-6f), s, vec_set(0x1.d515eep-2f));
+
+    top = vec_mul(vec_fma(top, s, vec_set(0x1.555556p-2f)), vec_mul(s, c));
+    bottom = vec_fma(bottom, s, vec_set(1.0f));
+    return vec_select(vec_less(vec_abs(x), vec_set(1.25f)),
+                      vec_div(top, bottom), vec_sub(x, math_tanh(x)));
+}
+
+/* (x + sqrt(x^2 + b)) / 2, without cancellation or overflow. */
+VEC_INLINE vec math_squareplus(vec x, float b)
+{
+    const vec half = vec_set(0.5f);
+    vec size = vec_abs(x), sum = vec_fma(x, x, vec_set(b));
+    vec root =
+        vec_select(vec_less(sum, vec_set(INFINITY)), vec_sqrt(sum), size);
+    vec above = vec_fma(x, half, vec_mul(root, half));
+    vec below = vec_div(vec_set(0.5f * b), vec_add(root, size));
+
+    return vec_select(vec_less(x, vec_set(0.0f)), below, above);
+}
+
+#endif
