@@ -86,20 +86,15 @@ static void digest_call(struct predict *p)
     rnn_digest(parts, sizeof(parts) / sizeof(parts[0]), p->claim.digest);
 }
 
-static void wake(void *request)
-{
-    http_wake(request);
-}
-
 /* What the session is to be if it must be made.  A failure counts only when
  * it must: a restart of a live one keeps what that is. */
 static void plan_session(struct predict *p)
 {
+    struct problem unused;
+
     p->loan = (struct session_loan){.store = p->app->sessions,
                                     .id = p->body.session,
-                                    .want = SESSION_WANT_LIVE,
-                                    .wake = wake,
-                                    .arg = p->request};
+                                    .want = SESSION_WANT_LIVE};
     p->claim.start = p->body.start;
     p->claim.has_step = p->body.has_step;
     p->claim.step = p->body.has_step ? p->body.step : 0;
@@ -108,7 +103,7 @@ static void plan_session(struct predict *p)
     if (p->body.start == SESSION_START_NO)
         return;
     p->has_plan = session_plan_make(p->app, p->model, &p->body.wish,
-                                    &p->loan.plan, &p->plan_problem);
+                                    &p->loan.plan, &unused);
     if (p->has_plan)
         p->loan.want = SESSION_WANT_ANY;
 }

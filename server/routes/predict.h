@@ -57,8 +57,7 @@ struct predict {
     /* With a session. */
     struct session_claim claim;
     struct session_loan loan;
-    struct problem plan_problem; /* why none can be made, if so */
-    bool has_plan;
+    bool has_plan; /* false: none can be made of what is wished for */
     const struct predict_base *base; /* NULL: stateless */
 
     /* The call, as the engine takes it. */

@@ -87,7 +87,7 @@ bool predict_read_binary(struct predict *p, struct problem *problem)
     const struct rnn_io *io = &info->inputs[0];
     size_t batch = p->batch ? p->batch : 1;
     struct json_tensor *tensors;
-    size_t count;
+    size_t count = 0;
     float *floats;
 
     if (info->input_count != 1)

@@ -4,6 +4,7 @@
 #include "server/metrics.h"
 #include "server/routes/predict.h"
 #include "server/routes/session_plan.h"
+#include "server/routes/sessions.h"
 
 /* A call borrows the session, is judged (session_once.h), works on a copy,
  * and commits only when the whole reply and the whole new state are there.
@@ -159,7 +160,8 @@ static enum route_result refuse_absent(struct predict *p,
 
     if (p->body.start != SESSION_START_NO && !p->has_plan &&
         (status == 404 || status == 410))
-        *problem = p->plan_problem;
+        session_plan_make(p->app, p->model, &p->body.wish, &p->loan.plan,
+                          problem);
     return refuse(p, problem);
 }
 
@@ -181,13 +183,11 @@ enum route_result predict_in_session(struct predict *p,
 {
     const struct session_call *ended = NULL;
     enum session_result result =
-        session_acquire(&p->loan, clock_monotonic_ms(), problem);
+        sessions_acquire(p->app, p->request, &p->loan, problem);
     bool is_lent = result == SESSION_OK;
 
-    if (result == SESSION_WAIT) {
-        p->request->wake_at_ms = p->loan.wake_at_ms;
+    if (result == SESSION_WAIT)
         return ROUTE_WAIT;
-    }
     if ((!is_lent || p->loan.is_new) && !find_ended(p, &ended, problem))
         return give_back(p, ROUTE_PROBLEM);
     if (ended)
