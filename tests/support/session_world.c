@@ -26,17 +26,17 @@ void session_world_init(struct session_world *world)
     model_builder_init(&builder, 10, 3);
     model_builder_add(&builder, &(struct model_layer){
                                     .class_name = "SimpleRNN", .units = 5});
-    model_builder_add(&builder, &(struct model_layer){.class_name = "Dense",
-                                                      .units = 2});
+    model_builder_add(
+        &builder, &(struct model_layer){.class_name = "Dense", .units = 2});
     model_builder_finish(&builder);
     assert_int_equal(rnn_model_load(builder.bytes, builder.size, &options,
                                     &world->model, &err),
                      RNN_OK);
     model_builder_release(&builder);
-    world->served = (struct served_model){.name = "seed",
-                                          .model = world->model,
-                                          .info =
-                                              rnn_model_info(world->model)};
+    world->served =
+        (struct served_model){.name = "seed",
+                              .model = world->model,
+                              .info = rnn_model_info(world->model)};
     arena_init(&world->arena, 0);
 }
 
@@ -94,8 +94,7 @@ enum session_result session_world_create(struct session_world *world,
                                          const char *id, uint64_t ttl_ms,
                                          uint64_t now_ms)
 {
-    struct session_loan loan =
-        session_world_loan(world, id, SESSION_WANT_NEW);
+    struct session_loan loan = session_world_loan(world, id, SESSION_WANT_NEW);
     struct session_change change = {.step = 0};
     enum session_result result;
 
@@ -128,8 +127,8 @@ uint64_t session_world_step(struct session_world *world, const char *id,
 {
     struct session_info info;
 
-    if (session_store_find(world->store, id, now_ms, &info,
-                           &world->problem) != SESSION_OK)
+    if (session_store_find(world->store, id, now_ms, &info, &world->problem) !=
+        SESSION_OK)
         return UINT64_MAX;
     return info.step;
 }

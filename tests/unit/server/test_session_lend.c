@@ -26,7 +26,8 @@ static int tear_down(void **state)
 static void a_new_session_is_zero_and_unseen_until_committed(void **state)
 {
     struct session_world *world = *state;
-    struct session_loan loan = session_world_loan(world, "a", SESSION_WANT_ANY);
+    struct session_loan loan =
+        session_world_loan(world, "a", SESSION_WANT_ANY);
 
     assert_int_equal(session_world_acquire(world, &loan, 1000), SESSION_OK);
     assert_true(loan.is_new);
@@ -43,7 +44,8 @@ static void a_new_session_is_zero_and_unseen_until_committed(void **state)
 static void a_new_session_given_back_was_never_made(void **state)
 {
     struct session_world *world = *state;
-    struct session_loan loan = session_world_loan(world, "a", SESSION_WANT_ANY);
+    struct session_loan loan =
+        session_world_loan(world, "a", SESSION_WANT_ANY);
 
     assert_int_equal(session_world_acquire(world, &loan, 1000), SESSION_OK);
     session_release(&loan, true, 1000);
@@ -244,8 +246,7 @@ static void whoever_gets_an_expired_session_finds_it_gone(void **state)
     session_world_acquire(world, &first, 1050);
     assert_int_equal(session_world_acquire(world, &second, 1060),
                      SESSION_WAIT);
-    assert_int_equal(session_world_acquire(world, &third, 1070),
-                     SESSION_WAIT);
+    assert_int_equal(session_world_acquire(world, &third, 1070), SESSION_WAIT);
     session_release(&first, false, 1500); /* it failed: nothing is changed */
     assert_int_equal(session_world_acquire(world, &second, 1510),
                      SESSION_REFUSED);

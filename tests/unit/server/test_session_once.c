@@ -55,8 +55,7 @@ static void check(const struct session_claim *claim, bool is_live,
 
     assert_string_equal(verdict_name(verdict, &problem),
                         by_the_table(claim, is_live, step, last));
-    if (verdict == SESSION_FORBID &&
-        problem.type == PROBLEM_STEP_MISMATCH) {
+    if (verdict == SESSION_FORBID && problem.type == PROBLEM_STEP_MISMATCH) {
         assert_true(problem.has_step);
         assert_int_equal(problem.step,
                          claim->start == SESSION_START_NO ? step : 0);
