@@ -4,9 +4,7 @@
  * order.  Exit: 0 after a drain, 1 a model, a store or a socket failed, 2
  * wrong usage.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "config/config.h"
 #include "server/app.h"
@@ -34,22 +32,13 @@ static void print_line(void *file, const char *line)
     fprintf(file, "%s\n", line);
 }
 
-static int command_summary(const struct model_registry *models,
-                           struct rnn_error *err)
-{
-    for (size_t i = 0; i < model_registry_count(models); i++)
-        if (summary_print(model_registry_at(models, i)->info, stdout)) {
-            rnn_fail(err, RNN_IO, "cannot write the summary");
-            return complain(err, EXIT_FAILED);
-        }
-    return 0;
-}
-
 static int serve(struct app *app, struct rnn_error *err)
 {
     struct http_server *server = NULL;
     enum rnn_status status;
+    sigset_t held;
 
+    startup_hold_signals(&held); /* before there is another thread */
     status = metrics_create(app->models, &app->metrics, err);
     if (status)
         goto out;
@@ -82,9 +71,9 @@ static int with_models(const struct config *config, struct rnn_error *err)
     if (model_registry_create(config, &app.log, &app.models, err))
         return complain(err, EXIT_FAILED);
     if (config->action == CONFIG_SUMMARY)
-        exit_code = command_summary(app.models, err);
+        summary_write_all(stdout, app.models);
     else if (config->action == CONFIG_CHECK)
-        startup_print_check(&app, stdout);
+        summary_write_check(stdout, app.models);
     else
         exit_code = serve(&app, err);
     model_registry_free(app.models);
