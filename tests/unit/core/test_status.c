@@ -45,8 +45,7 @@ static void a_sentence_that_does_not_fit_is_cut_and_terminated(void **state)
     (void)state;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
-    assert_int_equal(rnn_fail(&err, RNN_BAD_MODEL, "%s", text),
-                     RNN_BAD_MODEL);
+    assert_int_equal(rnn_fail(&err, RNN_BAD_MODEL, "%s", text), RNN_BAD_MODEL);
     assert_int_equal(strlen(err.message), sizeof(err.message) - 1);
 }
 
