@@ -40,12 +40,12 @@ const char *option_quote(const char *text, char quoted[OPTION_QUOTED_BYTES])
 {
     size_t i = 0;
 
-    for (; text[i] && i < OPTION_QUOTED_BYTES - 8; i++) {
+    for (; i < OPTION_QUOTED_BYTES - 8 && text[i]; i++) {
         unsigned char c = (unsigned char)text[i];
 
         quoted[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
     }
-    strcpy(quoted + i, text[i] ? "..." : "");
+    memcpy(quoted + i, text[i] ? "..." : "", text[i] ? 4 : 1);
     return quoted;
 }
 
@@ -71,7 +71,7 @@ static enum rnn_status set_number(const struct config_option *option,
     void (*print)(uint64_t, char *) =
         is_time ? units_print_time : units_print_size;
     char limit[UNITS_TEXT_BYTES];
-    uint64_t number;
+    uint64_t number = 0;
 
     if (!(is_time ? units_parse_time : units_parse_size)(text, &number))
         return bad_value(label, text,

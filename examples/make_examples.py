@@ -54,7 +54,9 @@ def write_json(name, document):
 
 def floats(array):
     """The shortest digits that read back to the same float32."""
-    return np.asarray(array, dtype=np.float32).astype(str).astype(float).tolist()
+    return (
+        np.asarray(array, dtype=np.float32).astype(str).astype(float).tolist()
+    )
 
 
 def seed_network(return_sequences):
@@ -170,7 +172,10 @@ def make_sunspots():
 
     model = models[0]
     model.save(HERE / "sunspots.keras")
-    lines = [f"{year},{value:.1f}\n" for year, value in zip(years, series)]
+    lines = [
+        f"{year},{value:.1f}\n"
+        for year, value in zip(years, series, strict=True)
+    ]
     (HERE / "sunspots.csv").write_text("year,sunspots\n" + "".join(lines))
     write_json("sunspots.json", {"sequence": floats(series[-WINDOW:])})
     ends = range(len(series) - SHOWN_WINDOWS + 1, len(series) + 1)
@@ -182,7 +187,7 @@ def make_sunspots():
             "output": floats(answers[-1]),
             "windows": [
                 {"last_year": int(years[end - 1]), "output": floats(answer)}
-                for end, answer in zip(ends, answers)
+                for end, answer in zip(ends, answers, strict=True)
             ],
         },
     )

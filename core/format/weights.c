@@ -150,7 +150,7 @@ enum rnn_status weights_take(struct weights *weights, const char *path,
 {
     char has[RNN_SHAPE_TEXT], takes[RNN_SHAPE_TEXT];
     const struct safetensors_tensor *tensor;
-    const float *found;
+    const float *found = NULL;
     enum rnn_status status;
     size_t index;
 

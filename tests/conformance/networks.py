@@ -35,7 +35,9 @@ KERAS3_ACTIVATIONS = sorted(
 
 def activations_of(network):
     keys = ("activation", "recurrent_activation")
-    return {layer[k] for layer in network["layers"] for k in keys if k in layer}
+    return {
+        layer[k] for layer in network["layers"] for k in keys if k in layer
+    }
 
 
 def keras2_can(network):
@@ -78,7 +80,9 @@ def build(keras, network, dtype="float32"):
         arguments = dict(description, dtype=dtype)
         if how == "argument" and not layers:
             arguments["input_shape"] = shape
-        layers.append(getattr(keras.layers, arguments.pop("class"))(**arguments))
+        layers.append(
+            getattr(keras.layers, arguments.pop("class"))(**arguments)
+        )
     model = keras.Sequential(layers)
     if how == "call":
         model(np.zeros((CALLED_BATCH, *shape), dtype))

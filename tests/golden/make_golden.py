@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the golden models: small files saved by real Keras, and the numbers
-that Keras answers for them.  Run it through make_golden.sh.
+that Keras answers for them.  Run it through make.sh.
 
 It writes models/NAME.json and, beside it, the files that must answer so:
 
@@ -40,8 +40,8 @@ import numpy as np  # noqa: E402
 import tf_keras  # noqa: E402
 
 import networks as nw  # noqa: E402
+from files import GENERATIONS, clear_names, hush  # noqa: E402
 
-GENERATIONS = {"k3": keras, "k2": tf_keras}
 SEQUENCES = 3
 FREE_TIMESTEPS = 6  # of the inputs, where the model leaves them free
 
@@ -206,12 +206,19 @@ def nested(array):
 
 
 def rows(tensor):
-    return "[" + ",\n  ".join(json.dumps(t, allow_nan=False) for t in tensor) + "]"
+    return (
+        "["
+        + ",\n  ".join(json.dumps(t, allow_nan=False) for t in tensor)
+        + "]"
+    )
 
 
 def write_expected(name, files, x, expected):
     every = expected.pop("every_step", None)
-    fields = [f'"files": {json.dumps(files)}', f'"sequences": {rows(nested(x))}']
+    fields = [
+        f'"files": {json.dumps(files)}',
+        f'"sequences": {rows(nested(x))}',
+    ]
     fields += [f'"{k}": {rows(nested(v))}' for k, v in expected.items()]
     if every:
         inner = [f'"{k}": {rows(nested(v))}' for k, v in every.items()]
@@ -241,14 +248,6 @@ def is_fit(expected):
         return False
     scale = max(1.0, np.abs(reference).max())
     return scale < 100 and np.abs(reference - single).max() < 1e-5 * scale
-
-
-def save(module, net, weights, path):
-    if module is keras:
-        keras.utils.clear_session()
-    else:
-        tf_keras.backend.clear_session()
-    nw.with_weights(module, net, weights).save(path)
 
 
 def draw(name, net):
@@ -281,11 +280,12 @@ def make(name, net, files):
     names = {}
     for generation, suffix in files:
         file = f"{name}.{generation}.{suffix}"
-        save(GENERATIONS[generation], net, weights, MODELS / file)
+        clear_names(generation)
+        nw.with_weights(GENERATIONS[generation], net, weights).save(
+            MODELS / file
+        )
         names.setdefault(generation, []).append(file)
-    expected = {
-        g: expected_of(GENERATIONS[g], net, weights, x) for g in names
-    }
+    expected = {g: expected_of(GENERATIONS[g], net, weights, x) for g in names}
     if not nw.same_in_both(net) and len(names) > 1:
         for g in names:
             write_expected(f"{name}.{g}", names[g], x, expected[g])
@@ -318,7 +318,9 @@ def as_keras_2_13(name):
         layers = new.create_group("_layer_checkpoint_dependencies")
         for child in old["layers"]:
             stem, _, number = child.rpartition("_")
-            renamed = f"{stem}_{2 * int(number)}" if number.isdigit() else child
+            renamed = (
+                f"{stem}_{2 * int(number)}" if number.isdigit() else child
+            )
             old.copy(old["layers"][child], layers, name=renamed)
     members["model.weights.h5"] = after.getvalue()
     metadata = json.loads(members["metadata.json"])
@@ -373,7 +375,7 @@ def flatten_weight_names(group, layer_name):
     for child in list(group):
         del group[child]
     flat = [f"{layer_name}/{n.rsplit('/', 1)[1]}" for n in names]
-    for name, array in zip(flat, arrays):
+    for name, array in zip(flat, arrays, strict=True):
         group.create_dataset(name, data=array)
     write_fixed(group, "weight_names", flat)
 
@@ -392,7 +394,10 @@ def make_refused():
     tall = keras.layers.Input((4, 2))
     refused = {
         "refused_lambda.keras": (
-            [keras.layers.LSTM(2), keras.layers.Lambda(doubled_tanh, name="odd")],
+            [
+                keras.layers.LSTM(2),
+                keras.layers.Lambda(doubled_tanh, name="odd"),
+            ],
             ["odd", "Lambda"],
         ),
         "refused_custom_layer.keras": (
@@ -421,6 +426,7 @@ def make_refused():
 
 
 def main():
+    hush()
     shutil.rmtree(MODELS, ignore_errors=True)
     MODELS.mkdir()
     for name, net in NETWORKS.items():

@@ -28,9 +28,9 @@
 #include <stdlib.h>
 
 static _Atomic bool fail_malloc_on;
-static _Atomic size_t fail_malloc_calls;  /* since the start */
-static _Atomic size_t fail_malloc_at;     /* which one fails; 0: none */
-static _Atomic long fail_malloc_balance;  /* allocated and not freed */
+static _Atomic size_t fail_malloc_calls; /* since the start */
+static _Atomic size_t fail_malloc_at;    /* which one fails; 0: none */
+static _Atomic long fail_malloc_balance; /* allocated and not freed */
 static _Atomic bool fail_malloc_has_failed;
 static _Atomic bool fail_malloc_for_good;
 
@@ -79,8 +79,8 @@ static bool fail_malloc_now(void)
     if (!fail_malloc_on)
         return false;
     call = ++fail_malloc_calls;
-    if (call != fail_malloc_at && !(fail_malloc_for_good && fail_malloc_at &&
-                                    call > fail_malloc_at)) {
+    if (call != fail_malloc_at &&
+        !(fail_malloc_for_good && fail_malloc_at && call > fail_malloc_at)) {
         fail_malloc_balance++;
         return false;
     }

@@ -154,7 +154,14 @@ struct weights {
     size_t features, units, columns;
     const char *activation, *recurrent_activation;
     unsigned keras_major;
+    bool rounded;
 };
+
+static void round_row(const struct weights *w, double *row, size_t count)
+{
+    for (size_t j = 0; w->rounded && j < count; j++)
+        row[j] = (float)row[j];
+}
 
 static const float *weight(struct model_builder *builder, size_t index,
                            const char *name)
@@ -182,12 +189,16 @@ static void add_row(const float *row, size_t columns, double *y)
 
 static void activate(const struct weights *w, double *row)
 {
+    round_row(w, row, w->units);
     reference_activate(w->activation, w->keras_major, row, w->units);
+    round_row(w, row, w->units);
 }
 
 static void gate(const struct weights *w, double *row)
 {
+    round_row(w, row, w->units);
     reference_activate(w->recurrent_activation, w->keras_major, row, w->units);
+    round_row(w, row, w->units);
 }
 
 static void step_lstm(const struct weights *w, double *z, double *h, double *c)
@@ -202,6 +213,7 @@ static void step_lstm(const struct weights *w, double *z, double *h, double *c)
     gate(w, o);
     for (size_t j = 0; j < u; j++)
         h[j] = c[j] = f[j] * c[j] + i[j] * g[j];
+    round_row(w, c, u);
     activate(w, h);
     for (size_t j = 0; j < u; j++)
         h[j] *= o[j];
@@ -254,6 +266,7 @@ static void step(const struct model_layer *layer, const struct weights *w,
         activate(w, z);
         memcpy(h, z, w->units * sizeof(double));
     }
+    round_row(w, h, w->units);
     free(z);
 }
 
@@ -286,7 +299,7 @@ static void run_dense(const struct weights *w, const double *x, size_t items,
 }
 
 static struct weights weights_of(struct model_builder *builder, size_t index,
-                                 bool recurrent)
+                                 bool recurrent, bool rounded)
 {
     const struct model_layer *layer = &builder->layers[index];
     struct weights w = {
@@ -303,6 +316,7 @@ static struct weights weights_of(struct model_builder *builder, size_t index,
                            : 0,
     };
 
+    w.rounded = rounded;
     w.columns = w.units;
     if (!strcmp(layer->class_name, "LSTM"))
         w.columns = 4 * w.units;
@@ -318,19 +332,23 @@ static struct weights weights_of(struct model_builder *builder, size_t index,
     return w;
 }
 
+struct how {
+    bool every_step, rounded;
+};
+
 /* One layer over `*items` items; a new array, and their new number. */
 static double *run_layer(struct model_builder *builder, size_t index,
-                         const double *x, size_t *items, bool every_step)
+                         const double *x, size_t *items, struct how how)
 {
     const struct model_layer *layer = &builder->layers[index];
     bool dense = !strcmp(layer->class_name, "Dense");
     bool recurrent = layer->units && !dense;
-    struct weights w = weights_of(builder, index, recurrent);
+    struct weights w = weights_of(builder, index, recurrent, how.rounded);
     double *y = calloc_or_die(*items * w.units, sizeof(double));
 
     if (recurrent) {
         run_recurrent(layer, &w, x, *items, y);
-        if (!layer->return_sequences && !every_step) {
+        if (!layer->return_sequences && !how.every_step) {
             memmove(y, y + (*items - 1) * w.units, w.units * sizeof(double));
             *items = 1;
         }
@@ -344,22 +362,38 @@ static double *run_layer(struct model_builder *builder, size_t index,
     return y;
 }
 
-double *reference_model_run(struct model_builder *builder, const float *x,
-                            size_t timesteps, bool every_step, size_t *items,
-                            size_t *width)
+static double *run_layers(struct model_builder *builder, const float *x,
+                          size_t *items, struct how how)
 {
-    double *value =
-        calloc_or_die(timesteps * builder->features, sizeof(double));
+    size_t floats = *items * builder->features;
+    double *value = calloc_or_die(floats, sizeof(double));
 
-    for (size_t i = 0; i < timesteps * builder->features; i++)
+    for (size_t i = 0; i < floats; i++)
         value[i] = x[i];
-    *items = timesteps;
     for (size_t i = 0; i < builder->layer_count; i++) {
-        double *next = run_layer(builder, i, value, items, every_step);
+        double *next = run_layer(builder, i, value, items, how);
 
         free(value);
         value = next;
     }
-    *width = builder->widths[builder->layer_count - 1];
     return value;
+}
+
+double *reference_model_run(struct model_builder *builder, const float *x,
+                            size_t timesteps, bool every_step, size_t *items,
+                            size_t *width)
+{
+    *items = timesteps;
+    *width = builder->widths[builder->layer_count - 1];
+    return run_layers(builder, x, items, (struct how){every_step, false});
+}
+
+double *reference_model_run_rounded(struct model_builder *builder,
+                                    const float *x, size_t timesteps,
+                                    bool every_step, size_t *items,
+                                    size_t *width)
+{
+    *items = timesteps;
+    *width = builder->widths[builder->layer_count - 1];
+    return run_layers(builder, x, items, (struct how){every_step, true});
 }

@@ -18,6 +18,13 @@ double *reference_model_run(struct model_builder *builder, const float *x,
                             size_t timesteps, bool every_step, size_t *items,
                             size_t *width);
 
+/* The same with every gate, state and output rounded to float32 as it is
+ * made: what of the error is float32's own. */
+double *reference_model_run_rounded(struct model_builder *builder,
+                                    const float *x, size_t timesteps,
+                                    bool every_step, size_t *items,
+                                    size_t *width);
+
 /* One of Keras' activations by name, over a row of `units`. */
 void reference_activate(const char *name, unsigned keras_major, double *row,
                         size_t units);
