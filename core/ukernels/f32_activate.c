@@ -109,7 +109,7 @@ VEC_INLINE vec activate(enum rnn_activation_kind kind,
     case RNN_ACT_ELU:
         return elu(x, activation->a);
     case RNN_ACT_SELU:
-        return vec_mul(vec_set(0x1.0cfabep+0f), elu(x, 0x1.ac5d1ap+0f));
+        return vec_mul(vec_set(0x1.0cfabep+0f), elu(x, 0x1.ac5afap+0f));
     case RNN_ACT_CELU:
         return above_zero(x, vec_mul(a, math_expm1_negative(vec_div(x, a))));
     case RNN_ACT_EXPONENTIAL:
