@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "server/app.h"
-#include "server/model_registry.h"
+#include "server/summary.h"
 
 static void end_now(int number)
 {
@@ -44,14 +44,12 @@ void startup_log(const struct app *app)
                                     (int64_t)config->request_timeout},
                                    {NULL, NULL, 0}});
     log_event(&app->log, LOG_INFO, "limits_connections",
-              (struct log_field[]){{NUMBER(max_connections)},
-                                   {"idle_timeout_ms", NULL,
-                                    (int64_t)config->idle_timeout},
-                                   {"drain_delay_ms", NULL,
-                                    (int64_t)config->drain_delay},
-                                   {"drain_timeout_ms", NULL,
-                                    (int64_t)config->drain_timeout},
-                                   {NULL, NULL, 0}});
+              (struct log_field[]){
+                  {NUMBER(max_connections)},
+                  {"idle_timeout_ms", NULL, (int64_t)config->idle_timeout},
+                  {"drain_delay_ms", NULL, (int64_t)config->drain_delay},
+                  {"drain_timeout_ms", NULL, (int64_t)config->drain_timeout},
+                  {NULL, NULL, 0}});
     log_event(&app->log, LOG_INFO, "limits_sessions",
               (struct log_field[]){
                   {NUMBER(max_sessions)},
@@ -67,14 +65,7 @@ void startup_print_check(const struct app *app, FILE *out)
 {
     const struct config_list *listen = &app->config->listen;
 
-    for (size_t i = 0; i < model_registry_count(app->models); i++) {
-        const struct served_model *model = model_registry_at(app->models, i);
-
-        fprintf(out, "%s: %s, %llu parameters, %s\n", model->name,
-                model->path, (unsigned long long)model->info->parameters,
-                model->info->streams ? "streams"
-                                     : model->info->cannot_stream_because);
-    }
+    summary_write_check(out, app->models);
     for (size_t i = 0; i < listen->count; i++)
         fprintf(out, "would listen on %s\n", listen->items[i]);
 }

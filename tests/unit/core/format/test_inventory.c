@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/fail_alloc.h"
+#include "tests/support/fail_malloc.h"
 #include "tests/support/keras_writer.h"
 
 static enum rnn_status read_text(const char *text,
@@ -186,12 +186,14 @@ static void running_out_of_memory_is_said_and_leaks_nothing(void **state)
         struct rnn_inventory inventory = {0};
         enum rnn_status status;
 
-        fail_alloc_at(n);
+        fail_malloc_start(n);
         status = read_text(keras_sample_config, &inventory, NULL);
-        ran_dry = fail_alloc_stop();
+        rnn_inventory_release(&inventory);
+        fail_malloc_stop();
+        ran_dry = fail_malloc_happened();
+        assert_int_equal(fail_malloc_live(), 0);
         failures += status == RNN_NO_MEMORY;
         assert_true(status == RNN_OK || (ran_dry && status == RNN_NO_MEMORY));
-        rnn_inventory_release(&inventory);
     }
     assert_true(failures > 0);
 }
