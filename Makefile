@@ -133,6 +133,8 @@ test: ## install what is missing, build, run unit and HTTP tests (SAN=...)
 	$(AGAIN) $(PROGRAMS) $(UNIT_BIN) $(REPLAY_BIN) $(HTTP_BIN)
 	@$(RUN) -j$(JOBS) $(SUITES)
 
+# Tests of loading start the importer of their own flavour.
+$(UNIT_BIN): | $(BUILD)/rnn-import
 unit: $(UNIT_BIN) $(REPLAY_BIN) ## unit tests and fuzz corpora only
 	@$(RUN) -j$(JOBS) $^
 http: $(PROGRAMS) $(HTTP_BIN) ## HTTP tests only

@@ -123,7 +123,7 @@ static void put_route_requests(struct text *text,
     for (int m = 0; m < HTTP_METHOD_COUNT; m++)
         for (int s = 0; s < METRIC_STATUS_COUNT; s++) {
             uint64_t count = sum_of(metrics, route, m, s);
-            char status[8] = "other";
+            char status[12] = "other";
 
             if (count == 0)
                 continue;

@@ -4,7 +4,7 @@
  * connection for ever.  So every connection has a deadline here, set anew at
  * each turn of its life, and is shut when that has passed.
  */
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <stdlib.h>
 
 #include "config/config.h"

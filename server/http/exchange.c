@@ -203,12 +203,16 @@ void exchange_call(struct exchange *exchange, bool on_worker)
         &exchange->problem);
 }
 
+/* It is called again at wake_at_ms and at the deadline; after that, when it
+ * has been told and waits on, at wake_at_ms alone. */
 static void link_waiting(struct exchange *exchange)
 {
     struct loop *loop = exchange->loop;
     uint64_t due = exchange->request.wake_at_ms;
 
-    if (due == 0 || due > exchange->request.deadline_ms)
+    if (due == 0)
+        due = UINT64_MAX;
+    if (!exchange->is_late && due > exchange->request.deadline_ms)
         due = exchange->request.deadline_ms;
     exchange->due_ms = due;
     exchange->previous = NULL;
@@ -247,31 +251,35 @@ static bool park(struct exchange *exchange)
     return true;
 }
 
+/* Ask for a worker: false when none can be had. */
+static bool go_to_worker(struct exchange *exchange)
+{
+    return workers_submit(exchange->loop->shared->workers, exchange);
+}
+
 bool exchange_advance(struct exchange *exchange)
 {
     for (;;) {
-        if (!exchange->is_done)
-            exchange_call(exchange, false);
+        if (!exchange->is_done) {
+            /* What was on a worker goes on there; but a handler that waits
+             * holds a place in a queue and must be called in any case. */
+            if (exchange->request.on_worker && go_to_worker(exchange))
+                return false;
+            exchange_call(exchange, exchange->request.on_worker);
+        }
         exchange->is_done = false;
         switch (exchange->result) {
         case ROUTE_REPLY:
         case ROUTE_PROBLEM:
             return true;
         case ROUTE_OFFLOAD:
-            if (workers_submit(exchange->loop->shared->workers, exchange))
+            if (go_to_worker(exchange))
                 return false;
             problem_set(&exchange->problem, PROBLEM_OVERLOADED,
                         "too many requests wait for a worker");
             exchange->result = ROUTE_PROBLEM;
             return true;
         case ROUTE_WAIT:
-            if (exchange->is_late) {
-                problem_set(&exchange->problem, PROBLEM_COMPUTE_TIMEOUT,
-                            "request_timeout (%" PRIu64 " ms) has passed",
-                            exchange->loop->app->config->request_timeout);
-                exchange->result = ROUTE_PROBLEM;
-                return true;
-            }
             if (park(exchange))
                 return false;
             break;

@@ -39,8 +39,9 @@ static void *worker_main(void *arg)
     struct exchange *exchange;
 
     while ((exchange = take(workers))) {
-        /* What has waited too long is dropped unstarted. */
-        if (clock_monotonic_ms() >= exchange->request.deadline_ms) {
+        /* What has waited here too long is dropped unstarted. */
+        if (exchange->result == ROUTE_OFFLOAD &&
+            clock_monotonic_ms() >= exchange->request.deadline_ms) {
             problem_set(&exchange->problem, PROBLEM_COMPUTE_TIMEOUT,
                         "the request waited for a worker until its time "
                         "was up");
