@@ -238,3 +238,25 @@ const char *rnn_json_print(const struct rnn_json *json, char *text,
     cJSON_free(whole);
     return text;
 }
+
+/* No deeper than the text was: RNN_JSON_DEPTH. */
+static void drop_members(cJSON *item, const char *const *keys)
+{
+    for (cJSON *child = item->child, *next; child; child = next) {
+        const char *const *key = keys;
+
+        next = child->next;
+        while (*key && (!child->string || strcmp(child->string, *key)))
+            key++;
+        if (*key)
+            cJSON_Delete(cJSON_DetachItemViaPointer(item, child));
+        else
+            drop_members(child, keys);
+    }
+}
+
+char *rnn_json_write(struct rnn_json *json, const char *const *without)
+{
+    drop_members((cJSON *)json, without);
+    return cJSON_PrintUnformatted((const cJSON *)json);
+}

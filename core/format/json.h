@@ -59,6 +59,11 @@ bool rnn_json_number(const struct rnn_json *json, double *value);
 /* A whole number from 0 to 2^53. */
 bool rnn_json_size(const struct rnn_json *json, size_t *value);
 
+/* The whole value as JSON without a blank in it, without the members called
+ * one of `without` (NULL at the end), which leave the tree for good.  To be
+ * freed with free(); NULL when memory is out. */
+char *rnn_json_write(struct rnn_json *json, const char *const *without);
+
 /* The value as JSON, cut to fit, for a person.  Returns `text`. */
 const char *rnn_json_print(const struct rnn_json *json, char *text,
                            size_t capacity);

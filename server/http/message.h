@@ -27,9 +27,15 @@ struct http_response;
 enum route_result {
     ROUTE_REPLY,   /* the response is filled */
     ROUTE_PROBLEM, /* the problem is filled and is the answer */
-    ROUTE_WAIT,    /* call me again after http_wake(), or at wake_at_ms */
+    ROUTE_WAIT,    /* call me again after http_wake(), or at wake_at_ms.
+                      Always called again before the request ends, even when
+                      the client has gone: it stands in a queue.  On a worker
+                      again, if it was on one.  At the deadline it is called
+                      once more whatever it waits for; if it waits on, then
+                      for as long as it does.  It may be called too early */
     ROUTE_OFFLOAD, /* call me again on a worker thread; nothing is held.
-                      When the queue is full the answer is 503 */
+                      When the queue is full the answer is 503, when the
+                      deadline passes in it 504 */
 };
 
 typedef enum route_result route_handler(struct app *app,
@@ -60,7 +66,7 @@ struct http_request {
     const unsigned char *body; /* never NULL; HTTP_BODY_PADDING zeros follow */
     size_t body_length;
     const char *request_id;
-    uint64_t deadline_ms;      /* monotonic: after it the answer is 504 */
+    uint64_t deadline_ms;      /* monotonic: the time for the answer */
     bool on_worker;            /* this call is on a worker thread */
     struct arena *arena;
     uint64_t wake_at_ms;       /* set before ROUTE_WAIT; 0: the deadline */
