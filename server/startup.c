@@ -1,12 +1,10 @@
 #include "server/startup.h"
 
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "server/app.h"
-#include "server/model_registry.h"
 
 static void end_now(int number)
 {
@@ -22,6 +20,15 @@ void startup_signals(void)
     sigaction(SIGINT, &ends, NULL);
     sigaction(SIGPIPE, &ignored, NULL);
     sigaction(SIGHUP, &ignored, NULL);
+}
+
+void startup_hold_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
 bool startup_log_is_json(const struct config *config)
@@ -44,14 +51,12 @@ void startup_log(const struct app *app)
                                     (int64_t)config->request_timeout},
                                    {NULL, NULL, 0}});
     log_event(&app->log, LOG_INFO, "limits_connections",
-              (struct log_field[]){{NUMBER(max_connections)},
-                                   {"idle_timeout_ms", NULL,
-                                    (int64_t)config->idle_timeout},
-                                   {"drain_delay_ms", NULL,
-                                    (int64_t)config->drain_delay},
-                                   {"drain_timeout_ms", NULL,
-                                    (int64_t)config->drain_timeout},
-                                   {NULL, NULL, 0}});
+              (struct log_field[]){
+                  {NUMBER(max_connections)},
+                  {"idle_timeout_ms", NULL, (int64_t)config->idle_timeout},
+                  {"drain_delay_ms", NULL, (int64_t)config->drain_delay},
+                  {"drain_timeout_ms", NULL, (int64_t)config->drain_timeout},
+                  {NULL, NULL, 0}});
     log_event(&app->log, LOG_INFO, "limits_sessions",
               (struct log_field[]){
                   {NUMBER(max_sessions)},
@@ -61,20 +66,4 @@ void startup_log(const struct app *app)
                   {NUMBER(tombstones)},
                   {"tombstone_ttl_ms", NULL, (int64_t)config->tombstone_ttl},
                   {NULL, NULL, 0}});
-}
-
-void startup_print_check(const struct app *app, FILE *out)
-{
-    const struct config_list *listen = &app->config->listen;
-
-    for (size_t i = 0; i < model_registry_count(app->models); i++) {
-        const struct served_model *model = model_registry_at(app->models, i);
-
-        fprintf(out, "%s: %s, %llu parameters, %s\n", model->name,
-                model->path, (unsigned long long)model->info->parameters,
-                model->info->streams ? "streams"
-                                     : model->info->cannot_stream_because);
-    }
-    for (size_t i = 0; i < listen->count; i++)
-        fprintf(out, "would listen on %s\n", listen->items[i]);
 }

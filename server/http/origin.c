@@ -77,7 +77,7 @@ bool origin_check_host(const struct exchange *exchange, const char *host,
         is_allowed_host(&exchange->loop->app->config->allowed_hosts, host,
                         length))
         return true;
-    return problem_set(problem, PROBLEM_NOT_ALLOWED,
+    return problem_set(problem, PROBLEM_ORIGIN_REFUSED,
                        "Host is \"%.128s\", which is neither a loopback name "
                        "nor an address nor in allowed_hosts",
                        host);

@@ -18,7 +18,7 @@ bool origin_check_origin(const struct exchange *exchange, const char *origin,
                          struct problem *problem);
 
 /* On a listener bound to loopback a Host must be a loopback name, an IP
- * literal or in allowed_hosts.  false: not-allowed, or bad-request when it
+ * literal or in allowed_hosts.  false: origin-refused, or bad-request when it
  * is no host at all. */
 bool origin_check_host(const struct exchange *exchange, const char *host,
                        struct problem *problem);
