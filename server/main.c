@@ -42,8 +42,8 @@ static int serve(struct app *app, struct rnn_error *err)
     status = metrics_create(app->models, &app->metrics, err);
     if (status)
         goto out;
-    status = session_store_create(app->config, app->metrics, &app->sessions,
-                                  err);
+    status =
+        session_store_create(app->config, app->metrics, &app->sessions, err);
     if (status)
         goto out;
     status = http_server_create(app, &server, err);
