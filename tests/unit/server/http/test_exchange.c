@@ -70,6 +70,14 @@ const struct served_model *model_registry_at(
     return NULL;
 }
 
+const struct served_model *
+model_registry_find(const struct model_registry *registry, const char *name)
+{
+    (void)registry;
+    (void)name;
+    return NULL;
+}
+
 static void nap_ms(int ms)
 {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
