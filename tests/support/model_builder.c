@@ -282,29 +282,22 @@ static void append_recurrent(const struct model_builder *builder,
         append(text, ", \"unit_forget_bias\": true");
 }
 
-static void append_layer(const struct model_builder *builder,
-                         struct text *text, size_t index)
+/* What Keras writes for a layer of this class. */
+static void append_fields(const struct model_builder *builder,
+                          struct text *text, const struct model_layer *layer)
 {
-    const struct model_layer *layer = &builder->layers[index];
     size_t gates = gates_of(layer->class_name);
+    bool dense = !strcmp(layer->class_name, "Dense");
     const char *activation = layer->activation;
 
-    append_head(builder, text, layer->class_name, builder->names[index]);
-    if (!index && builder->spelling >= MODEL_KERAS_2_OLD) {
-        append(text, ", ");
-        append_shape(builder, text, "batch_input_shape");
-        append(text, "\"kernel_regularizer\": null");
-    }
-    if (gates || !strcmp(layer->class_name, "Dense"))
+    if (gates || dense)
         append(text,
-               ", \"units\": %zu, \"use_bias\": %s, "
-               "\"kernel_initializer\": {\"class_name\": "
-               "\"GlorotUniform\", \"config\": {\"seed\": null}}",
-               layer->units, layer->no_bias ? "false" : "true");
-    if (!activation && gates)
-        activation = "tanh";
-    if (!activation && !strcmp(layer->class_name, "Dense"))
-        activation = "linear";
+               ", \"use_bias\": %s, \"kernel_initializer\": "
+               "{\"class_name\": \"GlorotUniform\", \"config\": "
+               "{\"seed\": null}}",
+               layer->no_bias ? "false" : "true");
+    if (!activation && (gates || dense))
+        activation = gates ? "tanh" : "linear";
     if (activation)
         append(text, ", \"activation\": \"%s\"", activation);
     if (gates)
@@ -312,6 +305,23 @@ static void append_layer(const struct model_builder *builder,
     if (!strcmp(layer->class_name, "Dropout"))
         append(text, ", \"rate\": 0.5, \"seed\": null, \"noise_shape\": "
                      "null");
+}
+
+static void append_layer(const struct model_builder *builder,
+                         struct text *text, size_t index)
+{
+    const struct model_layer *layer = &builder->layers[index];
+
+    append_head(builder, text, layer->class_name, builder->names[index]);
+    if (!index && builder->spelling >= MODEL_KERAS_2_OLD) {
+        append(text, ", ");
+        append_shape(builder, text, "batch_input_shape");
+        append(text, "\"kernel_regularizer\": null");
+    }
+    if (layer->units)
+        append(text, ", \"units\": %zu", layer->units);
+    if (!layer->bare)
+        append_fields(builder, text, layer);
     if (layer->more)
         append(text, ", %s", layer->more);
     append(text, "}}");
@@ -347,9 +357,8 @@ void model_builder_replace(struct model_builder *builder, const char *from,
     if (!builder->config)
         model_builder_describe(builder);
     found = strstr(builder->config, from);
-    if (!found || strstr(found + 1, from)) {
-        fprintf(stderr, "model_builder: \"%s\" is not exactly once in %s\n",
-                from, builder->config);
+    if (!found) {
+        fprintf(stderr, "model_builder: no %s in %s\n", from, builder->config);
         abort();
     }
     append(&text, "%.*s%s%s", (int)(found - builder->config), builder->config,

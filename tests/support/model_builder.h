@@ -43,6 +43,7 @@ struct model_layer {
     const char *activation;           /* NULL: Keras' default */
     const char *recurrent_activation; /* NULL: "sigmoid" */
     bool return_sequences, no_bias, reset_after;
+    bool bare;        /* no fields but units and `more` */
     const char *more; /* further fields: "\"go_backwards\": true" */
 };
 
@@ -86,7 +87,7 @@ void model_builder_add(struct model_builder *builder,
 /* Make b.config anew. */
 void model_builder_describe(struct model_builder *builder);
 
-/* Put `to` in the place of the only `from` in b.config (made if need be). */
+/* Put `to` in the place of the first `from` in b.config (made if need be). */
 void model_builder_replace(struct model_builder *builder, const char *from,
                            const char *to);
 
