@@ -133,6 +133,8 @@ test: ## install what is missing, build, run unit and HTTP tests (SAN=...)
 	$(AGAIN) $(PROGRAMS) $(UNIT_BIN) $(REPLAY_BIN) $(HTTP_BIN)
 	@$(RUN) -j$(JOBS) $(SUITES)
 
+# Tests of loading start the importer of their own flavour.
+$(UNIT_BIN): | $(BUILD)/rnn-import
 unit: $(UNIT_BIN) $(REPLAY_BIN) ## unit tests and fuzz corpora only
 	@$(RUN) -j$(JOBS) $^
 http: $(PROGRAMS) $(HTTP_BIN) ## HTTP tests only
@@ -228,12 +230,12 @@ $(BUILD)/rnnd: $(BUILD)/server/main.o $(LIBSERVER) $(LIBRNN)
 $(BUILD)/rnn-import: $(BUILD)/core/import/main.o $(LIBIMPORT) $(LIBRNN)
 	$(LINK) -o $@ $^ $(IMPORT_LIBS) $(CORE_LIBS)
 
-# A test may see everything; its allocations pass tests/support/fail_alloc.c.
+# A test may see everything; its allocations pass tests/support/fail_malloc.c.
 ARCHIVES  := $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
 TEST_LINK  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
              $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) $(TEST_LIBS)
 WRAP := $(foreach f,malloc calloc realloc reallocarray posix_memalign \
-          aligned_alloc strdup strndup,-Wl,--wrap=$(f))
+          aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	$(LINK) -fsanitize=fuzzer -o $@ $< $(TEST_LINK)

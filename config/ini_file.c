@@ -87,8 +87,9 @@ enum rnn_status ini_file_read(const char *path, ini_file_entry *entry,
     source.err = &fault;
     source.file = fopen(path, "re");
     if (!source.file)
-        return rnn_fail(err, RNN_INVALID_ARGUMENT, "%s: %s", path,
-                        strerror(errno));
+        return errno == ENOMEM ? rnn_fail(err, RNN_NO_MEMORY, "out of memory")
+                               : rnn_fail(err, RNN_INVALID_ARGUMENT, "%s: %s",
+                                          path, strerror(errno));
     bad_line = ini_parse_stream(on_read, &source, on_entry, &source);
     fclose(source.file);
     if (bad_line < 0)

@@ -32,6 +32,28 @@ static void print_line(void *file, const char *line)
     fprintf(file, "%s\n", line);
 }
 
+static void command_check(const struct app *app)
+{
+    const struct config_list *listen = &app->config->listen;
+
+    summary_write_check(stdout, app->models);
+    for (size_t i = 0; i < listen->count; i++)
+        printf("would listen on %s\n", listen->items[i]);
+}
+
+/* --summary and --check: what was to be said, or that it could not be. */
+static int command_print(const struct app *app, struct rnn_error *err)
+{
+    if (app->config->action == CONFIG_SUMMARY)
+        summary_write_all(stdout, app->models);
+    else
+        command_check(app);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    rnn_fail(err, RNN_IO, "standard output cannot be written");
+    return complain(err, EXIT_FAILED);
+}
+
 static int serve(struct app *app, struct rnn_error *err)
 {
     struct http_server *server = NULL;
@@ -42,8 +64,8 @@ static int serve(struct app *app, struct rnn_error *err)
     status = metrics_create(app->models, &app->metrics, err);
     if (status)
         goto out;
-    status = session_store_create(app->config, app->metrics, &app->sessions,
-                                  err);
+    status =
+        session_store_create(app->config, app->metrics, &app->sessions, err);
     if (status)
         goto out;
     status = http_server_create(app, &server, err);
@@ -64,18 +86,14 @@ out:
 static int with_models(const struct config *config, struct rnn_error *err)
 {
     struct app app = {.config = config};
-    int exit_code = 0;
+    int exit_code;
 
     log_level_parse(config->log_level, &app.log.level);
     app.log.json = startup_log_is_json(config);
     if (model_registry_create(config, &app.log, &app.models, err))
         return complain(err, EXIT_FAILED);
-    if (config->action == CONFIG_SUMMARY)
-        summary_write_all(stdout, app.models);
-    else if (config->action == CONFIG_CHECK)
-        summary_write_check(stdout, app.models);
-    else
-        exit_code = serve(&app, err);
+    exit_code = config->action == CONFIG_SERVE ? serve(&app, err)
+                                               : command_print(&app, err);
     model_registry_free(app.models);
     return exit_code;
 }

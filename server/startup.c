@@ -51,14 +51,12 @@ void startup_log(const struct app *app)
                                     (int64_t)config->request_timeout},
                                    {NULL, NULL, 0}});
     log_event(&app->log, LOG_INFO, "limits_connections",
-              (struct log_field[]){{NUMBER(max_connections)},
-                                   {"idle_timeout_ms", NULL,
-                                    (int64_t)config->idle_timeout},
-                                   {"drain_delay_ms", NULL,
-                                    (int64_t)config->drain_delay},
-                                   {"drain_timeout_ms", NULL,
-                                    (int64_t)config->drain_timeout},
-                                   {NULL, NULL, 0}});
+              (struct log_field[]){
+                  {NUMBER(max_connections)},
+                  {"idle_timeout_ms", NULL, (int64_t)config->idle_timeout},
+                  {"drain_delay_ms", NULL, (int64_t)config->drain_delay},
+                  {"drain_timeout_ms", NULL, (int64_t)config->drain_timeout},
+                  {NULL, NULL, 0}});
     log_event(&app->log, LOG_INFO, "limits_sessions",
               (struct log_field[]){
                   {NUMBER(max_sessions)},

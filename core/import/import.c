@@ -61,12 +61,14 @@ static enum rnn_status check_version(const char *version,
 {
     if (version[0] >= '2' && version[0] <= '9' && version[1] == '.')
         return RNN_OK;
+    if (!*version)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "it does not say its version, as files of Keras 1 "
+                        "do not; load it in Keras 2 and save it again");
     return rnn_fail(err, RNN_UNSUPPORTED,
                     "it was written by Keras %.32s; Keras 2 and 3 can be "
                     "read: load it in Keras 2 and save it again",
-                    *version ? version
-                             : "1 or something else that does not "
-                               "say its version");
+                    version);
 }
 
 static enum rnn_status write_out(struct import *import, struct rnn_error *err)

@@ -83,11 +83,17 @@ static void lead_path(struct walk *walk, size_t levels)
             (struct json_step){.index = walk->counts[level]};
 }
 
-/* The value at the cursor is not what has to stand at this place. */
+/* What stands at the cursor is not what has to stand there. */
 static bool wrong_element(struct walk *walk, const char *wanted)
 {
+    struct json_scan *scan = walk->scan;
+
+    if (*scan->at == ']' && !walk->counts[walk->level]) {
+        lead_path(walk, walk->level - 1);
+        return json_fail(scan, PROBLEM_SHAPE_MISMATCH, "is empty");
+    }
     lead_path(walk, walk->level);
-    return json_wrong_kind(walk->scan, PROBLEM_SHAPE_MISMATCH, wanted);
+    return json_wrong_kind(scan, PROBLEM_SHAPE_MISMATCH, wanted);
 }
 
 static bool no_end_of_array(struct walk *walk)
@@ -160,26 +166,12 @@ static inline bool descend(struct walk *walk)
     return true;
 }
 
-/* The row reader met something that is no number. */
-static bool not_a_number(struct walk *walk)
-{
-    struct json_scan *scan = walk->scan;
-    size_t level = walk->level;
-
-    walk->counts[level] = walk->row.count;
-    if (*scan->at == ']' && !walk->row.count) {
-        lead_path(walk, level - 1);
-        return json_fail(scan, PROBLEM_SHAPE_MISMATCH, "is empty");
-    }
-    return wrong_element(walk, "a number");
-}
-
 static bool row_fault(struct walk *walk, enum json_row_end end)
 {
     walk->counts[walk->level] = walk->row.count;
     switch (end) {
     case JSON_ROW_OTHER:
-        return not_a_number(walk);
+        return wrong_element(walk, "a number");
     case JSON_ROW_COMMA:
         return no_end_of_array(walk);
     case JSON_ROW_FAULT:

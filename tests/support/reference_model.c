@@ -98,27 +98,34 @@ static double activate_one(const char *name, unsigned keras_major, double x)
     abort();
 }
 
-/* The threshold tau with sum(max(x - tau, 0)) = 1, by halving. */
+static int falling(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x < *y) - (*x > *y);
+}
+
+/* Keras' threshold: the running sums of the row in falling order, as far as
+ * 1 + k z_k > c_k, all added up, less 1, over their number. */
 static double sparsemax_threshold(const double *row, size_t units)
 {
-    double low = row[0], high = row[0];
+    double *sorted = calloc(units, sizeof(double));
+    double sum = 0, sums = 0;
+    size_t k = 0;
 
+    if (!sorted)
+        abort();
+    memcpy(sorted, row, units * sizeof(double));
+    qsort(sorted, units, sizeof(double), falling);
     for (size_t j = 0; j < units; j++) {
-        low = fmin(low, row[j]);
-        high = fmax(high, row[j]);
+        sum += sorted[j];
+        if (1 + (double)(j + 1) * sorted[j] <= sum)
+            break;
+        sums += sum;
+        k = j + 1;
     }
-    low -= 1;
-    for (int i = 0; i < 200; i++) {
-        double middle = (low + high) / 2, sum = 0;
-
-        for (size_t j = 0; j < units; j++)
-            sum += fmax(row[j] - middle, 0);
-        if (sum > 1)
-            low = middle;
-        else
-            high = middle;
-    }
-    return high;
+    free(sorted);
+    return (sums - 1) / (double)k;
 }
 
 void reference_activate(const char *name, unsigned keras_major, double *row,

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/fail_alloc.h"
+#include "tests/support/fail_malloc.h"
 #include "tests/support/scratch_file.h"
 
 #define ARGV(...) ((char *[]){"rnnd", __VA_ARGS__, NULL})
@@ -311,20 +311,22 @@ static void out_of_memory_at_every_allocation_is_survived(void **state)
         struct config config;
         struct rnn_error err;
         enum rnn_status status;
-        bool failed;
 
-        fail_alloc_at(n);
+        fail_malloc_start(n);
         status = load(ARGV("--listen=c:3", "--listen", "d:4", "a.keras",
                            "b=c.h5", "--config", path),
                       ENV("RNND_LOG_LEVEL=debug", "RNND_ALLOWED_HOSTS=p,q"),
                       &config, &err);
-        failed = fail_alloc_stop();
         if (!status)
             config_release(&config);
-        if (!failed) {
+        fail_malloc_stop();
+        assert_int_equal(fail_malloc_live(), 0);
+        if (!fail_malloc_happened()) {
             assert_int_equal(status, RNN_OK);
             break;
         }
+        if (!status)
+            continue; /* stdio can do without a buffer */
         assert_int_equal(status, RNN_NO_MEMORY);
         assert_string_equal(err.message, "out of memory");
         failures++;
