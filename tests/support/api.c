@@ -240,6 +240,20 @@ const char *api_raw(struct api *api, const char *name)
     return value;
 }
 
+const char *api_keep(struct api *api, const char *name, char *text,
+                     size_t size)
+{
+    api_assert_status(api, 200);
+    snprintf(text, size, "%s", api_raw(api, name));
+    return text;
+}
+
+void api_assert_status(struct api *api, long status)
+{
+    if (api->status != status)
+        fail_msg("not %ld but %ld %s", status, api->status, api->body);
+}
+
 void api_assert_problem(struct api *api, long status, const char *type,
                         const char *pointer)
 {

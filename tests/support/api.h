@@ -65,6 +65,13 @@ bool api_has(struct api *api, const char *path);
 /* The text of a top-level member as it was sent; in a buffer as above. */
 const char *api_raw(struct api *api, const char *name);
 
+/* The same, kept in `text`; the answer must have been 200. */
+const char *api_keep(struct api *api, const char *name, char *text,
+                     size_t size);
+
+/* Was the last answer this status?  If not, the test fails and shows it. */
+void api_assert_status(struct api *api, long status);
+
 /* Is the answer this problem, whole and well-formed?  `pointer` NULL: it has
  * none. */
 void api_assert_problem(struct api *api, long status, const char *type,

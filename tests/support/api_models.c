@@ -119,3 +119,17 @@ void api_models_serve(const struct api_models *models,
     all[count] = NULL;
     daemon_start(daemon, all);
 }
+
+void api_world_open(struct api_world *world, const char *const *options)
+{
+    api_models_make(&world->models);
+    api_models_serve(&world->models, options, &world->daemon);
+    api_init(&world->api, world->daemon.url);
+}
+
+void api_world_close(struct api_world *world)
+{
+    api_release(&world->api);
+    daemon_stop(&world->daemon);
+    api_models_remove(&world->models);
+}

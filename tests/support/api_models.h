@@ -17,6 +17,7 @@
 
 #include <stddef.h>
 
+#include "tests/support/api.h"
 #include "tests/support/daemon.h"
 
 #define API_MODELS 8
@@ -32,5 +33,15 @@ void api_models_remove(struct api_models *models);
 /* Start rnnd with all of them and `options` (NULL: none; ends with NULL). */
 void api_models_serve(const struct api_models *models,
                       const char *const *options, struct daemon *daemon);
+
+/* All of it at once: models, a daemon that serves them, a client of it. */
+struct api_world {
+    struct api_models models;
+    struct daemon daemon;
+    struct api api;
+};
+
+void api_world_open(struct api_world *world, const char *const *options);
+void api_world_close(struct api_world *world);
 
 #endif
