@@ -25,8 +25,11 @@ struct rnn_model {
     struct rnn_model_info info;
 };
 
+/* A number of each type that a state can have. */
 struct rnn_state {
-    float sum;
+    double total; /* of all timesteps */
+    int64_t count;
+    float sum[2]; /* the total again, and its half */
 };
 
 #define FAKE_MODELS 4
@@ -58,13 +61,19 @@ static const struct rnn_io fake_clash[] = {
      .has_time = true,
      .features = 1}};
 static const struct rnn_state_entry fake_entries[] = {
-    {.name = "sum", .dtype = RNN_F32, .rank = 0}};
+    {.name = "fold/total", .dtype = RNN_F64, .rank = 0, .offset = 0},
+    {.name = "fold/count", .dtype = RNN_I64, .rank = 0, .offset = 8},
+    {.name = "rnn/sum",
+     .dtype = RNN_F32,
+     .rank = 1,
+     .shape = {2},
+     .offset = 16}};
 
 #define FAKE_WHOLE                                                            \
     .streams = false,                                                         \
     .cannot_stream_because = "the layer \"all\" needs the whole sequence"
 #define FAKE_STREAMS                                                          \
-    .streams = true, .state_entries = fake_entries, .state_entry_count = 1,   \
+    .streams = true, .state_entries = fake_entries, .state_entry_count = 3,   \
     .state_bytes = sizeof(struct rnn_state)
 
 static struct rnn_model fake_models[FAKE_MODELS] = {
@@ -94,7 +103,7 @@ static struct rnn_model fake_models[FAKE_MODELS] = {
         .name = called, .model = &fake_models[at],                            \
         .info = &fake_models[at].info, .index = at, .fingerprint = called     \
     }
-static const struct served_model fake_served[FAKE_MODELS] = {
+static struct served_model fake_served[FAKE_MODELS] = {
     FAKE_SERVED(0, "two"), FAKE_SERVED(1, "words"), FAKE_SERVED(2, "pair"),
     FAKE_SERVED(3, "clash")};
 
@@ -173,7 +182,7 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
     fake_infer_sequences += count;
     for (size_t s = 0; s < count; s++) {
         const struct rnn_sequence *sequence = &sequences[s];
-        float sum = sequence->state ? sequence->state->sum : 0;
+        float sum = sequence->state ? sequence->state->sum[0] : 0;
 
         for (size_t t = 0; t < sequence->timesteps; t++) {
             sum += fake_step(model, sequence, t);
@@ -182,8 +191,12 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
         }
         if (!options->every_step)
             fake_write(model, sequence, 0, sum);
-        if (sequence->state)
-            sequence->state->sum = sum;
+        if (sequence->state) {
+            sequence->state->total = (double)sum;
+            sequence->state->count += (int64_t)sequence->timesteps;
+            sequence->state->sum[0] = sum;
+            sequence->state->sum[1] = sum / 2;
+        }
     }
     return RNN_OK;
 }
@@ -210,7 +223,9 @@ void rnn_state_copy(const struct rnn_model *model, struct rnn_state *to,
 bool rnn_state_is_finite(const struct rnn_model *model,
                          const struct rnn_state *state)
 {
-    return !model->info.state_bytes || isfinite(state->sum);
+    return !model->info.state_bytes ||
+           (isfinite(state->total) && state->count >= 0 &&
+            isfinite(state->sum[0]) && isfinite(state->sum[1]));
 }
 
 /* ---- server/model_registry.h ---------------------------------------------
