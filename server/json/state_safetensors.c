@@ -8,7 +8,8 @@
 #include "server/json/json_names.h"
 #include "server/json/session_wish.h"
 
-#define WHOLE_MOST ((uint64_t)1 << 53) /* exact in float64 */
+#define WHOLE_MOST      ((uint64_t)1 << 53)           /* exact in float64 */
+#define WHOLE_TEXT_MOST UINT64_C(1000000000000000000) /* as in JSON */
 
 enum dtype { F32, F64, I64 };
 
@@ -41,9 +42,9 @@ static bool text_to_whole(const char *text, uint64_t *whole)
     uint64_t value = 0;
     const char *at = text;
 
-    for (; *at >= '0' && *at <= '9' && value <= UINT64_MAX / 16; at++)
+    for (; *at >= '0' && *at <= '9' && value <= WHOLE_TEXT_MOST / 10; at++)
         value = 10 * value + (uint64_t)(*at - '0');
-    if (at == text || *at)
+    if (at == text || *at || value > WHOLE_TEXT_MOST)
         return false;
     *whole = value;
     return true;
