@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
-#define WAIT_MS 60000L
+#define WAIT_MS 300000L
 
 void api_init(struct api *api, const char *url)
 {

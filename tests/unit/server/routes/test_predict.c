@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "server/routes/routes.h"
+#include "tests/support/fail_malloc.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/route_world.h"
 
@@ -338,6 +339,26 @@ static void without_memory_nothing_changes(void **state)
     assert_true(refused > 10);
 }
 
+static void warm_stateless_calls_allocate_nothing(void **state)
+{
+    static const char text[] =
+        "{\"model\": \"words\", \"sequences\": [[1, 2, 3], [4]]}";
+
+    (void)state;
+    expect(text, "{\"outputs\":[[6.0],[4.0]]}");
+    for (size_t i = 0; i < 1001; i++) {
+        if (i == 1)
+            fail_malloc_start(0);
+        /* As the http loops do between two requests. */
+        arena_reset(&world.arena, (size_t)1 << 20);
+        world.request.task = NULL;
+        assert_int_equal(route_predict(&world.app, &world.request,
+                                       &world.response, &world.problem),
+                         ROUTE_REPLY);
+    }
+    assert_int_equal(fail_malloc_stop(), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -356,6 +377,7 @@ int main(void)
         TEST(a_replay_runs_nothing),
         TEST(heavy_work_goes_to_a_worker_before_anything_is_held),
         TEST(without_memory_nothing_changes),
+        TEST(warm_stateless_calls_allocate_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
