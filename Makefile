@@ -230,18 +230,20 @@ $(BUILD)/rnnd: $(BUILD)/server/main.o $(LIBSERVER) $(LIBRNN)
 $(BUILD)/rnn-import: $(BUILD)/core/import/main.o $(LIBIMPORT) $(LIBRNN)
 	$(LINK) -o $@ $^ $(IMPORT_LIBS) $(CORE_LIBS)
 
-# A test may see everything.
+# A test may see everything; its allocations pass tests/support/fail_malloc.c.
 ARCHIVES  := $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
 TEST_LINK  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
              $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) $(TEST_LIBS)
+WRAP := $(foreach f,malloc calloc realloc reallocarray posix_memalign \
+          aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(ARCHIVES)
 	$(LINK) -fsanitize=fuzzer -o $@ $< $(TEST_LINK)
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
                               $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
-	$(LINK) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(TEST_LINK)
+	$(LINK) $(WRAP) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(TEST_LINK)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
-	$(LINK) -o $@ $< $(TEST_LINK)
+	$(LINK) $(WRAP) -o $@ $< $(TEST_LINK)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:

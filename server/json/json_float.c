@@ -1,6 +1,7 @@
 #include "server/json/json_float.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <float.h>
 #include <locale.h>
 #include <math.h>
@@ -12,8 +13,9 @@
 
 #include "server/json/float_powers.h"
 
-#define DIGITS_ROOM 24 /* of a decimal's digits, 17 at most, copied at once   \
-                        */
+#define DIGITS_ROOM                                                           \
+    24 /* of a decimal's digits, 17 at most, copied at once                   \
+        */
 
 /* digits * 10^exponent */
 struct decimal {
@@ -102,42 +104,45 @@ static struct decimal decimal_of(uint32_t bits)
 
 /* ---- layout --------------------------------------------------------------*/
 
-/* Write digits d1 d2 ... as the number d1.d2... * 10^exponent.  `digits` has
- * DIGITS_ROOM readable bytes, zeros behind the digits that count. */
+/* Digits of a decimal stand in a buffer of '0's, so that copying may begin
+ * before them and go on behind them. */
+#define DIGITS_BEFORE 4 /* 0.0001 is the smallest number without exponent */
+#define DIGITS_ROOM   24
+#define DIGITS_BUFFER (DIGITS_BEFORE + 9 + 16 + DIGITS_ROOM)
+
+/* Write the first `count` digits d1 d2 ... as d1.d2... * 10^exponent.  Copies
+ * have a fixed size and signs are added, not branched on: the digits of real
+ * data cannot be predicted. */
 static inline size_t lay_out(bool is_negative, const char *digits, int count,
                              int exponent, char *text)
 {
     char *out = text;
+    int size = exponent < 0 ? -exponent : exponent;
 
     *out = '-';
     out += is_negative;
-    if (exponent < -4 || exponent >= 16) {
-        int size = exponent < 0 ? -exponent : exponent;
+    if (exponent >= -4 && exponent < 16) {
+        int zeros = exponent < 0 ? size : 0;
+        int whole = exponent < 0 ? 1 : size + 1;
+        int rest = count + zeros - whole;
 
-        *out++ = digits[0];
-        *out = '.';
-        memcpy(out + 1, digits + 1, DIGITS_ROOM - 1);
-        out += count > 1 ? count : 0;
-        *out++ = 'e';
-        *out++ = exponent < 0 ? '-' : '+';
-        if (size >= 100)
-            *out++ = (char)('0' + size / 100);
-        *out++ = (char)('0' + size / 10 % 10);
-        *out++ = (char)('0' + size % 10);
-    } else if (exponent < 0) {
-        memcpy(out, "0.000", 5);
-        out += 1 - exponent;
-        memcpy(out, digits, DIGITS_ROOM);
-        out += count;
-    } else {
-        int whole = exponent + 1;
-
-        memcpy(out, digits, DIGITS_ROOM);
+        memcpy(out, digits - zeros, DIGITS_ROOM);
         out += whole;
         *out++ = '.';
-        memcpy(out, digits + whole, 16);
-        out += count > whole ? count - whole : 1;
+        memcpy(out, digits - zeros + whole, DIGITS_ROOM);
+        out += rest > 1 ? rest : 1;
+        return (size_t)(out - text);
     }
+    *out++ = digits[0];
+    *out = '.';
+    memcpy(out + 1, digits + 1, DIGITS_ROOM);
+    out += count > 1 ? count : 0;
+    *out++ = 'e';
+    *out++ = exponent < 0 ? '-' : '+';
+    if (size >= 100)
+        *out++ = (char)('0' + size / 100);
+    *out++ = (char)('0' + size / 10 % 10);
+    *out++ = (char)('0' + size % 10);
     return (size_t)(out - text);
 }
 
@@ -175,12 +180,22 @@ static int digit_count(uint32_t number)
     return count + (number >= powers[count]);
 }
 
+/* '0's at the end of the 8 characters at `text`. */
+static inline int trailing_zeros(const char *text)
+{
+    uint64_t word;
+
+    memcpy(&word, text, 8);
+    word = le64toh(word) ^ UINT64_C(0x3030303030303030);
+    return word ? __builtin_clzll(word) / 8 : 8;
+}
+
 size_t json_float_text(float number, char *text)
 {
-    char buffer[DIGITS_ROOM + 16];
+    char buffer[DIGITS_BUFFER], *nine = buffer + DIGITS_BEFORE;
     struct decimal decimal;
-    int length, count;
     uint32_t bits;
+    int length;
 
     memcpy(&bits, &number, sizeof(bits));
     if (!(bits << 1)) {
@@ -190,14 +205,12 @@ size_t json_float_text(float number, char *text)
         memcpy(text, "0.0", 3);
         return 3;
     }
-    memset(buffer, '0', sizeof(buffer));
     decimal = decimal_of(bits);
     length = digit_count(decimal.digits);
-    put_9_digits(buffer, decimal.digits);
-    count = length;
-    while (count > 1 && buffer[9 - length + count - 1] == '0')
-        count--;
-    return lay_out(bits >> 31, buffer + 9 - length, count,
+    memset(buffer, '0', sizeof(buffer));
+    put_9_digits(nine, decimal.digits);
+    return lay_out(bits >> 31, nine + 9 - length,
+                   length - trailing_zeros(nine + 1),
                    decimal.exponent + length - 1, text);
 }
 
@@ -209,7 +222,7 @@ size_t json_double_text(double number, char *text)
     locale_t before = uselocale(c_locale);
     bool is_subnormal = fabs(number) < DBL_MIN;
     int precision = is_subnormal ? 0 : DBL_DIG - 1;
-    char printed[40], digits[DIGITS_ROOM + 16];
+    char printed[40], buffer[DIGITS_BUFFER], *digits = buffer + DIGITS_BEFORE;
     int count = 1, exponent;
 
     assert(isfinite(number));
@@ -221,7 +234,7 @@ size_t json_double_text(double number, char *text)
     uselocale(before);
     freelocale(c_locale);
 
-    memset(digits, '0', sizeof(digits));
+    memset(buffer, '0', sizeof(buffer));
     digits[0] = printed[0];
     exponent = atoi(strchr(printed, 'e') + 1);
     if (precision > 0) {

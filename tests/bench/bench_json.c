@@ -149,6 +149,7 @@ static void bench_read(size_t timesteps, size_t features, const char *format)
            timesteps, features, format, bodies[0].length, middle(ours),
            (double)bodies[0].length * 1e3 / middle(ours), middle(theirs),
            middle(theirs) / middle(ours));
+    (void)sink;
     for (i = 0; i < BODIES; i++)
         free(bodies[i].bytes);
     free(out);

@@ -325,6 +325,8 @@ static void out_of_memory_at_every_allocation_is_survived(void **state)
             assert_int_equal(status, RNN_OK);
             break;
         }
+        if (!status)
+            continue; /* stdio can do without a buffer */
         assert_int_equal(status, RNN_NO_MEMORY);
         assert_string_equal(err.message, "out of memory");
         failures++;

@@ -64,7 +64,7 @@ static void many_names_agree_with_a_table(void **state)
 
 static void an_arena_that_is_out_is_said(void **state)
 {
-    static char texts[100][4];
+    static char texts[100][12];
     struct json_names names = {NULL};
     enum json_names_result result = JSON_NAMES_ADDED;
     struct arena arena;

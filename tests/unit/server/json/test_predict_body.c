@@ -319,8 +319,8 @@ static void an_arena_that_is_out_is_overloaded_at_every_point(void **state)
     static const char *const texts[] = {
         "{\"sequence\":[[1,2],[3,4]],\"session\":\"s\",\"model\":\"m\"}",
         "{\"sequences\":[[[1,2]],[[3,4]],[[5,6]]]}",
-        "{\"inputs\":[{\"a\":[1],\"\\u0062\":[2]},{\"b\":[1],\"a\":[2]},"
-        "{\"a\":[1],\"c\":[3]}]}",
+        ("{\"inputs\":[{\"a\":[1],\"\\u0062\":[2]},{\"b\":[1],\"a\":[2]},"
+         "{\"a\":[1],\"c\":[3]}]}"),
     };
     size_t i, most;
 
