@@ -47,6 +47,26 @@ static void assert_says(const char *text, const char *words)
         fail_msg("\"%s\" is not in\n%s", words, text);
 }
 
+/* The lines of a table as ASCII, in place. */
+static void make_plain(char *text)
+{
+    static const char lines[] = "━─┃│", plain[] = "=-||";
+    char *to = text;
+
+    for (const char *from = text; *from; from++, to++) {
+        size_t kind = 0;
+
+        *to = *from;
+        if ((unsigned char)*from != 0xe2)
+            continue;
+        while (kind < 4 && memcmp(lines + 3 * kind, from, 3) != 0)
+            kind++;
+        *to = kind < 4 ? plain[kind] : '+';
+        from += 2;
+    }
+    *to = '\0';
+}
+
 static void table_is_that_of_keras_with_streaming_beside_it(void **state)
 {
     struct model_builder builder;
@@ -56,33 +76,30 @@ static void table_is_that_of_keras_with_streaming_beside_it(void **state)
     (void)state;
     model_builder_init(&builder, 10, 3);
     builder.source_format = "keras";
-    model_builder_add(&builder, &(struct model_layer){
-                                    .class_name = "SimpleRNN", .units = 5});
+    model_builder_add(
+        &builder, &(struct model_layer){
+                      .class_name = "SimpleRNN", .units = 5, .name = "rnn"});
     model_builder_add(
         &builder, &(struct model_layer){.class_name = "Dense", .units = 2});
     model = load(&builder);
     text = summary_of("seed", rnn_model_info(model));
-    assert_string_equal(text, "Model: \"seed\" (keras, Keras 3.15.1)\n"
-                              "┏━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━"
-                              "━━━┳━━━━━━━━━┳━━━━━━━┓\n"
-                              "┃ Layer (type)           ┃ Output Shape ┃ "
-                              "Param # ┃ Streams ┃ State ┃\n"
-                              "┡━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━"
-                              "━━━╇━━━━━━━━━╇━━━━━━━┩\n"
-                              "│ simple_rnn (SimpleRNN) │ (None, 5)    │      "
-                              "45 │ yes     │  20 B │\n"
-                              "├────────────────────────┼──────────────┼──────"
-                              "───┼─────────┼───────┤\n"
-                              "│ dense (Dense)          │ (None, 2)    │      "
-                              "12 │ yes     │     - │\n"
-                              "└────────────────────────┴──────────────┴──────"
-                              "───┴─────────┴───────┘\n"
-                              " Total params: 57 (228.00 B)\n"
-                              " Trainable params: 57 (228.00 B)\n"
-                              " Non-trainable params: 0 (0.00 B)\n"
-                              " Input \"input_layer\": (None, 10, 3)\n"
-                              " Output \"dense\": (None, 2)\n"
-                              " Sessions: carry and window; state 20 B\n");
+    make_plain(text);
+    assert_string_equal(
+        text,
+        "Model: \"seed\" (keras, Keras 3.15.1)\n"
+        "+=================+==============+=========+=========+=======+\n"
+        "| Layer (type)    | Output Shape | Param # | Streams | State |\n"
+        "+=================+==============+=========+=========+=======+\n"
+        "| rnn (SimpleRNN) | (None, 5)    |      45 | yes     |  20 B |\n"
+        "+-----------------+--------------+---------+---------+-------+\n"
+        "| dense (Dense)   | (None, 2)    |      12 | yes     |     - |\n"
+        "+-----------------+--------------+---------+---------+-------+\n"
+        " Total params: 57 (228.00 B)\n"
+        " Trainable params: 57 (228.00 B)\n"
+        " Non-trainable params: 0 (0.00 B)\n"
+        " Input \"input_layer\": (None, 10, 3)\n"
+        " Output \"dense\": (None, 2)\n"
+        " Sessions: carry and window; state 20 B\n");
     free(text);
     rnn_model_free(model);
 }
@@ -150,9 +167,9 @@ static void model_that_cannot_stream_says_why(void **state)
 
     (void)state;
     assert_says(text, "Model: \"m\" (safetensors)\n");
-    assert_says(text,
-                "│ größe (Bidirectional) │ (None, 4)    │       0 │ no ");
-    assert_says(text, "│   x (Dense)           │");
+    make_plain(text);
+    assert_says(text, "| größe (Bidirectional) | (None, 4)    |       0 | no");
+    assert_says(text, "|   x (Dense)           | (None, 1)    |");
     assert_says(text,
                 "Sessions: window only; größe reads the sequence backwards\n");
     free(text);
