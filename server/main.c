@@ -4,9 +4,7 @@
  * order.  Exit: 0 after a drain, 1 a model, a store or a socket failed, 2
  * wrong usage.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "config/config.h"
 #include "server/app.h"
@@ -34,13 +32,22 @@ static void print_line(void *file, const char *line)
     fprintf(file, "%s\n", line);
 }
 
+static void command_check(const struct app *app)
+{
+    const struct config_list *listen = &app->config->listen;
+
+    summary_write_check(stdout, app->models);
+    for (size_t i = 0; i < listen->count; i++)
+        printf("would listen on %s\n", listen->items[i]);
+}
+
 /* --summary and --check: what was to be said, or that it could not be. */
 static int command_print(const struct app *app, struct rnn_error *err)
 {
     if (app->config->action == CONFIG_SUMMARY)
         summary_write_all(stdout, app->models);
     else
-        startup_print_check(app, stdout);
+        command_check(app);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     rnn_fail(err, RNN_IO, "standard output cannot be written");
@@ -51,7 +58,9 @@ static int serve(struct app *app, struct rnn_error *err)
 {
     struct http_server *server = NULL;
     enum rnn_status status;
+    sigset_t held;
 
+    startup_hold_signals(&held); /* before there is another thread */
     status = metrics_create(app->models, &app->metrics, err);
     if (status)
         goto out;

@@ -1,12 +1,10 @@
 #include "server/startup.h"
 
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "server/app.h"
-#include "server/summary.h"
 
 static void end_now(int number)
 {
@@ -22,6 +20,15 @@ void startup_signals(void)
     sigaction(SIGINT, &ends, NULL);
     sigaction(SIGPIPE, &ignored, NULL);
     sigaction(SIGHUP, &ignored, NULL);
+}
+
+void startup_hold_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
 bool startup_log_is_json(const struct config *config)
@@ -59,13 +66,4 @@ void startup_log(const struct app *app)
                   {NUMBER(tombstones)},
                   {"tombstone_ttl_ms", NULL, (int64_t)config->tombstone_ttl},
                   {NULL, NULL, 0}});
-}
-
-void startup_print_check(const struct app *app, FILE *out)
-{
-    const struct config_list *listen = &app->config->listen;
-
-    summary_write_check(out, app->models);
-    for (size_t i = 0; i < listen->count; i++)
-        fprintf(out, "would listen on %s\n", listen->items[i]);
 }

@@ -3,8 +3,8 @@
 #ifndef SERVER_STARTUP_H
 #define SERVER_STARTUP_H
 
+#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 struct app;
 struct config;
@@ -14,12 +14,14 @@ struct config;
  * never do. */
 void startup_signals(void);
 
+/* Block SIGTERM, SIGINT and SIGHUP in this thread and those that it makes
+ * from here on, so that a server can receive them: what is blocked is never
+ * lost, for a PID 1 neither.  They are put in `set`. */
+void startup_hold_signals(sigset_t *set);
+
 bool startup_log_is_json(const struct config *config);
 
 /* Every bound of this server, in the log: what is bounded can be seen. */
 void startup_log(const struct app *app);
-
-/* rnnd --check: what would be served. */
-void startup_print_check(const struct app *app, FILE *out);
 
 #endif

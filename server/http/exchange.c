@@ -13,8 +13,6 @@
 #include "server/metrics.h"
 
 #define FIRST_BODY_BYTES ((size_t)4096) /* of a body of unknown length */
-/* What a request may hold in all: its body, tensors, scratch and answer. */
-#define ARENA_LIMIT(max_body) (8 * (max_body) + ((size_t)256 << 20))
 
 static const unsigned char no_body[HTTP_BODY_PADDING];
 
@@ -41,7 +39,7 @@ static struct exchange *from_pool(struct loop *loop)
     exchange = calloc(1, sizeof(*exchange));
     if (exchange)
         arena_init(&exchange->arena,
-                   ARENA_LIMIT(loop->app->config->max_body));
+                   EXCHANGE_ARENA_BYTES(loop->app->config->max_body));
     return exchange;
 }
 

@@ -40,6 +40,8 @@ struct workers;
 #define CONNECTION_MEMORY ((size_t)16384)
 /* Connections over max_connections that are still taken in, to be told so. */
 #define SPARE_CONNECTIONS(max) ((max) / 8 + 16)
+/* What one request may hold in all: body, tensors, scratch and answer. */
+#define EXCHANGE_ARENA_BYTES(max_body) (8 * (max_body) + ((size_t)256 << 20))
 #define EXCHANGE_KEEP_BYTES    ((size_t)1 << 20) /* of a pooled arena */
 #define EXCHANGE_POOL_SIZE     64                /* idle ones of a loop */
 

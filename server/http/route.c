@@ -96,6 +96,8 @@ enum route_match route_find(struct http_request *request, size_t *index,
 
         if (!any_path && !fits(http_routes[i].path, request->path, params))
             continue;
+        if (!methods && !any_path)
+            *index = i; /* the path has a name, whatever the method */
         methods |= 1u << http_routes[i].method;
         if (any_path || http_routes[i].method != method)
             continue;

@@ -36,7 +36,7 @@ enum route_match {
 };
 
 /* Find the line of the table for request->method and request->path, and fill
- * request->params.  `*index` is set for ROUTE_FOUND. */
+ * request->params.  `*index` is set when the path is one of the table. */
 enum route_match route_find(struct http_request *request, size_t *index,
                             const char **allow, struct problem *problem);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,6 +16,7 @@
 #include "server/http/loop.h"
 #include "server/http/workers.h"
 #include "server/session_store.h"
+#include "server/startup.h"
 
 #define SWEEP_MS 1000       /* between two looks for expired sessions */
 #define ABORT_WAIT_MS 5000  /* for handlers that have been told to stop */
@@ -156,13 +156,7 @@ static enum rnn_status take_signals(struct http_server *server,
 {
     sigset_t set;
 
-    /* Blocked in every thread that is made from here on, and so never lost:
-     * not for a PID 1 either, which has no default actions. */
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    startup_hold_signals(&set);
     server->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (server->signals < 0)
         return rnn_fail(err, RNN_IO, "cannot receive signals: %s",
@@ -170,11 +164,32 @@ static enum rnn_status take_signals(struct http_server *server,
     return RNN_OK;
 }
 
+/* What options.def does not name but is bounded all the same. */
+static void log_limits(const struct http_server *server)
+{
+    const struct app *app = server->shared.app;
+    size_t max = app->config->max_connections;
+
+    log_event(&app->log, LOG_INFO, "limits_server",
+              (struct log_field[]){
+                  {"threads", NULL, (int64_t)server->loop_count},
+                  {"workers", NULL, (int64_t)server->loop_count},
+                  {"worker_queue", NULL,
+                   (int64_t)(server->loop_count * WORKER_QUEUE)},
+                  {"connection_memory", NULL, (int64_t)CONNECTION_MEMORY},
+                  {"spare_connections", NULL,
+                   (int64_t)SPARE_CONNECTIONS(max)},
+                  {"request_memory", NULL,
+                   (int64_t)EXCHANGE_ARENA_BYTES(app->config->max_body)},
+                  {NULL, NULL, 0}});
+}
+
 static enum rnn_status start(struct http_server *server, struct rnn_error *err)
 {
     const struct app *app = server->shared.app;
     enum rnn_status status = take_signals(server, err);
 
+    log_limits(server);
     for (size_t i = 0; i < server->shared.listener_count && !status; i++)
         status = listener_start(&server->shared.listeners[i], err);
     while (server->thread_count < server->loop_count && !status) {

@@ -26,7 +26,9 @@ void http_server_free(struct http_server *server);
 
 /* Serve until a drain has ended.  Logs `listening on http://...` for each
  * address once it serves.  SIGTERM and SIGINT begin the drain; a second one
- * ends the process at once, with 128 + its number.  SIGHUP ends nothing. */
+ * ends the process at once, with 128 + its number.  SIGHUP ends nothing.
+ * Every thread of the process must hold these signals back
+ * (startup_hold_signals()). */
 RNN_CHECKED enum rnn_status http_server_run(struct http_server *server,
                                             struct rnn_error *err);
 

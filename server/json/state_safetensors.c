@@ -203,7 +203,7 @@ static bool read_shape(struct json_scan *scan, struct entry *entry)
 static bool read_offsets(struct json_scan *scan, struct entry *entry)
 {
     uint64_t offsets[2];
-    size_t count;
+    size_t count = 0;
 
     if (!read_wholes(scan, offsets, 2, &count))
         return false;
