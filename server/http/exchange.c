@@ -23,8 +23,8 @@ static void make_request_id(struct exchange *exchange)
 
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    snprintf(exchange->request_id, sizeof(exchange->request_id),
-             "%016" PRIx64, z ^ z >> 31);
+    snprintf(exchange->request_id, sizeof(exchange->request_id), "%016" PRIx64,
+             z ^ z >> 31);
 }
 
 static struct exchange *from_pool(struct loop *loop)
@@ -99,10 +99,9 @@ struct exchange *exchange_begin(struct loop *loop,
     exchange->body_arrived = 0;
     exchange->began_ns = clock_monotonic_ns();
     exchange->due_ms = 0;
-    request->deadline_ms = exchange->began_ns / 1000000u +
-                           loop->app->config->request_timeout;
-    atomic_store_explicit(&exchange->turn, TURN_RUNNING,
-                          memory_order_relaxed);
+    request->deadline_ms =
+        exchange->began_ns / 1000000u + loop->app->config->request_timeout;
+    atomic_store_explicit(&exchange->turn, TURN_RUNNING, memory_order_relaxed);
     make_request_id(exchange);
     loop->exchange_count++;
     metrics_add(loop->app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, 1);
@@ -116,20 +115,20 @@ static void log_access(const struct exchange *exchange, uint64_t ns)
 
     if (!app->config->access_log && !is_fault)
         return;
-    log_event(&app->log, is_fault ? LOG_ERROR : LOG_INFO, "request",
-              (struct log_field[]){
-                  {"id", exchange->request_id, 0},
-                  {"method", http_method_name(exchange->method), 0},
-                  {"route",
-                   exchange->route < HTTP_ROUTE_COUNT
-                       ? http_routes[exchange->route].path
-                       : "none",
-                   0},
-                  {"status", NULL, exchange->status},
-                  {"us", NULL, (int64_t)(ns / 1000)},
-                  {exchange->status >= 400 ? "error" : NULL,
-                   exchange->problem.detail, 0},
-                  {NULL, NULL, 0}});
+    log_event(
+        &app->log, is_fault ? LOG_ERROR : LOG_INFO, "request",
+        (struct log_field[]){{"id", exchange->request_id, 0},
+                             {"method", http_method_name(exchange->method), 0},
+                             {"route",
+                              exchange->route < HTTP_ROUTE_COUNT
+                                  ? http_routes[exchange->route].path
+                                  : "none",
+                              0},
+                             {"status", NULL, exchange->status},
+                             {"us", NULL, (int64_t)(ns / 1000)},
+                             {exchange->status >= 400 ? "error" : NULL,
+                              exchange->problem.detail, 0},
+                             {NULL, NULL, 0}});
 }
 
 void exchange_end(struct exchange *exchange)
@@ -153,8 +152,8 @@ void exchange_end(struct exchange *exchange)
 bool exchange_body_reserve(struct exchange *exchange, size_t bytes)
 {
     struct http_request *request = &exchange->request;
-    unsigned char *body = arena_alloc(&exchange->arena,
-                                      bytes + HTTP_BODY_PADDING, 1, 64);
+    unsigned char *body =
+        arena_alloc(&exchange->arena, bytes + HTTP_BODY_PADDING, 1, 64);
 
     if (!body)
         return problem_set(&exchange->problem, PROBLEM_OVERLOADED,
@@ -197,8 +196,7 @@ void exchange_call(struct exchange *exchange, bool on_worker)
     exchange->is_late = clock_monotonic_ms() >= request->deadline_ms;
     exchange->response = (struct http_response){.status = 200};
     exchange->result = http_routes[exchange->route].handler(
-        exchange->loop->app, request, &exchange->response,
-        &exchange->problem);
+        exchange->loop->app, request, &exchange->response, &exchange->problem);
 }
 
 /* It is called again at wake_at_ms and at the deadline; after that, when it

@@ -153,8 +153,8 @@ static bool check_limit(const struct exchange *exchange,
 {
     const char *path = exchange->request.path;
 
-    if (!exchange->connection->is_over_limit ||
-        strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0)
+    if (!exchange->connection->is_over_limit || strcmp(path, "/livez") == 0 ||
+        strcmp(path, "/readyz") == 0)
         return true;
     return problem_set(problem, PROBLEM_OVERLOADED,
                        "max_connections (%zu) are open",

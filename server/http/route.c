@@ -116,9 +116,8 @@ enum route_match route_find(struct http_request *request, size_t *index,
         return no_memory(problem);
     if (method == HTTP_OPTIONS)
         return ROUTE_OPTIONS;
-    problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED,
-                "%.256s takes %s, not %s", request->path, *allow,
-                http_method_name(request->method));
+    problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED, "%.256s takes %s, not %s",
+                request->path, *allow, http_method_name(request->method));
     problem->allow = *allow;
     return ROUTE_NO_METHOD;
 }

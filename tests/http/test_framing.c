@@ -40,19 +40,25 @@ static const struct refused refused[] = {
      POST "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" SMUGGLED,
      {400}},
     {"a negative length", POST "Content-Length: -1\r\n\r\n" SMUGGLED, {400}},
-    {"a signed length", POST "Content-Length: +5\r\n\r\n{   }" SMUGGLED,
+    {"a signed length",
+     POST "Content-Length: +5\r\n\r\n{   }" SMUGGLED,
      {400}},
-    {"a hexadecimal length", POST "Content-Length: 0x2\r\n\r\n{}" SMUGGLED,
+    {"a hexadecimal length",
+     POST "Content-Length: 0x2\r\n\r\n{}" SMUGGLED,
      {400}},
-    {"letters in a length", POST "Content-Length: 2abc\r\n\r\n{}" SMUGGLED,
+    {"letters in a length",
+     POST "Content-Length: 2abc\r\n\r\n{}" SMUGGLED,
      {400}},
-    {"a list of lengths", POST "Content-Length: 2, 2\r\n\r\n{}" SMUGGLED,
+    {"a list of lengths",
+     POST "Content-Length: 2, 2\r\n\r\n{}" SMUGGLED,
      {400}},
     {"an empty length", POST "Content-Length: \r\n\r\n" SMUGGLED, {400}},
     {"a length of 2^63",
-     POST "Content-Length: 9223372036854775808\r\n\r\n{}", {413}},
+     POST "Content-Length: 9223372036854775808\r\n\r\n{}",
+     {413}},
     {"a length of 2^64",
-     POST "Content-Length: 18446744073709551616\r\n\r\n{}", {413, 400}},
+     POST "Content-Length: 18446744073709551616\r\n\r\n{}",
+     {413, 400}},
     {"an unknown coding",
      POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" SMUGGLED,
      {501, 400}},
@@ -68,7 +74,8 @@ static const struct refused refused[] = {
      "0\r\n\r\n" SMUGGLED,
      {400, 501}},
     {"a chunk size that is none",
-     POST "Transfer-Encoding: chunked\r\n\r\nxyz\r\n" SMUGGLED, {400}},
+     POST "Transfer-Encoding: chunked\r\n\r\nxyz\r\n" SMUGGLED,
+     {400}},
     {"a chunk without its line end",
      POST "Transfer-Encoding: chunked\r\n\r\n2\r\n{}0\r\n\r\n" SMUGGLED,
      {400}},
@@ -81,9 +88,11 @@ static const struct refused refused[] = {
      "GET /livez HTTP/1.1\r\n" HOST "Host: example.org\r\n\r\n" SMUGGLED,
      {400}},
     {"a blank before the colon",
-     "GET /livez HTTP/1.1\r\nHost : localhost\r\n\r\n" SMUGGLED, {400}},
+     "GET /livez HTTP/1.1\r\nHost : localhost\r\n\r\n" SMUGGLED,
+     {400}},
     {"an unknown method",
-     "BREW /livez HTTP/1.1\r\n" HOST "\r\n" SMUGGLED, {501}},
+     "BREW /livez HTTP/1.1\r\n" HOST "\r\n" SMUGGLED,
+     {501}},
     {"TRACE", "TRACE / HTTP/1.1\r\n" HOST "\r\n" SMUGGLED, {501}},
     {"CONNECT",
      "CONNECT example.org:443 HTTP/1.1\r\n" HOST "\r\n" SMUGGLED,
@@ -91,10 +100,10 @@ static const struct refused refused[] = {
     {"HTTP/2.0", "GET /livez HTTP/2.0\r\n" HOST "\r\n" SMUGGLED, {505}},
     {"HTTP/9.9", "GET /livez HTTP/9.9\r\n" HOST "\r\n" SMUGGLED, {505}},
     {"the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {505}},
-    {"a word that is no request", "hello\r\n\r\n" SMUGGLED,
-     {400, 505, -1}},
+    {"a word that is no request", "hello\r\n\r\n" SMUGGLED, {400, 505, -1}},
     {"a TLS hello",
-     "\x16\x03\x01\x02\x01\x01\x01\xfc\x03\x03\r\n\r\n", {400, 505, -1}},
+     "\x16\x03\x01\x02\x01\x01\x01\xfc\x03\x03\r\n\r\n",
+     {400, 505, -1}},
 };
 
 static bool is_one_of(const int statuses[4], int status)
@@ -106,8 +115,8 @@ static bool is_one_of(const int statuses[4], int status)
 }
 
 /* rows: E-bad-request E-not-implemented E-http-version E5 */
-static void
-a_request_that_can_be_read_in_two_ways_is_refused_and_closed(void **state)
+static void a_request_that_can_be_read_in_two_ways_is_refused_and_closed(
+    void **state)
 {
     static struct raw_answer answer;
 
@@ -334,8 +343,7 @@ static const struct answered answered[] = {
      "POST /predict?model=%4 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}",
      400, "bad-query"},
     {"a %00 in the query",
-     "POST /predict?model=%00 HTTP/1.1\r\n" HOST
-     "Content-Length: 2\r\n\r\n{}",
+     "POST /predict?model=%00 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}",
      400, "bad-query"},
     {"a query where none is read",
      "GET /livez?a=1&a=2&b=%zz HTTP/1.1\r\n" HOST "\r\n", 200, NULL},
@@ -354,11 +362,10 @@ static const struct answered answered[] = {
      406, "not-acceptable"},
     {"no body", POST "Content-Length: 0\r\n\r\n", 400, "malformed-json"},
     {"an Origin from elsewhere",
-     "GET /livez HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n",
-     403, "origin-refused"},
-    {"the Origin null",
-     "GET /livez HTTP/1.1\r\n" HOST "Origin: null\r\n\r\n", 403,
+     "GET /livez HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n", 403,
      "origin-refused"},
+    {"the Origin null", "GET /livez HTTP/1.1\r\n" HOST "Origin: null\r\n\r\n",
+     403, "origin-refused"},
 };
 
 /* rows: E1 E-no-such-path E-method-not-allowed E-bad-query R32 R50 */
@@ -433,9 +440,8 @@ static void options_and_405_say_what_is_allowed(void **state)
                  cases[i].request);
         raw_request(daemon_.address, text, &answer);
         assert_int_equal(answer.status, cases[i].status);
-        assert_string_equal(
-            raw_header(&answer, "Allow", value, sizeof(value)),
-            cases[i].allow);
+        assert_string_equal(raw_header(&answer, "Allow", value, sizeof(value)),
+                            cases[i].allow);
     }
 }
 
@@ -446,8 +452,8 @@ static void the_request_id_returns_when_it_is_one(void **state)
         const char *sent;
         bool returns;
     } cases[] = {
-        {"abc-1.2_Z", true}, {"a b", false},  {"", false},
-        {"a\"b", false},     {"a/b", false},  {"\xc3\xa9", false},
+        {"abc-1.2_Z", true}, {"a b", false}, {"", false},
+        {"a\"b", false},     {"a/b", false}, {"\xc3\xa9", false},
     };
     static struct raw_answer answer;
     char text[256], value[256];
@@ -476,27 +482,26 @@ static void three_requests_at_once_are_answered_in_order(void **state)
     int fd = raw_connect(daemon_.address);
 
     (void)state;
-    raw_send_text(fd, "GET /livez HTTP/1.1\r\n" HOST "X-Request-Id: r0\r\n\r\n"
-                      "POST /nowhere HTTP/1.1\r\n" HOST
-                      "X-Request-Id: r1\r\nContent-Length: 2\r\n\r\n{}"
-                      "GET /readyz HTTP/1.1\r\n" HOST
-                      "X-Request-Id: r2\r\n\r\n");
+    raw_send_text(fd,
+                  "GET /livez HTTP/1.1\r\n" HOST "X-Request-Id: r0\r\n\r\n"
+                  "POST /nowhere HTTP/1.1\r\n" HOST
+                  "X-Request-Id: r1\r\nContent-Length: 2\r\n\r\n{}"
+                  "GET /readyz HTTP/1.1\r\n" HOST "X-Request-Id: r2\r\n\r\n");
     for (int i = 0; i < 3; i++) {
         raw_read(fd, false, &answer);
         assert_int_equal(answer.status, i == 1 ? 404 : 200);
         snprintf(wanted, sizeof(wanted), "r%d", i);
         assert_string_equal(
-            raw_header(&answer, "X-Request-Id", value, sizeof(value)),
-            wanted);
+            raw_header(&answer, "X-Request-Id", value, sizeof(value)), wanted);
     }
     close(fd);
 }
 
 static void a_request_may_come_byte_by_byte(void **state)
 {
-    static const char text[] = POST
-        "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n"
-        "0\r\nTrailer: 1\r\n\r\n";
+    static const char text[] =
+        POST "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n"
+             "0\r\nTrailer: 1\r\n\r\n";
     static struct raw_answer answer;
     int fd = raw_connect(daemon_.address);
 
@@ -545,7 +550,8 @@ int main(void)
             a_refused_request_is_closed_although_the_client_keeps_its_side_open),
         cmocka_unit_test(a_head_that_is_too_long_is_414_or_431),
         cmocka_unit_test(a_thousand_headers_are_431),
-        cmocka_unit_test(a_declared_body_over_the_limit_is_413_before_it_comes),
+        cmocka_unit_test(
+            a_declared_body_over_the_limit_is_413_before_it_comes),
         cmocka_unit_test(the_answer_413_reaches_a_client_that_sends_on),
         cmocka_unit_test(a_chunked_body_over_the_limit_is_413),
         cmocka_unit_test(who_expects_to_go_on_gets_the_refusal_instead),
