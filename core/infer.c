@@ -47,9 +47,9 @@ static size_t smaller(size_t a, size_t b)
 
 static size_t chunk_steps(size_t rows)
 {
-    size_t steps = CHUNK_ITEMS / rows;
-
-    return steps ? smaller(steps, CHUNK_STEPS) : 1;
+    if (rows * CHUNK_STEPS <= CHUNK_ITEMS)
+        return CHUNK_STEPS;
+    return rows < CHUNK_ITEMS ? CHUNK_ITEMS / rows : 1;
 }
 
 /* Items of the largest chunk of up to `rows` sequences. */

@@ -162,11 +162,11 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
  * again. */
 static size_t steps_at_once(const struct run *run, uint64_t step_cost)
 {
-    uint64_t steps = run->work_limit / (step_cost + 1);
-
-    if (!steps)
+    if (run->steps * step_cost <= run->work_limit)
+        return run->steps;
+    if (step_cost >= run->work_limit)
         return 1;
-    return steps < run->steps ? (size_t)steps : run->steps;
+    return (size_t)(run->work_limit / step_cost);
 }
 
 /* The cell over all steps of the chunk, in pieces. */

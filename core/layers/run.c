@@ -14,11 +14,11 @@ bool run_product(struct run *run, const struct rnn_ukernels *ukernels,
                  struct view x, struct view y)
 {
     uint64_t cost = (uint64_t)product->inputs * product->stride + 1;
-    uint64_t limit = run->work_limit / cost;
     size_t at_once = items;
 
-    if (limit < items)
-        at_once = limit ? (size_t)limit : 1;
+    if (items * cost > run->work_limit)
+        at_once = cost < run->work_limit ? (size_t)(run->work_limit / cost)
+                                         : 1;
     for (size_t i = 0; i < items; i += at_once) {
         size_t rows = items - i < at_once ? items - i : at_once;
 
