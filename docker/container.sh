@@ -82,19 +82,30 @@ size_of() # TAG LIMIT: bytes of the image, at most LIMIT million
     [ "$bytes" -le "$2"000000 ]
 }
 
+free_port()
+{
+    local port
+
+    # Below the ports that the kernel hands out by itself.
+    while port=$((20000 + RANDOM % 10000)) &&
+        (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        :
+    done
+    echo $port
+}
+
 # Start image TAG on a free port of the loopback as a careful operator would;
 # sets `address`.
 start() # TAG MODEL
 {
-    local tries=100 port
+    local tries=100
 
+    address=127.0.0.1:$(free_port)
     podman run -d --no-healthcheck --network host --read-only \
         --cap-drop=ALL --security-opt no-new-privileges --memory 256m \
         --pids-limit 64 --tmpfs /tmp -v "$state/models:/models:ro" \
-        -e RNND_LISTEN=127.0.0.1:0 --name rnnd "$1" "/models/$2" || return 1
-    until port=$(podman logs rnnd 2>&1 |
-        sed -n 's|.*listening on http://127.0.0.1:\([0-9]*\).*|\1|p') &&
-        [ -n "$port" ]; do
+        -e RNND_LISTEN="$address" --name rnnd "$1" "/models/$2" || return 1
+    until podman logs rnnd 2>&1 | grep -q "listening on http://$address"; do
         tries=$((tries - 1))
         if [ $tries -eq 0 ]; then
             podman logs rnnd
@@ -103,7 +114,6 @@ start() # TAG MODEL
         fi
         sleep 0.1
     done
-    address=127.0.0.1:$port
 }
 
 stop()
@@ -199,7 +209,7 @@ run_full() # PROGRAM...
     step 'full: answers with the bits of this build' predicts
     step 'full: a session goes on' streams
     step 'full: healthcheck by exec' podman exec rnnd /usr/bin/rnnd \
-        --healthcheck -
+        --healthcheck
     [ $# -eq 0 ] || step 'full: the suites of tests/http' suites "$@"
     step 'full: stops within its time, exit code 0' stop
 }
