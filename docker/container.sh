@@ -5,7 +5,7 @@
 # Needs no running engine: mmdebstrap makes the base, buildah builds, podman
 # and runc run.  Everything lives under build/container and is taken away at
 # the end, but for the base, which is made anew after a day.  PROGRAM... are
-# test programs that heed RNND_TEST_ADDRESS: they run against the container.
+# tests of tests/http: every daemon that they start is a container.
 # Ends with `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -196,8 +196,8 @@ has_labels()
 
 suites() # PROGRAM...
 {
-    RNND_TEST_ADDRESS=$address RNND_TEST_BUILD=build/release \
-        tests/run.sh "$@" | tee /dev/fd/3
+    RNND_TEST_IMAGE=rnnd:full RNND_TEST_STORE=$state \
+        RNND_TEST_PROGRAM=$PWD/docker/rnnd.sh tests/run.sh "$@" | tee /dev/fd/3
     [ "${PIPESTATUS[0]}" -eq 0 ]
 }
 
@@ -210,8 +210,8 @@ run_full() # PROGRAM...
     step 'full: a session goes on' streams
     step 'full: healthcheck by exec' podman exec rnnd /usr/bin/rnnd \
         --healthcheck
-    [ $# -eq 0 ] || step 'full: the suites of tests/http' suites "$@"
     step 'full: stops within its time, exit code 0' stop
+    [ $# -eq 0 ] || step 'full: the tests of tests/http' suites "$@"
 }
 
 run_native()
