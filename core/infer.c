@@ -13,10 +13,11 @@
 #define CHUNK_STEPS ((size_t)32)
 #define CHUNK_ITEMS ((size_t)64)
 
-/* Multiply-adds between two questions whether to go on: about half a
- * millisecond with a kernel that comes from memory; scalar code is slower. */
+/* Work (run.h) between two questions whether to go on: about half a
+ * millisecond of reading a kernel from memory; scalar code computes so slowly
+ * that it is asked earlier. */
 #define WORK_LIMIT        ((uint64_t)1 << 20)
-#define WORK_LIMIT_SCALAR ((uint64_t)1 << 16)
+#define WORK_LIMIT_SCALAR ((uint64_t)1 << 14)
 
 /* Where everything lies in the scratch, in bytes from its start. */
 struct layout {
