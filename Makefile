@@ -183,8 +183,8 @@ examples: ## train and write the examples again with Keras
 	@examples/make.sh
 container: ## build the images, run one, speak to it
 	@.ci/deps.sh run test container
-	$(AGAIN) $(HTTP_BIN)
-	@docker/container.sh
+	$(AGAIN) $(PROGRAMS) $(HTTP_BIN)
+	@docker/container.sh $(HTTP_BIN)
 arm: ## cross build for aarch64; unit tests of the engine under qemu
 	@.ci/deps.sh run arm
 	@.ci/sysroot.sh $(SYSROOT)

@@ -95,6 +95,18 @@ static void become(const char *program, char *const *arguments, int output)
     _exit(127);
 }
 
+static void program_to_start(char *program, size_t size)
+{
+    const char *other = getenv("RNND_TEST_PROGRAM");
+
+    if (other) {
+        assert_true((size_t)snprintf(program, size, "%s", other) < size);
+        return;
+    }
+    build_path(program, size - 8);
+    strcat(program, "/rnnd");
+}
+
 static pid_t spawn(const char *const *arguments, int output)
 {
     const char *words[MAX_ARGUMENTS] = {"rnnd"};
@@ -102,8 +114,7 @@ static pid_t spawn(const char *const *arguments, int output)
     size_t count = 1;
     pid_t pid;
 
-    build_path(program, sizeof(program) - 8);
-    strcat(program, "/rnnd");
+    program_to_start(program, sizeof(program));
     if (access(program, X_OK))
         fail_msg("%s is not there: make it first", program);
     while (*arguments && count < MAX_ARGUMENTS - 1)
