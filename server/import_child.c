@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -290,6 +291,12 @@ static enum rnn_status run(const char *program, const struct import_job *job,
 /* The importer has ended, so nobody else holds the file for writing. */
 static enum rnn_status seal(int fd, struct rnn_error *err)
 {
+    struct stat made;
+
+    if (fstat(fd, &made) == 0 && made.st_size == 0)
+        return rnn_fail(err, RNN_IO,
+                        "the importer ended well but wrote nothing; is it "
+                        "rnn-import of this version?");
     if (fcntl(fd, F_ADD_SEALS,
               F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
         return RNN_OK;
