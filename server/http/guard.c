@@ -1,6 +1,6 @@
 #include "server/http/guard.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,9 +35,7 @@ static const char *join(struct headers *headers, const char *list,
         headers->out_of_memory = true;
         return list;
     }
-    strcpy(text, list);
-    strcat(text, ", ");
-    strcat(text, value);
+    snprintf(text, size, "%s, %s", list, value);
     return text;
 }
 

@@ -41,9 +41,9 @@ struct workers;
 /* Connections over max_connections that are still taken in, to be told so. */
 #define SPARE_CONNECTIONS(max) ((max) / 8 + 16)
 /* What one request may hold in all: body, tensors, scratch and answer. */
-#define EXCHANGE_ARENA_BYTES(max_body) (8 * (max_body) + ((size_t)256 << 20))
-#define EXCHANGE_KEEP_BYTES            ((size_t)1 << 20) /* of a pooled arena */
-#define EXCHANGE_POOL_SIZE             64 /* idle ones of a loop */
+#define EXCHANGE_ARENA_BYTES(max) (8 * (max) + ((size_t)256 << 20))
+#define EXCHANGE_KEEP_BYTES       ((size_t)1 << 20) /* of a pooled arena */
+#define EXCHANGE_POOL_SIZE        64                /* idle ones of a loop */
 
 /* ---- connections -------------------------------------------------------- */
 
@@ -131,6 +131,8 @@ void exchange_free(struct exchange *exchange); /* of the pool */
 bool exchange_body_reserve(struct exchange *exchange, size_t bytes);
 bool exchange_body_append(struct exchange *exchange, const void *bytes,
                           size_t count);
+
+/* ---- handlers (handling.c) ---------------------------------------------- */
 
 /* Call the handler once, on this thread. */
 void exchange_call(struct exchange *exchange, bool on_worker);

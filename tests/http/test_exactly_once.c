@@ -1,4 +1,5 @@
-/* test_exactly_once.c: docs/api-2-sessions.md, «Exactly once», row by row. */
+/* test_exactly_once.c: docs/api-2-sessions.md, «Exactly once», row by
+ * row. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

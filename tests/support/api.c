@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
-#define WAIT_MS 60000L
+#define WAIT_MS 300000L
 
 void api_init(struct api *api, const char *url)
 {
@@ -194,8 +194,10 @@ const char *api_text(struct api *api, const char *path)
 {
     const cJSON *at = find(api, path);
 
-    if (!cJSON_IsString(at))
+    if (!cJSON_IsString(at)) {
         fail_msg("no text %s in %ld %s", path, api->status, api->body);
+        return "";
+    }
     return at->valuestring;
 }
 
@@ -203,8 +205,10 @@ double api_number(struct api *api, const char *path)
 {
     const cJSON *at = find(api, path);
 
-    if (!cJSON_IsNumber(at))
+    if (!cJSON_IsNumber(at)) {
         fail_msg("no number %s in %ld %s", path, api->status, api->body);
+        return 0;
+    }
     return at->valuedouble;
 }
 
@@ -227,8 +231,10 @@ const char *api_raw(struct api *api, const char *name)
 
     snprintf(key, sizeof(key), "\"%s\":", name);
     from = strstr(api->body, key);
-    if (!from)
+    if (!from) {
         fail_msg("no %s in %ld %s", name, api->status, api->body);
+        return "";
+    }
     from += strlen(key);
     for (to = from; *to; to++) {
         if (depth == 0 && (*to == ',' || *to == '}'))

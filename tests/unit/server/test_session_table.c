@@ -36,7 +36,7 @@ static void ids_spread_over_shards_and_buckets(void **state)
 {
     struct session_key key = {1, 2};
     size_t buckets[64] = {0}, shards[64] = {0};
-    char id[16];
+    char id[32];
 
     (void)state;
     for (size_t i = 0; i < 64000; i++) {
@@ -56,7 +56,7 @@ static void ids_spread_over_shards_and_buckets(void **state)
 static void check_all(const struct session_shard *shard, size_t count,
                       size_t step)
 {
-    char id[16];
+    char id[32];
 
     for (size_t i = 0; i < count; i++) {
         snprintf(id, sizeof(id), "%zu", i);
@@ -74,7 +74,7 @@ static void a_shard_finds_what_it_holds(void **state)
     struct session_shard shard;
     struct session_plan plan;
     bool has_failed = false;
-    char id[16];
+    char id[32];
 
     (void)state;
     session_world_init(&world);

@@ -1,9 +1,6 @@
 /* test_exchange.c: handlers that wait, go to a worker, take too long, and
- * whose clients vanish; on the real server inside this process, with handlers
- * of our own in the place of the daemon's.
- *
- * GET /sessions/{id} plays the script called `id`; POST /predict answers
- * with the body's length.
+ * whose clients vanish (handling.c); on the real server, in this process.
+ * GET /sessions/{id} plays the script called `id`.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -14,24 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "config/config.h"
-#include "server/app.h"
 #include "server/clock.h"
-#include "server/http/server.h"
 #include "server/http/workers.h"
-#include "server/metrics.h"
-#include "server/model_registry.h"
-#include "server/routes/routes.h"
-#include "server/startup.h"
-#include "tests/support/fail_malloc.h"
+#include "tests/support/fail_alloc.h"
 #include "tests/support/raw_http.h"
+#include "tests/support/stand_in_server.h"
 
 #define TIMEOUT_MS 600
 
@@ -46,29 +36,12 @@ static struct config config = {
     .idle_timeout = 60000,
     .drain_timeout = 5000,
 };
-static struct app app = {.config = &config, .log = {.level = LOG_INFO}};
-static struct http_server *server;
-static pthread_t thread;
-static char address[64];
+static struct stand_in_server stand_in;
 static struct raw_answer answer;
 
 /* What the handlers have seen. */
 static atomic_int calls, finished;
 static atomic_bool hold, was_stopped, saw_other_thread;
-
-size_t model_registry_count(const struct model_registry *registry)
-{
-    (void)registry;
-    return 0;
-}
-
-const struct served_model *model_registry_at(
-    const struct model_registry *registry, size_t index)
-{
-    (void)registry;
-    (void)index;
-    return NULL;
-}
 
 static void nap_ms(int ms)
 {
@@ -81,11 +54,8 @@ static void nap_ms(int ms)
 
 static enum route_result say(struct http_response *response, const char *text)
 {
-    response->content_type = "text/plain";
-    response->body = text;
-    response->body_length = strlen(text);
     atomic_fetch_add(&finished, 1);
-    return ROUTE_REPLY;
+    return stand_in_say(response, text);
 }
 
 static enum route_result say_late(struct problem *problem)
@@ -166,7 +136,7 @@ static enum route_result play_worker(const char *script, int call,
 {
     if (!request->on_worker)
         return ROUTE_OFFLOAD;
-    if (!pthread_equal(pthread_self(), thread))
+    if (!pthread_equal(pthread_self(), stand_in.thread))
         atomic_store(&saw_other_thread, true);
     if (strcmp(script, "worker-waits") == 0 && call == 2) {
         start_waker(request);
@@ -184,10 +154,10 @@ static enum route_result play_worker(const char *script, int call,
     return say(response, "worker");
 }
 
-enum route_result route_session_get(struct app *unused,
-                                    struct http_request *request,
-                                    struct http_response *response,
-                                    struct problem *problem)
+static enum route_result play_script(struct app *unused,
+                                     struct http_request *request,
+                                     struct http_response *response,
+                                     struct problem *problem)
 {
     const char *script = request->params[0];
     int call = count_call(request);
@@ -198,48 +168,12 @@ enum route_result route_session_get(struct app *unused,
     return play_wait(script, call, request, response, problem);
 }
 
-enum route_result route_predict(struct app *unused,
-                                struct http_request *request,
-                                struct http_response *response,
-                                struct problem *problem)
-{
-    char *text = arena_alloc(request->arena, 32, 1, 1);
-
-    (void)unused;
-    (void)problem;
-    for (size_t i = 0; i < HTTP_BODY_PADDING; i++)
-        if (request->body[request->body_length + i] != 0)
-            return say(response, "the padding is not zero");
-    snprintf(text, 32, "%zu", request->body_length);
-    return say(response, text);
-}
-
-#define UNUSED_ROUTE(name)                                                    \
-    enum route_result name(struct app *a, struct http_request *b,             \
-                           struct http_response *c, struct problem *d)        \
-    {                                                                         \
-        (void)a;                                                              \
-        (void)b;                                                              \
-        (void)d;                                                              \
-        return say(c, "");                                                    \
-    }
-UNUSED_ROUTE(route_session_create)
-UNUSED_ROUTE(route_session_list)
-UNUSED_ROUTE(route_session_delete)
-UNUSED_ROUTE(route_session_export)
-UNUSED_ROUTE(route_session_import)
-UNUSED_ROUTE(route_session_reset)
-UNUSED_ROUTE(route_session_fork)
-UNUSED_ROUTE(route_model_list)
-UNUSED_ROUTE(route_model_get)
-UNUSED_ROUTE(route_metrics)
-
 /* ---- the tests ---------------------------------------------------------- */
 
 static int connect_and_ask(const char *script)
 {
     char text[128];
-    int fd = raw_connect(address);
+    int fd = raw_connect(stand_in.address);
 
     snprintf(text, sizeof(text),
              "GET /sessions/%s HTTP/1.1\r\nHost: localhost\r\n\r\n", script);
@@ -398,7 +332,7 @@ static void bodies_of_every_size_arrive_whole(void **state)
                                    16383, 16384, 16385, 100000, 1 << 20};
     static char body[1 << 20];
     char head[128], wanted[32];
-    int fd = raw_connect(address);
+    int fd = raw_connect(stand_in.address);
 
     (void)state;
     memset(body, 'x', sizeof(body));
@@ -451,13 +385,13 @@ static void ask_warm(int fd, int times)
 
 static void a_thousand_warm_requests_allocate_nothing(void **state)
 {
-    int fd = raw_connect(address);
+    int fd = raw_connect(stand_in.address);
 
     (void)state;
     ask_warm(fd, 20);
-    fail_malloc_start(0);
+    fail_alloc_at(0);
     ask_warm(fd, 1000);
-    assert_int_equal(fail_malloc_stop(), 0);
+    assert_int_equal(fail_alloc_count(), 0);
     close(fd);
 }
 
@@ -472,15 +406,14 @@ static void out_of_memory_costs_one_request_at_most(void **state)
     for (size_t n = 1; n <= 12; n++) {
         int fd;
 
-        fail_malloc_start(n);
-        fd = raw_connect(address);
+        fail_alloc_at(n);
+        fd = raw_connect(stand_in.address);
         raw_send_text(fd, "POST /predict HTTP/1.1\r\nHost: localhost\r\n"
                           "Content-Length: 300000\r\n\r\n");
         raw_send(fd, body, sizeof(body));
         raw_read(fd, false, &answer);
         close(fd);
-        fail_malloc_stop();
-        failed += fail_malloc_happened();
+        failed += fail_alloc_stop();
         assert_true(answer.status == 200 || answer.status == 503 ||
                     answer.status == 0);
         play("now", 200, "now");
@@ -490,50 +423,16 @@ static void out_of_memory_costs_one_request_at_most(void **state)
 
 /* ---- the server --------------------------------------------------------- */
 
-static void *serve(void *err)
-{
-    return http_server_run(server, err) ? err : NULL;
-}
-
 static int start(void **state)
 {
-    static struct rnn_error err;
-    static const char mark[] = "listening on http://";
-    char text[8192];
-    sigset_t held;
-    int log = memfd_create("log", MFD_CLOEXEC), standard = dup(2);
-
     (void)state;
-    startup_hold_signals(&held);
-    if (metrics_create(NULL, &app.metrics, &err) ||
-        http_server_create(&app, &server, &err))
-        return -1;
-    dup2(log, 2);
-    pthread_create(&thread, NULL, serve, &err);
-    for (int i = 0; i < 5000; i++) {
-        ssize_t length = pread(log, text, sizeof(text) - 1, 0);
-        char *at;
-
-        text[length > 0 ? length : 0] = '\0';
-        at = strstr(text, mark);
-        if (at && strchr(at, '\n')) {
-            at += strlen(mark);
-            snprintf(address, sizeof(address), "%.*s", (int)strcspn(at, "\n"),
-                     at);
-            break;
-        }
-        nap_ms(1);
-    }
-    dup2(standard, 2);
-    close(standard);
-    close(log);
-    return address[0] ? 0 : -1;
+    stand_in_start(&stand_in, &config, play_script);
+    return 0;
 }
 
 /* The last test: a drain waits for a handler that waits. */
 static void a_drain_waits_for_a_waiting_handler(void **state)
 {
-    void *failure;
     int fd;
 
     (void)state;
@@ -543,10 +442,7 @@ static void a_drain_waits_for_a_waiting_handler(void **state)
     raw_read(fd, false, &answer);
     assert_int_equal(answer.status, 504);
     close(fd);
-    assert_int_equal(pthread_join(thread, &failure), 0);
-    assert_null(failure);
-    http_server_free(server);
-    metrics_free(app.metrics);
+    stand_in_end(&stand_in);
 }
 
 int main(void)
