@@ -22,6 +22,7 @@
 #include "tests/support/fail_malloc.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/stand_in_server.h"
+#include "tests/support/stand_in_server_parts.h"
 
 #define TIMEOUT_MS 1200
 

@@ -1,4 +1,11 @@
-#include "tests/support/stand_in_server.h"
+/* stand_in_server_parts.h: the parts of stand_in_server.h.
+ *
+ * Include it in exactly one file of a test program: it DEFINES the handlers
+ * of every route and the registry in front of the daemon's.  It must not be
+ * in an archive: every program that links the routes would get these.
+ */
+#ifndef TESTS_SUPPORT_STAND_IN_SERVER_PARTS_H
+#define TESTS_SUPPORT_STAND_IN_SERVER_PARTS_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +24,7 @@
 #include "server/model_registry.h"
 #include "server/routes/routes.h"
 #include "server/startup.h"
+#include "tests/support/stand_in_server.h"
 
 static struct app app;
 static route_handler *session_handler;
@@ -161,3 +169,5 @@ void stand_in_end(struct stand_in_server *stand_in)
     http_server_free(stand_in->server);
     metrics_free(app.metrics);
 }
+
+#endif
