@@ -230,6 +230,11 @@ $(BUILD)/rnnd: $(BUILD)/server/main.o $(LIBSERVER) $(LIBRNN)
 $(BUILD)/rnn-import: $(BUILD)/core/import/main.o $(LIBIMPORT) $(LIBRNN)
 	$(LINK) -o $@ $^ $(IMPORT_LIBS) $(CORE_LIBS)
 
+# How librnn is used alone (core/README.md); a test runs it.
+$(BUILD)/examples/librnn: $(BUILD)/examples/librnn.o $(LIBRNN)
+	$(LINK) -o $@ $^ $(CORE_LIBS)
+$(BUILD)/tests/unit/examples/test_librnn: | $(BUILD)/examples/librnn
+
 # A test may see everything; its allocations pass tests/support/fail_malloc.c.
 ARCHIVES  := $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
 TEST_LINK  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group \

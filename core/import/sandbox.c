@@ -134,7 +134,7 @@ static int allow_calls(scmp_filter_ctx filter)
     size_t count = sizeof(allowed_calls) / sizeof(allowed_calls[0]);
     struct scmp_arg_cmp not_executable =
         SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    struct scmp_arg_cmp reads_flags = SCMP_A1(SCMP_CMP_EQ, F_GETFL);
+    struct scmp_arg_cmp reads_flags = SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0);
     int failed = 0;
 
     for (size_t i = 0; i < count && !failed; i++)

@@ -239,8 +239,8 @@ static struct node *make_node(struct plan_builder *builder,
 
     if (!node)
         return NULL;
-    node->inputs = zalloc(builder, input_count, sizeof(node->inputs[0]));
-    node->outputs = zalloc(builder, 1, sizeof(node->outputs[0]));
+    node->inputs = zalloc(builder, input_count, sizeof(struct value *));
+    node->outputs = zalloc(builder, 1, sizeof(struct value *));
     if (!node->inputs || !node->outputs)
         return NULL;
     node->layer = layer;

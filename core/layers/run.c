@@ -30,9 +30,9 @@ static struct f32_product some_panels(const struct f32_product *whole,
  * that the kernel is read again and again for little work. */
 static size_t rows_at_once(const struct run *run, uint64_t floats)
 {
-    return run->work_limit > 2 * floats
-               ? (size_t)(8 * (run->work_limit / floats - 1))
-               : 8;
+    uint64_t kernels = run->work_limit / (floats + 1);
+
+    return kernels > 2 ? (size_t)(8 * (kernels - 1)) : 8;
 }
 
 /* A product that takes longer than the caller may wait: groups of panels one
@@ -44,7 +44,7 @@ static bool run_long_product(struct run *run,
 {
     size_t panel = product->gates * product->lanes;
     uint64_t floats = (uint64_t)product->inputs * panel;
-    uint64_t fit = run->work_limit / 2 / floats;
+    uint64_t fit = run->work_limit / (2 * floats + 1);
     size_t panels = fit && fit < product->panels ? (size_t)fit : 1;
     size_t rows;
 

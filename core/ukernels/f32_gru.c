@@ -73,6 +73,19 @@ VEC_INLINE void run_tile(const struct f32_cell *cell,
         finish_panel(cell, step, row + (size_t)r, panel, sum + r * 3);
 }
 
+/* The sums of `panels` panels of one row, kept in `out`. */
+VEC_INLINE void keep_sums(const struct f32_cell *cell,
+                          const struct f32_step *step, size_t row,
+                          size_t panel, const int panels, const int chains,
+                          vec *out)
+{
+    vec sum[TILE_SUMS];
+
+    run_sums(cell, step, row, panel, 1, panels, chains, sum);
+    for (int v = 0; v < panels * 3; v++)
+        out[v] = sum[v];
+}
+
 /* Up to GROUP panels of one row: all sums, then all that follows, so that the
  * long ways through the activations run side by side. */
 #define GROUP 4
@@ -85,18 +98,18 @@ static void run_group(const struct f32_cell *cell, const struct f32_step *step,
     size_t p = 0;
 
     if (chains == 1 && count == 4) {
-        run_sums(cell, step, row, panel, 1, 4, 1, sum);
+        keep_sums(cell, step, row, panel, 4, 1, sum);
         p = 4;
     }
     if (chains == 1)
         for (; p + 2 <= count; p += 2)
-            run_sums(cell, step, row, panel + p, 1, 2, 1, sum + p * 3);
+            keep_sums(cell, step, row, panel + p, 2, 1, sum + p * 3);
     if (chains == 2)
         for (; p + 2 <= count; p += 2)
-            run_sums(cell, step, row, panel + p, 1, 2, 2, sum + p * 3);
+            keep_sums(cell, step, row, panel + p, 2, 2, sum + p * 3);
     for (; p < count; p++) {
 #define RUN(rows, chains)                                                     \
-    run_sums(cell, step, row, panel + p, rows, 1, chains, sum + p * 3)
+    keep_sums(cell, step, row, panel + p, rows, chains, sum + p * 3)
         TILE_ROW_CASES(RUN, chains)
 #undef RUN
     }

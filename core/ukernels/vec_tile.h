@@ -66,32 +66,40 @@ VEC_INLINE void tile_inputs(const struct tile *tile, const int rows,
             tile_input(tile, rows, wide, k + (size_t)p, w, sum + p * count);
 }
 
+/* One block, joined: sum[row * wide + v]. */
+VEC_INLINE void tile_block(const struct tile *tile, const int rows,
+                           const int wide, const int chains, size_t from,
+                           size_t end, vec *sum)
+{
+    const int count = rows * wide;
+
+    for (int i = count; i < chains * count; i++)
+        sum[i] = vec_set(0.0f);
+    tile_inputs(tile, rows, wide, chains, from, end, sum);
+    for (int half = chains / 2; half > 0; half /= 2)
+        for (int i = 0; i < half * count; i++)
+            sum[i] = vec_add(sum[i], sum[i + half * count]);
+}
+
 /* The whole sums.  sum[row * wide + v] holds the start and then the result;
- * rows * wide * chains is at most TILE_SUMS. */
+ * behind it is room for the other chains, TILE_SUMS in all. */
 VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
-                         const int wide, const int chains, vec *sum)
+                         const int wide, const int chains,
+                         vec sum[TILE_SUMS])
 {
     const size_t block = (size_t)chains * F32_BLOCK;
-    const int count = rows * wide;
-    size_t from = 0, end;
-    vec part[TILE_SUMS];
+    size_t end = tile->inputs < block ? tile->inputs : block;
 
-    for (int i = 0; i < count; i++)
-        part[i] = sum[i];
-    for (;; from = end) {
+    tile_block(tile, rows, wide, chains, 0, end, sum);
+    for (size_t from = end; from < tile->inputs; from = end) {
+        vec more[TILE_SUMS];
+
         end = tile->inputs - from < block ? tile->inputs : from + block;
-        for (int i = count; i < chains * count; i++)
-            part[i] = vec_set(0.0f);
-        tile_inputs(tile, rows, wide, chains, from, end, part);
-        for (int half = chains / 2; half > 0; half /= 2)
-            for (int i = 0; i < half * count; i++)
-                part[i] = vec_add(part[i], part[i + half * count]);
-        for (int i = 0; i < count; i++)
-            sum[i] = from == 0 ? part[i] : vec_add(sum[i], part[i]);
-        if (end == tile->inputs)
-            return;
-        for (int i = 0; i < count; i++)
-            part[i] = vec_set(0.0f);
+        for (int i = 0; i < rows * wide; i++)
+            more[i] = vec_set(0.0f);
+        tile_block(tile, rows, wide, chains, from, end, more);
+        for (int i = 0; i < rows * wide; i++)
+            sum[i] = vec_add(sum[i], more[i]);
     }
 }
 

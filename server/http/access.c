@@ -24,14 +24,14 @@ size_t on_unescape(void *loop, struct MHD_Connection *channel, char *text)
     return strlen(text);
 }
 
-void *on_uri(void *arg, const char *target, struct MHD_Connection *channel)
+void *on_uri(void *loop, const char *target, struct MHD_Connection *channel)
 {
     struct connection *connection = connection_of(channel);
     struct exchange *exchange;
 
     if (!connection)
         return NULL;
-    exchange = exchange_begin(arg, connection, channel, target ? target : "");
+    exchange = exchange_begin(loop, connection, channel, target ? target : "");
     if (!exchange)
         return NULL;
     connection->exchange = exchange;

@@ -203,7 +203,7 @@ RNN_CHECKED enum rnn_status loop_init(struct loop *loop,
                                       struct server_shared *shared,
                                       size_t index, struct rnn_error *err);
 void loop_release(struct loop *loop);
-void *loop_main(void *loop); /* the thread */
+void *loop_main(void *arg); /* the thread of the loop `arg` */
 
 /* Any thread: make the loop look around. */
 void loop_wake(struct loop *loop);

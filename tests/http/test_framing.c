@@ -324,7 +324,7 @@ static void three_requests_at_once_are_answered_in_order(void **state)
 static void a_request_may_come_byte_by_byte(void **state)
 {
     static const char text[] =
-        POST "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n"
+        POST "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n"
              "0\r\nTrailer: 1\r\n\r\n";
     static struct raw_answer answer;
     int fd = raw_connect(daemon_.address);

@@ -40,7 +40,8 @@ static int tear_down(void **state)
 
 /* ---- 400 or 422 --------------------------------------------------------- */
 
-/* rows: P50 P53 P55 */
+/* rows: P50 P53 P55 E3 E4 E-malformed-json E-duplicate-field E-unknown-field
+ * E-bad-field */
 static void what_is_not_of_this_form_is_400(void **state)
 {
     static const struct {
@@ -77,6 +78,9 @@ static void what_is_not_of_this_form_is_400(void **state)
         snprintf(type, sizeof(type), "/problems/%s", cases[i].type);
         if (api->status != 400 || strcmp(api_text(api, "type"), type) != 0)
             fail_msg("%s: %ld %s", cases[i].body, api->status, api->body);
+        if (!strcmp(cases[i].type, "malformed-json"))
+            assert_true(api_number(api, "offset") <=
+                        (double)strlen(cases[i].body));
     }
     api_post(api, "/predict",
              "{\"s\\u0065quence\": " SEED_ROWS ", \"session\": \"p53\","
@@ -131,7 +135,7 @@ static void what_does_not_fit_the_model_is_422(void **state)
     assert_string_equal(api_raw(api, "output"), zero);
 }
 
-/* rows: P56 E-not-finite S62 */
+/* rows: P56 E4 E-not-finite S62 */
 static void what_is_not_finite_changes_nothing(void **state)
 {
     char before[4096];

@@ -194,7 +194,7 @@ const char *api_text(struct api *api, const char *path)
 {
     const cJSON *at = find(api, path);
 
-    if (!cJSON_IsString(at)) {
+    if (!at || !cJSON_IsString(at)) {
         fail_msg("no text %s in %ld %s", path, api->status, api->body);
         return "";
     }
@@ -205,7 +205,7 @@ double api_number(struct api *api, const char *path)
 {
     const cJSON *at = find(api, path);
 
-    if (!cJSON_IsNumber(at)) {
+    if (!at || !cJSON_IsNumber(at)) {
         fail_msg("no number %s in %ld %s", path, api->status, api->body);
         return 0;
     }

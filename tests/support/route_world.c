@@ -60,7 +60,10 @@ static void set_query(struct route_world *world, const char *query)
         char *value = strchr(text, '=');
         char *next = text + strcspn(text, "&");
 
-        assert_non_null(value);
+        if (!value) {
+            fail_msg("no value in %s", query);
+            return;
+        }
         *value++ = '\0';
         request->query[request->query_count++] =
             (struct http_query){text, value};

@@ -21,13 +21,19 @@ static const enum rnn_isa isas[] = {RNN_ISA_SCALAR, RNN_ISA_AVX2,
 
 #define ISA_COUNT (sizeof(isas) / sizeof(isas[0]))
 
+static uint32_t bits_of(float number)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &number, sizeof(bits));
+    return bits;
+}
+
 static void assert_same_bits(const float *a, const float *b, size_t count,
                              const struct model_builder *builder)
 {
-    if (!memcmp(a, b, count * sizeof(float)))
-        return;
     for (size_t i = 0; i < count; i++)
-        if (memcmp(a + i, b + i, sizeof(float)))
+        if (bits_of(a[i]) != bits_of(b[i]))
             fail_msg("element %zu of %zu is %.9g, not %.9g: %s", i, count,
                      (double)b[i], (double)a[i],
                      random_model_describe(builder));

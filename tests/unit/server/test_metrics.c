@@ -10,7 +10,7 @@
 
 #include "server/http/route.h"
 #include "server/model_registry.h"
-#include "tests/support/fail_alloc.h"
+#include "tests/support/fail_malloc.h"
 
 static const struct rnn_model_info info = {
     .format = "keras", .parameters = 57, .isa = RNN_ISA_SCALAR};
@@ -178,9 +178,10 @@ static void out_of_memory_is_said(void **state)
     struct rnn_error err;
 
     (void)state;
-    fail_alloc_at(1);
+    fail_malloc_start(1);
     assert_int_equal(metrics_create(NULL, &none, &err), RNN_NO_MEMORY);
-    assert_true(fail_alloc_stop());
+    fail_malloc_stop();
+    assert_true(fail_malloc_happened());
     assert_null(none);
 }
 

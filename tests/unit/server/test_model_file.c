@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +23,9 @@
 #include "tests/support/program_path.h"
 #include "tests/support/scratch_file.h"
 
-#define SOON_MS 2000 /* every failure before serving ends in this time */
+/* Every failure before serving ends in this time; a sanitizer makes the
+ * importer start ten times as slowly. */
+#define SOON_MS (sandbox_memory_is_unlimited() ? 20000u : 2000u)
 
 static char importer[PROGRAM_PATH_BYTES];
 
@@ -337,6 +340,36 @@ static void importer_has_a_limit_of_memory(void **state)
     scratch_file_remove(path);
 }
 
+/* Some supervisors start their children so. */
+static void importer_is_heard_when_sigchld_was_ignored(void **state)
+{
+    struct sigaction before;
+
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    with_script("echo 'error: this and that' >&2; exit 1", 5000, RNN_BAD_MODEL,
+                "this and that");
+    sigaction(SIGCHLD, NULL, &before);
+    assert_true(before.sa_handler == SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static void long_path_leaves_room_for_the_sentence(void **state)
+{
+    struct model_file_options options = usual();
+    struct rnn_model *model = NULL;
+    struct rnn_error err;
+    char path[400] = "/";
+
+    (void)state;
+    memset(path + 1, 'x', 250);
+    strncat(path, "/m.keras", sizeof(path) - strlen(path) - 1);
+    assert_int_not_equal(model_file_load(path, &options, &model, &err),
+                         RNN_OK);
+    assert_int_equal(strncmp(err.message, "...xxx", 6), 0);
+    assert_non_null(strstr(err.message, "x/m.keras: there is no such file"));
+}
+
 /* Nothing is left open, whatever happened. */
 static void no_descriptor_is_left_open(void **state)
 {
@@ -411,6 +444,8 @@ int main(void)
         cmocka_unit_test(importer_gets_no_secrets),
         cmocka_unit_test(importer_gets_no_other_descriptor),
         cmocka_unit_test(importer_has_a_limit_of_memory),
+        cmocka_unit_test(importer_is_heard_when_sigchld_was_ignored),
+        cmocka_unit_test(long_path_leaves_room_for_the_sentence),
         cmocka_unit_test(no_descriptor_is_left_open),
         cmocka_unit_test(importer_works_when_descriptors_0_to_2_were_closed),
     };
