@@ -389,9 +389,9 @@ static void a_thousand_warm_requests_allocate_nothing(void **state)
 
     (void)state;
     ask_warm(fd, 20);
-    fail_malloc_start(0);
+    fail_alloc_at(0);
     ask_warm(fd, 1000);
-    assert_int_equal(fail_malloc_stop(), 0);
+    assert_int_equal(fail_alloc_count(), 0);
     close(fd);
 }
 
@@ -413,8 +413,7 @@ static void out_of_memory_costs_one_request_at_most(void **state)
         raw_send(fd, body, sizeof(body));
         raw_read(fd, false, &answer);
         close(fd);
-        fail_malloc_stop();
-        failed += fail_malloc_happened();
+        failed += fail_alloc_stop();
         assert_true(answer.status == 200 || answer.status == 503 ||
                     answer.status == 0);
         play("now", 200, "now");
