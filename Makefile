@@ -183,8 +183,8 @@ examples: ## train and write the examples again with Keras
 	@examples/make.sh
 container: ## build the images, run one, speak to it
 	@.ci/deps.sh run test container
-	$(AGAIN) $(HTTP_BIN)
-	@docker/container.sh
+	$(AGAIN) $(PROGRAMS) $(HTTP_BIN)
+	@docker/container.sh $(HTTP_BIN)
 arm: ## cross build for aarch64; unit tests of the engine under qemu
 	@.ci/deps.sh run arm
 	@.ci/sysroot.sh $(SYSROOT)
@@ -229,6 +229,11 @@ $(BUILD)/rnnd: $(BUILD)/server/main.o $(LIBSERVER) $(LIBRNN)
 	$(LINK) -o $@ $^ $(SERVER_LIBS) $(CORE_LIBS)
 $(BUILD)/rnn-import: $(BUILD)/core/import/main.o $(LIBIMPORT) $(LIBRNN)
 	$(LINK) -o $@ $^ $(IMPORT_LIBS) $(CORE_LIBS)
+
+# How librnn is used alone (core/README.md); a test runs it.
+$(BUILD)/examples/librnn: $(BUILD)/examples/librnn.o $(LIBRNN)
+	$(LINK) -o $@ $^ $(CORE_LIBS)
+$(BUILD)/tests/unit/examples/test_librnn: | $(BUILD)/examples/librnn
 
 # A test may see everything; its allocations pass tests/support/fail_malloc.c.
 ARCHIVES  := $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)

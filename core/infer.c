@@ -13,10 +13,11 @@
 #define CHUNK_STEPS ((size_t)32)
 #define CHUNK_ITEMS ((size_t)64)
 
-/* Multiply-adds between two questions whether to go on: about half a
- * millisecond with a kernel that comes from memory; scalar code is slower. */
+/* Work (run.h) between two questions whether to go on: about half a
+ * millisecond of reading a kernel from memory; scalar code computes so slowly
+ * that it is asked earlier. */
 #define WORK_LIMIT        ((uint64_t)1 << 20)
-#define WORK_LIMIT_SCALAR ((uint64_t)1 << 16)
+#define WORK_LIMIT_SCALAR ((uint64_t)1 << 14)
 
 /* Where everything lies in the scratch, in bytes from its start. */
 struct layout {
@@ -47,9 +48,9 @@ static size_t smaller(size_t a, size_t b)
 
 static size_t chunk_steps(size_t rows)
 {
-    size_t steps = CHUNK_ITEMS / rows;
-
-    return steps ? smaller(steps, CHUNK_STEPS) : 1;
+    if (rows * CHUNK_STEPS <= CHUNK_ITEMS)
+        return CHUNK_STEPS;
+    return rows < CHUNK_ITEMS ? CHUNK_ITEMS / rows : 1;
 }
 
 /* Items of the largest chunk of up to `rows` sequences. */

@@ -1,5 +1,6 @@
 #include "core/model.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <string.h>
@@ -215,7 +216,10 @@ static enum rnn_status fill(struct load *load, struct rnn_model *model,
                             const struct rnn_model_options *options,
                             struct rnn_error *err)
 {
-    enum rnn_status status = describe_origin(load, model, err);
+    enum rnn_status status;
+
+    assert(model);
+    status = describe_origin(load, model, err);
 
     if (!status)
         status = build_plan(load, model, options, err);

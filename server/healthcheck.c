@@ -60,8 +60,7 @@ static enum rnn_status ask(int fd, const struct address *address,
     return RNN_OK;
 }
 
-enum rnn_status healthcheck(const struct config *config,
-                            struct rnn_error *err)
+enum rnn_status healthcheck(const struct config *config, struct rnn_error *err)
 {
     struct address address;
     char text[ADDRESS_TEXT_SIZE];

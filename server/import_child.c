@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,13 +206,15 @@ static bool ends_until(pid_t child, uint64_t deadline)
     return has_ended;
 }
 
-static int reap(pid_t child)
+/* False: the system knows nothing of the child. */
+static bool reap(pid_t child, int *how)
 {
-    int how = 0;
+    pid_t reaped;
 
-    while (waitpid(child, &how, 0) < 0 && errno == EINTR)
-        ;
-    return how;
+    do
+        reaped = waitpid(child, how, 0);
+    while (reaped < 0 && errno == EINTR);
+    return reaped == child;
 }
 
 /* ---- what it said
@@ -237,8 +240,8 @@ static const char *read_words(struct words *words,
     return sentence;
 }
 
-static enum rnn_status judge(const struct import_job *job, int how,
-                             const char *sentence, struct rnn_error *err)
+static enum rnn_status judge(int how, const char *sentence,
+                             struct rnn_error *err)
 {
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
         return RNN_OK;
@@ -249,11 +252,6 @@ static enum rnn_status judge(const struct import_job *job, int how,
                         "the importer ended with code %d and no word; is it "
                         "rnn-import of this version, with its libraries?",
                         WEXITSTATUS(how));
-    if (WTERMSIG(how) == SIGXCPU)
-        return rnn_fail(err, RNN_CANCELLED,
-                        "reading it took more than %llu ms of CPU time "
-                        "(import_timeout)",
-                        (unsigned long long)job->timeout_ms);
     return rnn_fail(err, RNN_BAD_MODEL,
                     "the importer broke on it (signal %d, %s): the file is "
                     "damaged, or Keras did not write it",
@@ -268,7 +266,7 @@ static enum rnn_status run(const char *program, const struct import_job *job,
     struct words words = {.length = 0};
     pid_t child;
     bool in_time;
-    int how, failed = spawn(program, job, from, &child);
+    int how = 0, failed = spawn(program, job, from, &child);
 
     close(from[2]);
     if (failed)
@@ -278,18 +276,26 @@ static enum rnn_status run(const char *program, const struct import_job *job,
         listen_until(&words, pipe_fd, deadline) && ends_until(child, deadline);
     if (!in_time)
         kill(child, SIGKILL);
-    how = reap(child);
+    if (!reap(child, &how))
+        return rnn_fail(err, RNN_IO, "the importer was lost sight of: %s",
+                        strerror(errno));
     if (!in_time)
         return rnn_fail(err, RNN_CANCELLED,
                         "reading it took longer than %llu ms "
                         "(import_timeout), and was ended",
                         (unsigned long long)job->timeout_ms);
-    return judge(job, how, read_words(&words, job), err);
+    return judge(how, read_words(&words, job), err);
 }
 
 /* The importer has ended, so nobody else holds the file for writing. */
 static enum rnn_status seal(int fd, struct rnn_error *err)
 {
+    struct stat made;
+
+    if (fstat(fd, &made) == 0 && made.st_size == 0)
+        return rnn_fail(err, RNN_IO,
+                        "the importer ended well but wrote nothing; is it "
+                        "rnn-import of this version?");
     if (fcntl(fd, F_ADD_SEALS,
               F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
         return RNN_OK;
@@ -307,11 +313,21 @@ static int lift(int fd)
     return lifted;
 }
 
+/* Whoever started us may have left SIGCHLD ignored; then the system would
+ * reap the child and forget how it ended. */
+static void watch_children(struct sigaction *before)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+
+    sigaction(SIGCHLD, &usual, before);
+}
+
 enum rnn_status import_child_run(const struct import_job *job, int model_fd,
                                  int *made_fd, struct rnn_error *err)
 {
     char program[PATH_MAX];
     int ends[2] = {-1, -1}, made = -1, model = -1;
+    struct sigaction before;
     enum rnn_status status = find_importer(job, program, err);
 
     if (status)
@@ -326,8 +342,10 @@ enum rnn_status import_child_run(const struct import_job *job, int model_fd,
         if (ends[1] >= 0)
             close(ends[1]);
     } else {
+        watch_children(&before);
         status = run(program, job, (const int[3]){model, made, ends[1]},
                      ends[0], err);
+        sigaction(SIGCHLD, &before, NULL);
     }
     if (!status)
         status = seal(made, err);

@@ -5,7 +5,7 @@
  * trusted: the memory file is sealed here, so that nobody can change it
  * under the reader, and its text is printed without control characters.
  *
- * Threads  Any; nothing is shared.
+ * Threads  One at a time: SIGCHLD has its usual meaning while a child runs.
  */
 #ifndef SERVER_IMPORT_CHILD_H
 #define SERVER_IMPORT_CHILD_H

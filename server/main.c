@@ -5,6 +5,7 @@
  * wrong usage.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "server/app.h"
@@ -18,8 +19,6 @@
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE  2
-
-extern char **environ;
 
 static int complain(const struct rnn_error *err, int exit_code)
 {

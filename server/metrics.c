@@ -23,8 +23,7 @@ enum rnn_status metrics_create(const struct model_registry *registry,
     size_t count = model_registry_count(registry);
     struct metrics *metrics;
 
-    metrics =
-        calloc(1, sizeof(*metrics) + count * sizeof(metrics->models[0]));
+    metrics = calloc(1, sizeof(*metrics) + count * sizeof(metrics->models[0]));
     if (!metrics)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     metrics->registry = registry;

@@ -37,8 +37,7 @@ static bool grow(struct text *text, size_t more)
     return true;
 }
 
-static void put(struct text *text, const char *format, ...)
-    RNN_PRINTF(2, 3);
+static void put(struct text *text, const char *format, ...) RNN_PRINTF(2, 3);
 static void put(struct text *text, const char *format, ...)
 {
     char line[1024];
@@ -106,8 +105,8 @@ static bool is_first_of_path(size_t index)
 }
 
 /* The sum of all routes of one path. */
-static uint64_t sum_of(const struct metrics *metrics, size_t first,
-                       int method, int status)
+static uint64_t sum_of(const struct metrics *metrics, size_t first, int method,
+                       int status)
 {
     uint64_t total = 0;
 
@@ -191,8 +190,7 @@ static void model_label(const struct metrics *metrics, size_t index,
     label[used] = '\0';
 }
 
-static void put_model_numbers(struct text *text,
-                              const struct metrics *metrics)
+static void put_model_numbers(struct text *text, const struct metrics *metrics)
 {
     char label[LABEL_SIZE];
 

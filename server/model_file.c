@@ -1,5 +1,6 @@
 #include "server/model_file.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "core/mapping.h"
@@ -56,6 +57,19 @@ static enum rnn_status load_open(const char *path, int fd,
     return status;
 }
 
+/* Of a path that leaves no room for the sentence, the end tells more. */
+static enum rnn_status blame(const char *path, enum rnn_status status,
+                             const struct rnn_error *reason,
+                             struct rnn_error *err)
+{
+    const size_t most = 160, length = strlen(path);
+
+    if (length <= most)
+        return rnn_fail(err, status, "%s: %s", path, reason->message);
+    return rnn_fail(err, status, "...%s: %s", path + length - most,
+                    reason->message);
+}
+
 enum rnn_status model_file_load(const char *path,
                                 const struct model_file_options *options,
                                 struct rnn_model **model,
@@ -69,7 +83,5 @@ enum rnn_status model_file_load(const char *path,
         status = load_open(path, fd, options, model, &reason);
         close(fd);
     }
-    if (status)
-        return rnn_fail(err, status, "%.120s: %.350s", path, reason.message);
-    return RNN_OK;
+    return status ? blame(path, status, &reason, err) : RNN_OK;
 }

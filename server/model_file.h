@@ -19,8 +19,8 @@ struct log;
 
 struct model_file_options {
     enum rnn_isa isa;
-    const char *importer;     /* program; NULL: rnn-import beside ours */
-    size_t import_memory;     /* bytes of address space */
+    const char *importer; /* program; NULL: rnn-import beside ours */
+    size_t import_memory; /* bytes of address space */
     uint64_t import_timeout_ms;
     const struct log *log; /* gets the importer's notes; NULL: dropped */
 };
@@ -28,8 +28,8 @@ struct model_file_options {
 /* Load the model at `path`.  The sentence of a failure begins with the path
  * and says what was found there.  An import takes no longer than its timeout;
  * the model's bytes are gone when this returns. */
-RNN_CHECKED enum rnn_status
-model_file_load(const char *path, const struct model_file_options *options,
-                struct rnn_model **model, struct rnn_error *err);
+RNN_CHECKED enum rnn_status model_file_load(
+    const char *path, const struct model_file_options *options,
+    struct rnn_model **model, struct rnn_error *err);
 
 #endif

@@ -57,14 +57,14 @@ static void drop(struct session_graves *graves, struct grave *grave)
     while (*place != grave)
         place = &(*place)->next;
     *place = grave->next;
-    if (grave->older)
-        grave->older->newer = grave->newer;
-    else
+    if (grave == graves->oldest)
         graves->oldest = grave->newer;
-    if (grave->newer)
-        grave->newer->older = grave->older;
     else
+        grave->older->newer = grave->newer;
+    if (grave == graves->newest)
         graves->newest = grave->older;
+    else
+        grave->newer->older = grave->older;
     graves->count--;
     if (grave->call) {
         graves->call_count--;
@@ -113,7 +113,9 @@ static struct grave *make_grave(struct session *session,
     memmove(grave->id, session->id, id_bytes);
     memcpy(grave, &made, offsetof(struct grave, id));
     shrunk = realloc(grave, sizeof(*grave) + id_bytes);
-    return shrunk ? shrunk : grave;
+    if (!shrunk) /* then it stays as large as it was */
+        return grave;
+    return shrunk;
 }
 
 void session_graves_bury(struct session_graves *graves,

@@ -259,7 +259,9 @@ static struct session_call *keep_call(struct session_loan *loan,
     session_discharge(loan->store, extra - call->extra_bytes);
     shrunk = realloc(call, sizeof(*call) + length);
     loan->room = NULL;
-    return shrunk ? shrunk : call;
+    if (!shrunk) /* then it stays as large as it was */
+        return call;
+    return shrunk;
 }
 
 static void drop_room(struct session_loan *loan)

@@ -55,7 +55,7 @@ uint64_t session_hash(const struct session_key *key, const char *id,
 bool session_shard_init(struct session_shard *shard)
 {
     *shard = (struct session_shard){.bucket_count = FIRST_BUCKETS};
-    shard->buckets = calloc(FIRST_BUCKETS, sizeof(*shard->buckets));
+    shard->buckets = calloc(FIRST_BUCKETS, sizeof(struct session *));
     if (!shard->buckets)
         return false;
     if (pthread_mutex_init(&shard->lock, NULL)) {
@@ -104,7 +104,7 @@ static void grow(struct session_shard *shard)
 {
     size_t old_count = shard->bucket_count;
     struct session **old = shard->buckets;
-    struct session **buckets = calloc(2 * old_count, sizeof(*buckets));
+    struct session **buckets = calloc(2 * old_count, sizeof(struct session *));
 
     if (!buckets)
         return;

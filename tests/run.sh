@@ -44,9 +44,15 @@ run_one() # N PROGRAM
         $((passed + failed)) $((seconds / 100)) $((seconds % 100))
     if [ "$verdict" = FAIL ]; then
         [ $status -lt 124 ] || echo "     ended with status $status"
-        sed 's/^/     | /' "$log" | tail -n 200
+        awk '/^\[ RUN/ { run = $0; next }
+            /^\[       OK/ { run = ""; next }
+            run { print run; run = "" }
+            { print }
+            END { if (run) print run }' "$log" | sed 's/^/     | /' |
+            tail -n 200
     elif [ "$skipped" -gt 0 ]; then
-        grep -i 'skip' "$log" | sed 's/^/     | /'
+        grep -i 'skip' "$log" | grep -v '[0-9] \(SKIPPED TEST\|test(s)\)' |
+            sort -u | sed 's/^/     | /'
     fi
     echo "$passed $failed $skipped" >"$scratch/$1"
 }

@@ -77,6 +77,37 @@ static void say_note(void *arg, const char *sentence)
     say(arg, "note: ", sentence);
 }
 
+/* libhdf5 runs in circles over some damaged files.  Reading takes time in
+ * proportion to the size, and this is twenty times as much as it needs. */
+static unsigned enough_seconds(const struct job *job, size_t model_bytes)
+{
+    size_t seconds = 1 + (model_bytes >> 24);
+
+    return seconds < job->limits.cpu_seconds ? (unsigned)seconds
+                                             : job->limits.cpu_seconds;
+}
+
+/* The sentence of a reading that has no end, ready for a signal handler. */
+static char endless[PATH_MAX + 160];
+
+static void on_no_end(int number)
+{
+    (void)number;
+    if (write(STDERR_FILENO, endless, strlen(endless)) < 0)
+        _exit(EXIT_FAILED);
+    _exit(EXIT_FAILED);
+}
+
+static void expect_an_end(struct job *job, size_t model_bytes)
+{
+    job->limits.cpu_seconds = enough_seconds(job, model_bytes);
+    snprintf(endless, sizeof(endless),
+             "%serror: reading it does not come to an end (%u s of CPU time): "
+             "the file is damaged; copy or download it again\n",
+             job->prefix, job->limits.cpu_seconds);
+    signal(SIGXCPU, on_no_end);
+}
+
 /* All that needs the file system happens before the sandbox, and nothing has
  * looked at the file's content until then. */
 static enum rnn_status read_model(struct job *job, struct rnn_error *err)
@@ -90,8 +121,10 @@ static enum rnn_status read_model(struct job *job, struct rnn_error *err)
         status = rnn_mapping_init(job->in, &model, err);
     if (!status && sandbox_memory_is_unlimited())
         say_note(job, "built with a sanitizer: there is no limit of memory");
-    if (!status)
+    if (!status) {
+        expect_an_end(job, model.size);
         status = sandbox_enter(&job->limits, err);
+    }
     if (!status)
         status = import_model(model.bytes, model.size, &sink, &notes, err);
     return status;
@@ -103,6 +136,7 @@ static void run_job(struct job *job)
 {
     struct rnn_error err;
 
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGXFSZ, SIG_IGN);
     if (read_model(job, &err) == RNN_OK)
         _exit(EXIT_SUCCESS);
@@ -149,7 +183,6 @@ static int serve_descriptors(char **argv)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     job.in = (int)in;
     job.out = (int)out;
     job.limits = (struct sandbox_limits){memory, (unsigned)seconds, memory};

@@ -29,8 +29,9 @@ bool sandbox_memory_is_unlimited(void)
     return SANITIZED;
 }
 
-static enum rnn_status set_limit(int resource, rlim_t value, const char *name,
-                                 struct rnn_error *err)
+/* The hard limit lies `grace` above. */
+static enum rnn_status set_limit(int resource, rlim_t value, rlim_t grace,
+                                 const char *name, struct rnn_error *err)
 {
     struct rlimit limit;
 
@@ -39,7 +40,9 @@ static enum rnn_status set_limit(int resource, rlim_t value, const char *name,
                         name, strerror(errno));
     if (limit.rlim_max != RLIM_INFINITY && value > limit.rlim_max)
         value = limit.rlim_max;
-    limit.rlim_cur = limit.rlim_max = value;
+    limit.rlim_cur = value;
+    if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max - value > grace)
+        limit.rlim_max = value + grace;
     if (setrlimit(resource, &limit))
         return rnn_fail(err, RNN_IO, "the limit of %s cannot be set: %s", name,
                         strerror(errno));
@@ -52,13 +55,15 @@ static enum rnn_status set_limits(const struct sandbox_limits *limits,
     enum rnn_status status = RNN_OK;
 
     if (limits->memory_bytes && !SANITIZED)
-        status = set_limit(RLIMIT_AS, limits->memory_bytes, "memory", err);
+        status = set_limit(RLIMIT_AS, limits->memory_bytes, 0, "memory", err);
     if (!status)
-        status = set_limit(RLIMIT_CPU, limits->cpu_seconds, "CPU time", err);
+        status =
+            set_limit(RLIMIT_CPU, limits->cpu_seconds, 1, "CPU time", err);
     if (!status)
-        status = set_limit(RLIMIT_FSIZE, limits->file_bytes, "file size", err);
+        status =
+            set_limit(RLIMIT_FSIZE, limits->file_bytes, 0, "file size", err);
     if (!status)
-        status = set_limit(RLIMIT_CORE, 0, "core dumps", err);
+        status = set_limit(RLIMIT_CORE, 0, 0, "core dumps", err);
     return status;
 }
 
@@ -129,7 +134,7 @@ static int allow_calls(scmp_filter_ctx filter)
     size_t count = sizeof(allowed_calls) / sizeof(allowed_calls[0]);
     struct scmp_arg_cmp not_executable =
         SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    struct scmp_arg_cmp reads_flags = SCMP_A1(SCMP_CMP_EQ, F_GETFL);
+    struct scmp_arg_cmp reads_flags = SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0);
     int failed = 0;
 
     for (size_t i = 0; i < count && !failed; i++)

@@ -18,9 +18,9 @@
 #include "core/status.h"
 
 struct sandbox_limits {
-    size_t memory_bytes; /* address space of the process; 0: no limit */
-    unsigned cpu_seconds;
-    size_t file_bytes; /* most that may be written to one file */
+    size_t memory_bytes;  /* address space of the process; 0: no limit */
+    unsigned cpu_seconds; /* then SIGXCPU, a second later SIGKILL */
+    size_t file_bytes;    /* most that may be written to one file */
 };
 
 /* True in builds whose sanitizer reserves terabytes of address space, so that

@@ -47,7 +47,7 @@ static bool run(const struct node *node, struct run *run)
     size_t units = input->shape.dim[input->shape.rank - 1];
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
 
-    if (!run_may_go_on(run, items * node->cost))
+    if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
     for (size_t i = 0; i < items; i++) {
         struct view item = {y.data + i * y.stride, units};

@@ -32,7 +32,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 
 #define NOTHING(label, keras)                                                 \
     const struct layer_class layer_##label = {                                \
-        .name = keras,                                                        \
+        .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
         .read = read,                                                         \

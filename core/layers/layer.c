@@ -1,5 +1,6 @@
 #include "core/layers/layer.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,10 +121,11 @@ static enum rnn_status read_config(const struct plan_builder *builder,
     static const char *const common[] = {"name", "batch_input_shape",
                                          "batch_shape", NULL};
     struct fields fields;
-    enum rnn_status status =
-        fields_init(&fields, config, layer->name, layer->class->name,
-                    builder->keras_major, err);
+    enum rnn_status status;
 
+    assert(layer);
+    status = fields_init(&fields, config, layer->name, layer->class->name,
+                         builder->keras_major, err);
     if (status)
         return status;
     fields_inert(&fields, common);

@@ -13,6 +13,10 @@
 #define LARGEST_ITEM ((size_t)1 << 32)
 #define STATE_NAME   640
 
+/* Sequences that run together.  A kernel that does not fit into the second
+ * cache is read once for all of them; more rows gain nothing. */
+#define BLOCK_ROWS ((size_t)32)
+
 static_assert(sizeof(size_t) == 8, "sizes are checked for 64 bits");
 
 size_t plan_stride(size_t floats)
@@ -235,8 +239,8 @@ static struct node *make_node(struct plan_builder *builder,
 
     if (!node)
         return NULL;
-    node->inputs = zalloc(builder, input_count, sizeof(node->inputs[0]));
-    node->outputs = zalloc(builder, 1, sizeof(node->outputs[0]));
+    node->inputs = zalloc(builder, input_count, sizeof(struct value *));
+    node->outputs = zalloc(builder, 1, sizeof(struct value *));
     if (!node->inputs || !node->outputs)
         return NULL;
     node->layer = layer;
@@ -395,7 +399,7 @@ enum rnn_status plan_finish(struct plan_builder *builder,
         status = settle_streaming(builder, err);
     if (status)
         return status;
-    plan->block_rows = rnn_ukernels_find(builder->isa, SIZE_MAX)->block_rows;
+    plan->block_rows = BLOCK_ROWS;
     for (const struct node *node = plan->nodes; node; node = node->next) {
         uint64_t *sum =
             node->has_time ? &plan->timed_cost : &plan->untimed_cost;

@@ -32,7 +32,8 @@
 
 #define PLAN_MAX_INPUTS 64 /* of one node */
 #define PLAN_ALIGN      ((size_t)64)
-#define PLAN_FLOATS     (PLAN_ALIGN / sizeof(float)) /* strides are multiples */
+/* strides are multiples of so many floats */
+#define PLAN_FLOATS (PLAN_ALIGN / sizeof(float))
 
 struct layer;
 struct node;

@@ -151,22 +151,81 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     return status;
 }
 
+/* z of all items, the cell's own, and a place for the h of one step. */
 size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
 {
     const struct recurrent *own = node->layer->own;
 
-    return items * own->z_stride + rnn_cell_scratch_floats(&own->cell, rows);
+    return items * own->z_stride + rows * plan_stride(own->units) +
+           rnn_cell_scratch_floats(&own->cell, rows);
+}
+
+static bool takes_rows(const struct f32_cell *cell)
+{
+    return rnn_activation_takes_rows(&cell->activation) ||
+           rnn_activation_takes_rows(&cell->recurrent_activation);
+}
+
+/* One timestep that takes longer than the caller may wait, some panels at a
+ * time.  The new h grows in `next`, since all panels read the old one. */
+static bool run_long_step(const struct node *node, struct run *run,
+                          uint64_t step_work, float *next, float *scratch)
+{
+    const struct recurrent *own = node->layer->own;
+    size_t panels = own->cell.recurrent.panels;
+    size_t parts = (size_t)(step_work / run->work_limit) + 1;
+    size_t at_once =
+        takes_rows(&own->cell) ? panels : (panels + parts - 1) / parts;
+    struct f32_cell_row *row = run->cell_rows;
+
+    for (size_t r = 0; r < run->rows; r++)
+        row[r].y = next + r * plan_stride(own->units);
+    for (size_t phase = 0; phase < rnn_cell_phases(&own->cell); phase++)
+        for (size_t p = 0; p < panels; p += at_once) {
+            size_t end = panels - p < at_once ? panels : p + at_once;
+
+            if (!run_may_go_on(run, step_work * (end - p) / panels))
+                return false;
+            own->ukernels->cell_part(&own->cell, run->rows, row, phase, p, end,
+                                     scratch);
+        }
+    for (size_t r = 0; r < run->rows; r++)
+        memcpy(row[r].h, row[r].y, own->units * sizeof(float));
+    return true;
+}
+
+/* All steps of a chunk whose steps are long. */
+static bool run_long_steps(const struct node *node, struct run *run,
+                           uint64_t step_work, float *scratch)
+{
+    const struct recurrent *own = node->layer->own;
+    size_t y_stride = node->outputs[0]->stride;
+    float *rest = scratch + run->rows * plan_stride(own->units);
+    bool timed = run->cell_rows[0].y;
+    float *y = run->cell_rows[0].y;
+
+    for (size_t t = 0; t < run->steps; t++) {
+        if (!run_long_step(node, run, step_work, scratch, rest))
+            return false;
+        for (size_t r = 0; r < run->rows; r++) {
+            struct f32_cell_row *row = &run->cell_rows[r];
+
+            row->z += own->z_stride;
+            if (timed)
+                memcpy(y + (r * run->steps + t) * y_stride, row->h,
+                       own->units * sizeof(float));
+        }
+    }
+    return true;
 }
 
 /* Timesteps that one call of the cell may take before the caller is asked
- * again. */
-static size_t steps_at_once(const struct run *run, uint64_t step_cost)
+ * again; 0: not even one. */
+static size_t steps_at_once(const struct run *run, uint64_t step_work)
 {
-    uint64_t steps = run->work_limit / (step_cost + 1);
-
-    if (!steps)
-        return 1;
-    return steps < run->steps ? (size_t)steps : run->steps;
+    if (!run->keep_going || run->steps * step_work <= run->work_limit)
+        return run->steps;
+    return (size_t)(run->work_limit / step_work);
 }
 
 /* The cell over all steps of the chunk, in pieces. */
@@ -174,15 +233,20 @@ static bool run_cell(const struct node *node, struct run *run, float *scratch)
 {
     const struct recurrent *own = node->layer->own;
     size_t y_stride = node->outputs[0]->stride;
-    uint64_t step_cost =
-        (uint64_t)run->rows * own->gates * own->units * (own->units + 16);
-    size_t at_once = steps_at_once(run, step_cost);
+    /* 64: what a row costs however small it is */
+    uint64_t step_work =
+        run_work((uint64_t)own->gates * own->units * (own->units + 16),
+                 run->rows) +
+        64 * run->rows;
+    size_t at_once = steps_at_once(run, step_work);
 
+    if (!at_once)
+        return run_long_steps(node, run, step_work, scratch);
     for (size_t t = 0; t < run->steps; t += at_once) {
         size_t left = run->steps - t;
         size_t steps = left < at_once ? left : at_once;
 
-        if (!run_may_go_on(run, steps * step_cost))
+        if (!run_may_go_on(run, steps * step_work))
             return false;
         own->ukernels->cell(&own->cell, run->rows, steps, run->cell_rows,
                             own->z_stride, y_stride, scratch);

@@ -35,8 +35,15 @@ struct run {
 
     bool (*keep_going)(void *arg);
     void *arg;
-    uint64_t work, work_limit; /* multiply-adds since it was asked last */
+    uint64_t work, work_limit; /* since it was asked last; run_work() */
 };
+
+/* The time that `rows` rows take with a kernel of `floats`, in floats read
+ * from memory: to compute with a float takes an eighth of that. */
+static inline uint64_t run_work(uint64_t floats, uint64_t rows)
+{
+    return floats + floats * rows / 8;
+}
 
 /* Does this value have an item for each timestep of this run? */
 static inline bool run_is_timed(const struct run *run,
@@ -59,7 +66,7 @@ static inline struct view run_view(const struct run *run,
 }
 
 /* Account for work that comes now; false: stop. */
-bool run_may_go_on(struct run *run, uint64_t multiply_adds);
+bool run_may_go_on(struct run *run, uint64_t work);
 
 /* y = x . kernel + bias over `items` rows, in pieces that let the caller
  * stop.  False: stopped. */

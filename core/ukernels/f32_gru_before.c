@@ -88,21 +88,16 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
 void F32(gru_gates)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
-    const int chains = (int)cell->recurrent.chains;
+    const size_t chains = cell->recurrent.chains;
     size_t rows;
 
     for (size_t panel = first; panel < end; panel++)
         for (size_t row = 0; row < step->rows; row += rows) {
-            rows = cell_next_rows(step->rows - row);
-            switch (rows) {
-#define RUN(rows) run_gates(cell, step, row, panel, scratch, rows, chains)
-                CELL_ROWS(RUN)
+            rows = tile_next_rows(step->rows - row, chains);
+#define RUN(rows, chains)                                                     \
+    run_gates(cell, step, row, panel, scratch, rows, chains)
+            TILE_CASES(RUN, rows, chains)
 #undef RUN
-            default:
-#define RUN(chains) run_gates(cell, step, row, panel, scratch, 1, chains)
-                CELL_CHAINS(RUN, cell->recurrent.chains);
-#undef RUN
-            }
         }
 }
 
@@ -112,27 +107,18 @@ void F32(gru_gates)(const struct f32_cell *cell, const struct f32_step *step,
                                   const struct f32_step *step, size_t panel,  \
                                   float *scratch)                             \
     {                                                                         \
-        const int chains = (int)cell->candidate.chains;                       \
+        const size_t chains = cell->candidate.chains;                         \
         size_t rows;                                                          \
                                                                               \
         for (size_t row = 0; row < step->rows; row += rows) {                 \
-            rows = cell_next_rows(step->rows - row);                          \
-            switch (rows) {                                                   \
-                CELL_ROWS(RUN_##wide)                                         \
-            default:                                                          \
-                CELL_CHAINS(ROW_##wide, cell->candidate.chains);              \
-            }                                                                 \
+            rows = tile_next_rows(step->rows - row, chains);                  \
+            TILE_CASES(RUN_##wide, rows, chains)                              \
         }                                                                     \
     }
-
-#define RUN_1(rows)                                                           \
+#define RUN_1(rows, chains)                                                   \
     run_candidate(cell, step, row, panel, scratch, rows, 1, chains)
-#define RUN_4(rows)                                                           \
+#define RUN_4(rows, chains)                                                   \
     run_candidate(cell, step, row, panel, scratch, rows, 4, chains)
-#define ROW_1(chains)                                                         \
-    run_candidate(cell, step, row, panel, scratch, 1, 1, chains)
-#define ROW_4(chains)                                                         \
-    run_candidate(cell, step, row, panel, scratch, 1, 4, chains)
 
 CANDIDATES(1)
 CANDIDATES(4)

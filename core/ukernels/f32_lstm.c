@@ -37,14 +37,14 @@ VEC_INLINE void finish(const struct f32_cell *cell, const vec *sum, float *c,
     vec_store(out, vec_mul(o, cell_activate(act, state)));
 }
 
-/* `panels` panels of `rows` rows. */
-VEC_INLINE void run_tile(const struct f32_cell *cell,
+/* Starts and sums of `panels` panels of `rows` rows. */
+VEC_INLINE void run_sums(const struct f32_cell *cell,
                          const struct f32_step *step, size_t row, size_t panel,
-                         const int rows, const int panels, const int chains)
+                         const int rows, const int panels, const int chains,
+                         vec *sum)
 {
     struct tile tile = cell_tile(&cell->recurrent, 4, panel);
     const int wide = panels * 4;
-    vec sum[TILE_SUMS];
 
     for (int r = 0; r < rows; r++) {
         const float *z = step->z[row + (size_t)r] + panel * 4 * VEC_LANES;
@@ -54,51 +54,86 @@ VEC_INLINE void run_tile(const struct f32_cell *cell,
             sum[r * wide + v] = vec_load(z + (size_t)v * VEC_LANES);
     }
     tile_sum(&tile, rows, wide, chains, sum);
-    for (int r = 0; r < rows; r++)
-        for (int p = 0; p < panels; p++) {
-            const size_t unit = (panel + (size_t)p) * VEC_LANES;
-
-            finish(cell, sum + r * wide + p * 4,
-                   step->c[row + (size_t)r] + unit,
-                   step->out[row + (size_t)r] + unit);
-        }
 }
 
-static void run_row(const struct f32_cell *cell, const struct f32_step *step,
-                    size_t row, size_t panel)
+VEC_INLINE void run_tile(const struct f32_cell *cell,
+                         const struct f32_step *step, size_t row, size_t panel,
+                         const int rows, const int chains)
 {
-#define RUN(chains) run_tile(cell, step, row, panel, 1, 1, chains)
-    CELL_CHAINS(RUN, cell->recurrent.chains);
+    const size_t unit = panel * VEC_LANES;
+    vec sum[TILE_SUMS];
+
+    run_sums(cell, step, row, panel, rows, 1, chains, sum);
+    for (int r = 0; r < rows; r++)
+        finish(cell, sum + r * 4, step->c[row + (size_t)r] + unit,
+               step->out[row + (size_t)r] + unit);
+}
+
+/* The sums of `panels` panels of one row, kept in `out`. */
+VEC_INLINE void keep_sums(const struct f32_cell *cell,
+                          const struct f32_step *step, size_t row,
+                          size_t panel, const int panels, const int chains,
+                          vec *out)
+{
+    vec sum[TILE_SUMS];
+
+    run_sums(cell, step, row, panel, 1, panels, chains, sum);
+    for (int v = 0; v < panels * 4; v++)
+        out[v] = sum[v];
+}
+
+/* Up to GROUP panels of one row: all sums, then all that follows, so that the
+ * long ways through the activations run side by side. */
+#define GROUP 4
+
+static void run_group(const struct f32_cell *cell, const struct f32_step *step,
+                      size_t row, size_t panel, size_t count)
+{
+    const size_t chains = cell->recurrent.chains;
+    vec sum[GROUP * 4];
+    size_t p = 0;
+
+    if (chains == 1)
+        for (; p + 2 <= count; p += 2)
+            keep_sums(cell, step, row, panel + p, 2, 1, sum + p * 4);
+    if (chains == 2 && VEC_REGISTERS > 16)
+        for (; p + 2 <= count; p += 2)
+            keep_sums(cell, step, row, panel + p, 2, 2, sum + p * 4);
+    for (; p < count; p++) {
+#define RUN(rows, chains)                                                     \
+    keep_sums(cell, step, row, panel + p, rows, chains, sum + p * 4)
+        TILE_ROW_CASES(RUN, chains)
 #undef RUN
+    }
+    for (p = 0; p < count; p++)
+        finish(cell, sum + p * 4, step->c[row] + (panel + p) * VEC_LANES,
+               step->out[row] + (panel + p) * VEC_LANES);
 }
 
 static void run_rows(const struct f32_cell *cell, const struct f32_step *step,
                      size_t panel)
 {
-    const int chains = (int)cell->recurrent.chains;
+    const size_t chains = cell->recurrent.chains;
     size_t rows;
 
     for (size_t row = 0; row < step->rows; row += rows) {
-        rows = cell_next_rows(step->rows - row);
-        switch (rows) {
-#define RUN(rows) run_tile(cell, step, row, panel, rows, 1, chains)
-            CELL_ROWS(RUN)
+        rows = tile_next_rows(step->rows - row, chains);
+#define RUN(rows, chains) run_tile(cell, step, row, panel, rows, chains)
+        TILE_CASES(RUN, rows, chains)
 #undef RUN
-        default:
-            run_row(cell, step, row, panel);
-        }
     }
 }
 
 void F32(lstm_step)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
-    size_t panel = first;
+    size_t panel = first, count;
 
     (void)scratch;
-    if (step->rows == 1 && cell->recurrent.chains == 1)
-        for (; panel + 2 <= end; panel += 2)
-            run_tile(cell, step, 0, panel, 1, 2, 1);
+    for (; step->rows == 1 && panel < end; panel += count) {
+        count = end - panel < GROUP ? end - panel : GROUP;
+        run_group(cell, step, 0, panel, count);
+    }
     for (; panel < end; panel++)
         run_rows(cell, step, panel);
 }

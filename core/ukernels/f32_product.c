@@ -49,112 +49,81 @@ VEC_INLINE void run_tile(const struct job *job, size_t row, size_t panel,
 }
 
 /* A function for each shape of tile: `wide` vectors of panels with `gates`
- * gates.  TALL takes several rows too. */
-#define ROW(wide, gates)                                                      \
-    static void row_##wide##_##gates(const struct job *job, size_t row,       \
-                                     size_t panel)                            \
+ * gates. */
+#define TILES(wide, gates)                                                    \
+    static void run_##wide##_##gates(const struct job *job, size_t row,       \
+                                     size_t rows, size_t panel)               \
     {                                                                         \
-        size_t chains = job->product->chains;                                 \
-                                                                              \
-        if (chains == 1)                                                      \
-            run_tile(job, row, panel, 1, wide, gates, 1);                     \
-        else if (chains == 2)                                                 \
-            run_tile(job, row, panel, 1, wide, gates, 2);                     \
-        else                                                                  \
-            run_tile(job, row, panel, 1, wide, gates, 4);                     \
+        TILE_CASES(RUN_##wide##_##gates, rows, job->product->chains)          \
+    }
+#define RUN_1_1(rows, chains) run_tile(job, row, panel, rows, 1, 1, chains)
+#define RUN_2_1(rows, chains) run_tile(job, row, panel, rows, 2, 1, chains)
+#define RUN_4_1(rows, chains) run_tile(job, row, panel, rows, 4, 1, chains)
+#define RUN_2_2(rows, chains) run_tile(job, row, panel, rows, 2, 2, chains)
+#define RUN_3_3(rows, chains) run_tile(job, row, panel, rows, 3, 3, chains)
+#define RUN_4_4(rows, chains) run_tile(job, row, panel, rows, 4, 4, chains)
+
+TILES(1, 1)
+TILES(2, 1)
+TILES(4, 1)
+TILES(2, 2)
+TILES(3, 3)
+TILES(4, 4)
+
+/* For one row, where wider tiles give enough sums to work on at once. */
+#define WIDE_ROW(wide, gates)                                                 \
+    static void run_##wide##_##gates(const struct job *job, size_t row,       \
+                                     size_t rows, size_t panel)               \
+    {                                                                         \
+        (void)rows;                                                           \
+        run_tile(job, row, panel, 1, wide, gates, 1);                         \
     }
 
-#if VEC_ROWS > 3
-#define CASES_TO_6(wide, gates)                                               \
-    case 4:                                                                   \
-        run_tile(job, row, panel, 4, wide, gates, chains);                    \
-        break;                                                                \
-    case 5:                                                                   \
-        run_tile(job, row, panel, 5, wide, gates, chains);                    \
-        break;                                                                \
-    case 6:                                                                   \
-        run_tile(job, row, panel, 6, wide, gates, chains);                    \
-        break;
-#else
-#define CASES_TO_6(wide, gates)
-#endif
+WIDE_ROW(8, 1)
+WIDE_ROW(6, 3)
+WIDE_ROW(8, 4)
 
-#if VEC_ROWS > 2
-#define CASE_3(wide, gates)                                                   \
-    case 3:                                                                   \
-        run_tile(job, row, panel, 3, wide, gates, chains);                    \
-        break;
-#else
-#define CASE_3(wide, gates)
-#endif
-
-#define TALL(wide, gates)                                                     \
-    ROW(wide, gates)                                                          \
-    static void tall_##wide##_##gates(const struct job *job, size_t row,      \
-                                      size_t rows, size_t panel)              \
-    {                                                                         \
-        const int chains = (int)job->product->chains;                         \
-                                                                              \
-        switch (rows) {                                                       \
-        case 1:                                                               \
-            row_##wide##_##gates(job, row, panel);                            \
-            break;                                                            \
-        case 2:                                                               \
-            run_tile(job, row, panel, 2, wide, gates, chains);                \
-            break;                                                            \
-            CASE_3(wide, gates)                                               \
-            CASES_TO_6(wide, gates)                                           \
-        }                                                                     \
-    }
-
-TALL(1, 1)
-TALL(2, 1)
-TALL(4, 1)
-TALL(2, 2)
-TALL(3, 3)
-TALL(4, 4)
-
-typedef void tall_fn(const struct job *job, size_t row, size_t rows,
+typedef void tile_fn(const struct job *job, size_t row, size_t rows,
                      size_t panel);
 
 /* The widest tile for what is left, and how many panels it takes. */
-static tall_fn *choose(size_t gates, size_t panels, size_t *taken)
+static tile_fn *choose(const struct f32_product *product, size_t rows,
+                       size_t panels, size_t *taken)
 {
-    static tall_fn *const many[] = {tall_2_2, tall_3_3, tall_4_4};
+    static tile_fn *const many[] = {run_2_2, run_3_3, run_4_4};
+    const bool wide = rows == 1 && product->chains == 1;
 
+    *taken = 2;
+    if (wide && product->gates == 4 && panels >= 2)
+        return run_8_4;
+    if (wide && product->gates == 3 && panels >= 2)
+        return run_6_3;
     *taken = 1;
-    if (gates > 1)
-        return many[gates - 2];
-    if (panels >= 4) {
-        *taken = 4;
-        return tall_4_1;
-    }
-    if (panels >= 2) {
-        *taken = 2;
-        return tall_2_1;
-    }
-    return tall_1_1;
+    if (product->gates > 1)
+        return many[product->gates - 2];
+    *taken = 8;
+    if (wide && panels >= 8)
+        return run_8_1;
+    *taken = panels >= 4 ? 4 : panels >= 2 ? 2 : 1;
+    return panels >= 4 ? run_4_1 : panels >= 2 ? run_2_1 : run_1_1;
 }
 
 void F32(product)(const struct f32_product *product, size_t rows,
                   const float *x, size_t x_stride, float *y, size_t y_stride)
 {
     struct job job = {product, x, x_stride, y, y_stride};
-    size_t taken;
+    size_t taken, count;
 
     if (product->chains == F32_DOT_CHAINS) {
         F32(dot_product)(product, rows, x, x_stride, y, y_stride);
         return;
     }
     for (size_t panel = 0; panel < product->panels; panel += taken) {
-        tall_fn *run = choose(product->gates, product->panels - panel, &taken);
-        size_t blocks = (rows + VEC_ROWS - 1) / VEC_ROWS;
+        tile_fn *run = choose(product, rows, product->panels - panel, &taken);
 
-        for (size_t row = 0; row < rows; blocks--) {
-            size_t count = (rows - row + blocks - 1) / blocks;
-
+        for (size_t row = 0; row < rows; row += count) {
+            count = tile_next_rows(rows - row, product->chains);
             run(&job, row, count, panel);
-            row += count;
         }
     }
 }

@@ -35,44 +35,26 @@ VEC_INLINE void run_tile(const struct f32_cell *cell,
         }
         if (!plain)
             F32(gate_activate)
-            (&cell->activation, (size_t)wide * VEC_LANES, out);
+        (&cell->activation, (size_t)wide * VEC_LANES, out);
     }
 }
 
-/* `wide` panels of one row, and of the rows from `row` on. */
+/* All rows, `wide` panels. */
 #define TILES(wide)                                                           \
-    static void row_##wide(const struct f32_cell *cell,                       \
-                           const struct f32_step *step, size_t row,           \
-                           size_t panel)                                      \
-    {                                                                         \
-        const size_t chains = cell->recurrent.chains;                         \
-                                                                              \
-        if (chains == 1)                                                      \
-            run_tile(cell, step, row, panel, 1, wide, 1);                     \
-        else if (chains == 2)                                                 \
-            run_tile(cell, step, row, panel, 1, wide, 2);                     \
-        else                                                                  \
-            run_tile(cell, step, row, panel, 1, wide, 4);                     \
-    }                                                                         \
     static void rows_##wide(const struct f32_cell *cell,                      \
                             const struct f32_step *step, size_t panel)        \
     {                                                                         \
-        const int chains = (int)cell->recurrent.chains;                       \
+        const size_t chains = cell->recurrent.chains;                         \
         size_t rows;                                                          \
                                                                               \
         for (size_t row = 0; row < step->rows; row += rows) {                 \
-            rows = cell_next_rows(step->rows - row);                          \
-            switch (rows) {                                                   \
-                CELL_ROWS(RUN_##wide)                                         \
-            default:                                                          \
-                row_##wide(cell, step, row, panel);                           \
-            }                                                                 \
+            rows = tile_next_rows(step->rows - row, chains);                  \
+            TILE_CASES(RUN_##wide, rows, chains)                              \
         }                                                                     \
     }
-
-#define RUN_1(rows) run_tile(cell, step, row, panel, rows, 1, chains)
-#define RUN_2(rows) run_tile(cell, step, row, panel, rows, 2, chains)
-#define RUN_4(rows) run_tile(cell, step, row, panel, rows, 4, chains)
+#define RUN_1(rows, chains) run_tile(cell, step, row, panel, rows, 1, chains)
+#define RUN_2(rows, chains) run_tile(cell, step, row, panel, rows, 2, chains)
+#define RUN_4(rows, chains) run_tile(cell, step, row, panel, rows, 4, chains)
 
 TILES(1)
 TILES(2)
@@ -87,6 +69,9 @@ void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
     if (step->rows == 1 && cell->recurrent.chains == 1)
         for (; panel + 8 <= end; panel += 8)
             run_tile(cell, step, 0, panel, 1, 8, 1);
+    if (step->rows == 1 && cell->recurrent.chains == 2 && VEC_REGISTERS > 16)
+        for (; panel + 8 <= end; panel += 8)
+            run_tile(cell, step, 0, panel, 1, 8, 2);
     for (; panel + 4 <= end; panel += 4)
         rows_4(cell, step, panel);
     for (; panel + 2 <= end; panel += 2)

@@ -9,7 +9,7 @@ size_t rnn_sum_chains(size_t inputs, size_t columns)
         return F32_DOT_CHAINS;
     if (columns <= 32)
         return 4;
-    return columns <= 128 ? 2 : 1;
+    return columns < 128 ? 2 : 1;
 }
 
 /* What a kernel is cut from, and where it goes. */

@@ -10,7 +10,7 @@
  * rnn_sum_chains(inputs, columns) follows from these two numbers alone:
  *
  *     P = 16 where columns <= 4 and inputs >= 32
- *          4 where columns <= 32,   2 where columns <= 128,   else 1
+ *          4 where columns <= 32,   2 where columns < 128,   else 1
  *
  * The inputs are taken in blocks of 256 * P, the last may be shorter:
  *

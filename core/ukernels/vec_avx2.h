@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VEC_LANES 8
-#define VEC_ROWS  3
+#define VEC_LANES     8
+#define VEC_REGISTERS 16
+#define VEC_ROWS      3
 
 typedef __m256 vec;
 typedef __m256 vec_mask;

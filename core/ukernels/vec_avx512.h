@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VEC_LANES 16
-#define VEC_ROWS  6
+#define VEC_LANES     16
+#define VEC_REGISTERS 32
+#define VEC_ROWS      6
 
 typedef __m512 vec;
 typedef __mmask16 vec_mask;

@@ -16,8 +16,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define VEC_LANES 1
-#define VEC_ROWS  2 /* rows of the largest tile: what the registers hold */
+#define VEC_LANES     1
+#define VEC_REGISTERS 16
+#define VEC_ROWS      1 /* rows of the largest tile: what the registers hold */
 
 typedef float vec;
 typedef bool vec_mask;

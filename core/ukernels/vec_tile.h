@@ -14,8 +14,7 @@
 #include "core/ukernels/vec_math.h"
 
 #define TILE_ROWS VEC_ROWS
-#define TILE_WIDE 8
-#define TILE_SUMS 24 /* vectors: VEC_ROWS * 4, or 8 * 1, 4 * 2, 4 * 4 */
+#define TILE_SUMS 24 /* vectors, all chains together */
 
 struct tile {
     const float *x[TILE_ROWS]; /* inputs of each row */
@@ -33,123 +32,69 @@ VEC_INLINE size_t tile_place(const struct tile *tile, int v)
            (size_t)v % tile->gates * VEC_LANES;
 }
 
-/* Inputs from, from + by, ... below `end` added to sum[row * wide + v]. */
-VEC_INLINE void tile_chain(const struct tile *tile, const int rows,
-                           const int wide, size_t from, size_t by, size_t end,
-                           vec *sum)
+/* Adds input k to chain `chain` of every result. */
+VEC_INLINE void tile_input(const struct tile *tile, const int rows,
+                           const int wide, size_t k, const float *w,
+                           vec *chain)
 {
-    const float *w = tile->kernel + from * tile->next_input;
-    const size_t step = by * tile->next_input;
+    vec x[TILE_ROWS];
 
-    for (size_t k = from; k < end; k += by, w += step) {
-        vec x[TILE_ROWS];
+    for (int r = 0; r < rows; r++)
+        x[r] = vec_set(tile->x[r][k]);
+    for (int v = 0; v < wide; v++) {
+        vec weight = vec_load(w + tile_place(tile, v));
 
         for (int r = 0; r < rows; r++)
-            x[r] = vec_set(tile->x[r][k]);
-        for (int v = 0; v < wide; v++) {
-            vec weight = vec_load(w + tile_place(tile, v));
-
-            for (int r = 0; r < rows; r++)
-                sum[r * wide + v] = vec_fma(x[r], weight, sum[r * wide + v]);
-        }
+            chain[r * wide + v] = vec_fma(x[r], weight, chain[r * wide + v]);
     }
 }
 
-/* The same for `chains` chains at once, one row:
- * sum[chain * wide + v]. */
-VEC_INLINE void tile_chains(const struct tile *tile, const int wide,
-                            const int chains, size_t from, size_t end,
-                            vec *sum)
+/* Adds inputs [from, end): sum[(chain * rows + row) * wide + v]. */
+VEC_INLINE void tile_inputs(const struct tile *tile, const int rows,
+                            const int wide, const int chains, size_t from,
+                            size_t end, vec *sum)
 {
     const float *w = tile->kernel + from * tile->next_input;
-    const float *x = tile->x[0];
+    const int count = rows * wide;
     size_t k = from;
 
     for (; k + (size_t)chains <= end; k += (size_t)chains)
         for (int p = 0; p < chains; p++, w += tile->next_input)
-            for (int v = 0; v < wide; v++)
-                sum[p * wide + v] = vec_fma(vec_set(x[k + (size_t)p]),
-                                            vec_load(w + tile_place(tile, v)),
-                                            sum[p * wide + v]);
+            tile_input(tile, rows, wide, k + (size_t)p, w, sum + p * count);
     for (int p = 0; p < chains - 1; p++, w += tile->next_input)
         if (k + (size_t)p < end)
-            for (int v = 0; v < wide; v++)
-                sum[p * wide + v] = vec_fma(vec_set(x[k + (size_t)p]),
-                                            vec_load(w + tile_place(tile, v)),
-                                            sum[p * wide + v]);
+            tile_input(tile, rows, wide, k + (size_t)p, w, sum + p * count);
 }
 
-/* One block, one row: chains side by side, then joined into sum[0..wide). */
-VEC_INLINE void tile_block_row(const struct tile *tile, const int wide,
-                               const int chains, size_t from, size_t end,
-                               vec *sum)
-{
-    vec part[TILE_SUMS];
-
-    for (int v = 0; v < wide; v++)
-        part[v] = sum[v];
-    for (int v = wide; v < chains * wide; v++)
-        part[v] = vec_set(0.0f);
-    tile_chains(tile, wide, chains, from, end, part);
-    for (int half = chains / 2; half > 0; half /= 2)
-        for (int v = 0; v < half * wide; v++)
-            part[v] = vec_add(part[v], part[v + half * wide]);
-    for (int v = 0; v < wide; v++)
-        sum[v] = part[v];
-}
-
-/* One block, several rows: one chain after the other. */
-VEC_INLINE void tile_block_rows(const struct tile *tile, const int rows,
-                                const int wide, size_t chains, size_t from,
-                                size_t end, vec *sum)
-{
-    const int count = rows * wide;
-    vec part[3][TILE_SUMS];
-
-    tile_chain(tile, rows, wide, from, chains, end, sum);
-    if (chains == 1)
-        return;
-    for (size_t p = 1; p < chains; p++) {
-        vec next[TILE_SUMS];
-
-        for (int i = 0; i < count; i++)
-            next[i] = vec_set(0.0f);
-        tile_chain(tile, rows, wide, from + p, chains, end, next);
-        for (int i = 0; i < count; i++)
-            part[p - 1][i] = next[i];
-    }
-    for (int i = 0; i < count; i++)
-        sum[i] = chains == 2 ? vec_add(sum[i], part[0][i])
-                             : vec_add(vec_add(sum[i], part[1][i]),
-                                       vec_add(part[0][i], part[2][i]));
-}
-
+/* One block, joined: sum[row * wide + v]. */
 VEC_INLINE void tile_block(const struct tile *tile, const int rows,
                            const int wide, const int chains, size_t from,
                            size_t end, vec *sum)
 {
-    if (rows == 1)
-        tile_block_row(tile, wide, chains, from, end, sum);
-    else
-        tile_block_rows(tile, rows, wide, (size_t)chains, from, end, sum);
+    const int count = rows * wide;
+
+    for (int i = count; i < chains * count; i++)
+        sum[i] = vec_set(0.0f);
+    tile_inputs(tile, rows, wide, chains, from, end, sum);
+    for (int half = chains / 2; half > 0; half /= 2)
+        for (int i = 0; i < half * count; i++)
+            sum[i] = vec_add(sum[i], sum[i + half * count]);
 }
 
-/* The whole sum.  sum[row * wide + v] holds the start and then the result. */
+/* The whole sums.  sum[row * wide + v] holds the start and then the result;
+ * behind it is room for the other chains, TILE_SUMS in all. */
 VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
-                         const int wide, const int chains, vec *sum)
+                         const int wide, const int chains,
+                         vec sum[TILE_SUMS])
 {
     const size_t block = (size_t)chains * F32_BLOCK;
-    const size_t inputs = tile->inputs;
+    size_t end = tile->inputs < block ? tile->inputs : block;
 
-    if (inputs <= block) {
-        tile_block(tile, rows, wide, chains, 0, inputs, sum);
-        return;
-    }
-    tile_block(tile, rows, wide, chains, 0, block, sum);
-    for (size_t from = block; from < inputs; from += block) {
-        size_t end = inputs - from < block ? inputs : from + block;
+    tile_block(tile, rows, wide, chains, 0, end, sum);
+    for (size_t from = end; from < tile->inputs; from = end) {
         vec more[TILE_SUMS];
 
+        end = tile->inputs - from < block ? tile->inputs : from + block;
         for (int i = 0; i < rows * wide; i++)
             more[i] = vec_set(0.0f);
         tile_block(tile, rows, wide, chains, from, end, more);
@@ -157,5 +102,66 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
             sum[i] = vec_add(sum[i], more[i]);
     }
 }
+
+/* Rows of the next tile when `left` remain: tiles of nearly equal height. */
+VEC_INLINE size_t tile_next_rows(size_t left, size_t chains)
+{
+    const size_t most = chains < TILE_ROWS ? TILE_ROWS / chains : 1;
+    const size_t tiles = (left + most - 1) / most;
+
+    return (left + tiles - 1) / tiles;
+}
+
+/* TILE_CASES(RUN, rows, chains) runs RUN(rows, chains) with constants, for
+ * each pair that tile_next_rows() lets come about. */
+#if TILE_ROWS == 6
+#define TILE_CASES(RUN, rows, chains)                                         \
+    switch ((rows)*8 + (chains)) {                                            \
+        TILE_CASE(RUN, 1, 1)                                                  \
+        TILE_CASE(RUN, 2, 1)                                                  \
+        TILE_CASE(RUN, 3, 1)                                                  \
+        TILE_CASE(RUN, 4, 1)                                                  \
+        TILE_CASE(RUN, 5, 1)                                                  \
+        TILE_CASE(RUN, 6, 1)                                                  \
+        TILE_CASE(RUN, 1, 2)                                                  \
+        TILE_CASE(RUN, 2, 2)                                                  \
+        TILE_CASE(RUN, 3, 2)                                                  \
+        TILE_CASE(RUN, 1, 4)                                                  \
+    }
+#elif TILE_ROWS == 3
+#define TILE_CASES(RUN, rows, chains)                                         \
+    switch ((rows)*8 + (chains)) {                                            \
+        TILE_CASE(RUN, 1, 1)                                                  \
+        TILE_CASE(RUN, 2, 1)                                                  \
+        TILE_CASE(RUN, 3, 1)                                                  \
+        TILE_CASE(RUN, 1, 2)                                                  \
+        TILE_CASE(RUN, 1, 4)                                                  \
+    }
+#elif TILE_ROWS == 1
+#define TILE_CASES(RUN, rows, chains)                                         \
+    switch ((rows)*8 + (chains)) {                                            \
+        TILE_CASE(RUN, 1, 1)                                                  \
+        TILE_CASE(RUN, 1, 2)                                                  \
+        TILE_CASE(RUN, 1, 4)                                                  \
+    }
+#else
+#error "TILE_CASES lacks this number of rows"
+#endif
+#define TILE_ROW_CASES(RUN, chains)                                           \
+    switch (chains) {                                                         \
+    case 1:                                                                   \
+        RUN(1, 1);                                                            \
+        break;                                                                \
+    case 2:                                                                   \
+        RUN(1, 2);                                                            \
+        break;                                                                \
+    case 4:                                                                   \
+        RUN(1, 4);                                                            \
+        break;                                                                \
+    }
+#define TILE_CASE(RUN, rows, chains)                                          \
+    case (rows)*8 + (chains):                                                 \
+        RUN(rows, chains);                                                    \
+        break;
 
 #endif

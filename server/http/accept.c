@@ -19,7 +19,7 @@
 #define ACCEPT_PAUSE_MS 100 /* when descriptors or memory are out */
 
 #define REFUSAL                                                               \
-    "{\"type\":\"/problems/overloaded\",\"title\":\"The server is at its "      \
+    "{\"type\":\"/problems/overloaded\",\"title\":\"The server is at its "    \
     "limit\",\"status\":503,\"detail\":\"full\"}"
 
 static_assert(sizeof(REFUSAL) - 1 == 97, "Content-Length below");

@@ -24,20 +24,18 @@ size_t on_unescape(void *loop, struct MHD_Connection *channel, char *text)
     return strlen(text);
 }
 
-void *on_uri(void *arg, const char *target, struct MHD_Connection *channel)
+void *on_uri(void *loop, const char *target, struct MHD_Connection *channel)
 {
     struct connection *connection = connection_of(channel);
     struct exchange *exchange;
 
     if (!connection)
         return NULL;
-    exchange =
-        exchange_begin(arg, connection, channel, target ? target : "");
+    exchange = exchange_begin(loop, connection, channel, target ? target : "");
     if (!exchange)
         return NULL;
     connection->exchange = exchange;
-    connection_watch(connection, WATCH_REQUEST,
-                     exchange->request.deadline_ms);
+    connection_watch(connection, WATCH_REQUEST, exchange->request.deadline_ms);
     return exchange;
 }
 
@@ -88,8 +86,8 @@ static enum MHD_Result answer_options(struct exchange *exchange,
 
 static bool takes_body(const struct exchange *exchange)
 {
-    return !exchange->is_refused && (exchange->method == HTTP_POST ||
-                                     exchange->method == HTTP_PUT);
+    return !exchange->is_refused &&
+           (exchange->method == HTTP_POST || exchange->method == HTTP_PUT);
 }
 
 static enum MHD_Result on_head(struct exchange *exchange, const char *method,

@@ -24,7 +24,7 @@ bool address_split(const char *text, size_t *host_length, int *port)
     if (*end != ':' || strlen(digits) > 5 || digits[0] == '\0' ||
         digits[strspn(digits, "0123456789")] != '\0')
         return false;
-    *port = atoi(digits);
+    *port = (int)strtoul(digits, NULL, 10);
     return *port <= 65535;
 }
 

@@ -14,7 +14,8 @@
 #include "server/metrics.h"
 
 /* How long a connection that is being drained may rest: a request that was
- * sent before the client saw our answer's Connection: close is still served. */
+ * sent before the client saw our answer's Connection: close is still served.
+ */
 #define DRAIN_REST_MS 500
 
 static bool is_loopback_only(const struct server_shared *shared,

@@ -1,6 +1,6 @@
 #include "server/http/guard.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,9 +35,7 @@ static const char *join(struct headers *headers, const char *list,
         headers->out_of_memory = true;
         return list;
     }
-    strcpy(text, list);
-    strcat(text, ", ");
-    strcat(text, value);
+    snprintf(text, size, "%s, %s", list, value);
     return text;
 }
 
@@ -153,8 +151,8 @@ static bool check_limit(const struct exchange *exchange,
 {
     const char *path = exchange->request.path;
 
-    if (!exchange->connection->is_over_limit ||
-        strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0)
+    if (!exchange->connection->is_over_limit || strcmp(path, "/livez") == 0 ||
+        strcmp(path, "/readyz") == 0)
         return true;
     return problem_set(problem, PROBLEM_OVERLOADED,
                        "max_connections (%zu) are open",

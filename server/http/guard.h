@@ -19,7 +19,7 @@ enum guard_verdict {
     GUARD_REFUSE, /* the problem is the answer, once it is whole */
     GUARD_CLOSE,  /* the problem is the answer now; then the connection ends */
     GUARD_LINGER, /* the same, but a body is on its way (413) */
-    GUARD_OPTIONS,/* the answer is 204 with `allow` */
+    GUARD_OPTIONS, /* the answer is 204 with `allow` */
 };
 
 struct guard_head {

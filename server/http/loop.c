@@ -23,14 +23,14 @@ static struct MHD_Daemon *start_daemon(struct loop *loop)
     size_t max = loop->app->config->max_connections;
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
-        0, NULL, NULL, on_access, loop,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
+        NULL, NULL, on_access, loop,
         /* The limit that clients see is ours: accept.c. */
         MHD_OPTION_CONNECTION_LIMIT,
         (unsigned int)(max + SPARE_CONNECTIONS(max)),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP,
-        1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, loop,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, loop,
         MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, loop,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);

@@ -41,9 +41,9 @@ struct workers;
 /* Connections over max_connections that are still taken in, to be told so. */
 #define SPARE_CONNECTIONS(max) ((max) / 8 + 16)
 /* What one request may hold in all: body, tensors, scratch and answer. */
-#define EXCHANGE_ARENA_BYTES(max_body) (8 * (max_body) + ((size_t)256 << 20))
-#define EXCHANGE_KEEP_BYTES    ((size_t)1 << 20) /* of a pooled arena */
-#define EXCHANGE_POOL_SIZE     64                /* idle ones of a loop */
+#define EXCHANGE_ARENA_BYTES(max) (8 * (max) + ((size_t)256 << 20))
+#define EXCHANGE_KEEP_BYTES       ((size_t)1 << 20) /* of a pooled arena */
+#define EXCHANGE_POOL_SIZE        64                /* idle ones of a loop */
 
 /* ---- connections -------------------------------------------------------- */
 
@@ -64,11 +64,11 @@ struct connection {
     enum connection_watch watch;
     uint64_t deadline_ms;
     uint64_t idle_since_ms;
-    uint64_t bytes_seen;  /* received at the last look at a resting one */
+    uint64_t bytes_seen; /* received at the last look at a resting one */
     bool has_bytes_seen;
-    bool is_over_limit;   /* told so, and closed */
-    bool is_loopback_only;/* came in on a listener bound to loopback */
-    struct address local; /* the address and port it came in on */
+    bool is_over_limit;    /* told so, and closed */
+    bool is_loopback_only; /* came in on a listener bound to loopback */
+    struct address local;  /* the address and port it came in on */
 };
 
 /* ---- exchanges ---------------------------------------------------------- */
@@ -99,19 +99,19 @@ struct exchange {
     struct MHD_Connection *channel; /* NULL: the client is gone */
     enum exchange_phase phase;
     enum route_result result;
-    bool is_refused;   /* the problem stands before the handler is asked */
-    bool is_done;      /* a worker has come back with `result` */
-    bool is_late;      /* the handler has been told that time is up */
-    size_t route;      /* HTTP_ROUTE_COUNT: none */
+    bool is_refused; /* the problem stands before the handler is asked */
+    bool is_done;    /* a worker has come back with `result` */
+    bool is_late;    /* the handler has been told that time is up */
+    size_t route;    /* HTTP_ROUTE_COUNT: none */
     enum http_method method; /* as it came: HEAD is HEAD */
-    unsigned status;   /* of the answer, once it is queued */
-    size_t body_capacity; /* bytes at request.body without the padding */
-    size_t body_arrived;  /* whether kept or not */
+    unsigned status;         /* of the answer, once it is queued */
+    size_t body_capacity;    /* bytes at request.body without the padding */
+    size_t body_arrived;     /* whether kept or not */
     uint64_t began_ns;
-    atomic_int turn;   /* enum exchange_turn */
-    struct exchange *next_posted;          /* of the loop's post box */
-    struct exchange *previous, *next;      /* of the waiting ones */
-    uint64_t due_ms;                       /* when the timer moves it */
+    atomic_int turn;                  /* enum exchange_turn */
+    struct exchange *next_posted;     /* of the loop's post box */
+    struct exchange *previous, *next; /* of the waiting ones */
+    uint64_t due_ms;                  /* when the timer moves it */
     char request_id[HTTP_REQUEST_ID_SIZE];
 };
 
@@ -131,6 +131,8 @@ void exchange_free(struct exchange *exchange); /* of the pool */
 bool exchange_body_reserve(struct exchange *exchange, size_t bytes);
 bool exchange_body_append(struct exchange *exchange, const void *bytes,
                           size_t count);
+
+/* ---- handlers (handling.c) ---------------------------------------------- */
 
 /* Call the handler once, on this thread. */
 void exchange_call(struct exchange *exchange, bool on_worker);
@@ -166,9 +168,9 @@ struct server_shared {
     struct listener *listeners;
     size_t listener_count;
     struct workers *workers;
-    atomic_int stage;         /* enum server_stage */
+    atomic_int stage; /* enum server_stage */
     atomic_size_t connections;
-    int done;                 /* eventfd: a loop has ended */
+    int done; /* eventfd: a loop has ended */
 };
 
 struct loop {
@@ -189,19 +191,19 @@ struct loop {
     size_t exchange_count; /* begun and not ended */
     uint64_t id_state;     /* of the request ids */
 
-    bool is_listening;       /* sockets are open */
-    bool is_accepting;       /* and in the epoll set */
-    bool is_starved;         /* descriptors were out at the last accept */
+    bool is_listening;        /* sockets are open */
+    bool is_accepting;        /* and in the epoll set */
+    bool is_starved;          /* descriptors were out at the last accept */
     uint64_t accept_again_ms; /* then; 0: not waiting */
-    uint64_t unlisten_at_ms; /* 0: not closing */
-    enum server_stage stage; /* as this loop knows it */
+    uint64_t unlisten_at_ms;  /* 0: not closing */
+    enum server_stage stage;  /* as this loop knows it */
 };
 
 RNN_CHECKED enum rnn_status loop_init(struct loop *loop,
                                       struct server_shared *shared,
                                       size_t index, struct rnn_error *err);
 void loop_release(struct loop *loop);
-void *loop_main(void *loop); /* the thread */
+void *loop_main(void *arg); /* the thread of the loop `arg` */
 
 /* Any thread: make the loop look around. */
 void loop_wake(struct loop *loop);

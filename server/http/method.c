@@ -3,8 +3,9 @@
 #include <string.h>
 
 static const char *const names[HTTP_METHOD_COUNT] = {
-    [HTTP_GET] = "GET",   [HTTP_HEAD] = "HEAD",     [HTTP_POST] = "POST",
-    [HTTP_PUT] = "PUT",   [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS",
+    [HTTP_GET] = "GET",       [HTTP_HEAD] = "HEAD",
+    [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+    [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS",
     [HTTP_OTHER] = "other",
 };
 

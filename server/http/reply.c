@@ -26,9 +26,9 @@ static void problem_response(struct exchange *exchange)
         response->header_count = 0;
     response->status = problem_status(problem->type);
     response->content_type = "application/problem+json";
-    response->body = problem_document(problem, exchange->request_id,
-                                      &exchange->arena,
-                                      &response->body_length);
+    response->body =
+        problem_document(problem, exchange->request_id, &exchange->arena,
+                         &response->body_length);
     if (!response->body) {
         response->status = 503;
         response->body = no_memory_document;
@@ -98,8 +98,7 @@ enum MHD_Result reply_queue(struct exchange *exchange, bool with_problem)
     return result;
 }
 
-static int write_head(const struct exchange *exchange, char *text,
-                      size_t size)
+static int write_head(const struct exchange *exchange, char *text, size_t size)
 {
     const struct http_response *response = &exchange->response;
     time_t now = (time_t)(clock_wall_ms() / 1000);
@@ -108,17 +107,16 @@ static int write_head(const struct exchange *exchange, char *text,
 
     gmtime_r(&now, &utc);
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    return snprintf(text, size,
-                    "HTTP/1.1 %u %s\r\n"
-                    "Date: %s\r\n"
-                    "Content-Type: %s\r\n"
-                    "Content-Length: %zu\r\n"
-                    "X-Request-Id: %s\r\n"
-                    "Connection: close\r\n\r\n",
-                    response->status,
-                    MHD_get_reason_phrase_for(response->status), date,
-                    response->content_type, response->body_length,
-                    exchange->request_id);
+    return snprintf(
+        text, size,
+        "HTTP/1.1 %u %s\r\n"
+        "Date: %s\r\n"
+        "Content-Type: %s\r\n"
+        "Content-Length: %zu\r\n"
+        "X-Request-Id: %s\r\n"
+        "Connection: close\r\n\r\n",
+        response->status, MHD_get_reason_phrase_for(response->status), date,
+        response->content_type, response->body_length, exchange->request_id);
 }
 
 void reply_at_once(struct exchange *exchange)

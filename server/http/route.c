@@ -1,5 +1,6 @@
 #include "server/http/route.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "server/http/uri.h"
@@ -48,20 +49,18 @@ static bool fits(const char *pattern, const char *path,
 /* "GET, HEAD, OPTIONS": what the set of methods allows. */
 static const char *allow_text(unsigned methods, struct arena *arena)
 {
-    char text[64] = "";
+    char text[64];
+    size_t used = 0;
 
-    for (int i = 0; i < HTTP_OPTIONS; i++) {
-        bool has = (methods & 1u << i) != 0;
-
-        if (i == HTTP_HEAD)
-            has = (methods & 1u << HTTP_GET) != 0;
-        if (has) {
-            strcat(text, http_method_name((enum http_method)i));
-            strcat(text, ", ");
-        }
-    }
-    strcat(text, "OPTIONS");
-    return arena_copy_text(arena, text, strlen(text));
+    methods |= 1u << HTTP_OPTIONS;
+    if (methods & 1u << HTTP_GET)
+        methods |= 1u << HTTP_HEAD;
+    for (int i = 0; i <= HTTP_OPTIONS; i++)
+        if (methods & 1u << i)
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+                                     used ? ", " : "",
+                                     http_method_name((enum http_method)i));
+    return arena_copy_text(arena, text, used);
 }
 
 static bool decode_params(struct http_request *request,
@@ -116,9 +115,8 @@ enum route_match route_find(struct http_request *request, size_t *index,
         return no_memory(problem);
     if (method == HTTP_OPTIONS)
         return ROUTE_OPTIONS;
-    problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED,
-                "%.256s takes %s, not %s", request->path, *allow,
-                http_method_name(request->method));
+    problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED, "%.256s takes %s, not %s",
+                request->path, *allow, http_method_name(request->method));
     problem->allow = *allow;
     return ROUTE_NO_METHOD;
 }

@@ -19,7 +19,8 @@ struct route {
     bool strict_query; /* unknown or repeated query fields are refused */
 };
 
-enum { HTTP_ROUTE_COUNT = 0
+enum {
+    HTTP_ROUTE_COUNT = 0
 #define ROUTE(method, path, handler, summary) +1
 #include "server/http/routes.def"
 #undef ROUTE

@@ -18,17 +18,17 @@
 #include "server/session_store.h"
 #include "server/startup.h"
 
-#define SWEEP_MS 1000       /* between two looks for expired sessions */
-#define ABORT_WAIT_MS 5000  /* for handlers that have been told to stop */
-#define OTHER_FILES 64      /* descriptors that are no connection */
+#define SWEEP_MS      1000 /* between two looks for expired sessions */
+#define ABORT_WAIT_MS 5000 /* for handlers that have been told to stop */
+#define OTHER_FILES   64   /* descriptors that are no connection */
 
 struct http_server {
     struct server_shared shared;
     struct loop *loops;
-    size_t loop_count;    /* made */
-    size_t thread_count;  /* running */
-    size_t done_count;    /* of them, ended */
-    int signals;          /* signalfd */
+    size_t loop_count;   /* made */
+    size_t thread_count; /* running */
+    size_t done_count;   /* of them, ended */
+    int signals;         /* signalfd */
     uint64_t sweep_at_ms;
 };
 
@@ -70,8 +70,8 @@ static enum rnn_status create_listeners(struct http_server *server,
     if (!shared->listeners)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < listen->count && !status; i++) {
-        status = listener_init(&shared->listeners[i], listen->items[i], loops,
-                               err);
+        status =
+            listener_init(&shared->listeners[i], listen->items[i], loops, err);
         if (!status)
             shared->listener_count++;
     }
@@ -87,8 +87,8 @@ static enum rnn_status create_loops(struct http_server *server, size_t count,
     if (!server->loops)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     while (server->loop_count < count && !status) {
-        status = loop_init(&server->loops[server->loop_count],
-                           &server->shared, server->loop_count, err);
+        status = loop_init(&server->loops[server->loop_count], &server->shared,
+                           server->loop_count, err);
         if (!status)
             server->loop_count++;
     }
@@ -177,8 +177,7 @@ static void log_limits(const struct http_server *server)
                   {"worker_queue", NULL,
                    (int64_t)(server->loop_count * WORKER_QUEUE)},
                   {"connection_memory", NULL, (int64_t)CONNECTION_MEMORY},
-                  {"spare_connections", NULL,
-                   (int64_t)SPARE_CONNECTIONS(max)},
+                  {"spare_connections", NULL, (int64_t)SPARE_CONNECTIONS(max)},
                   {"request_memory", NULL,
                    (int64_t)EXCHANGE_ARENA_BYTES(app->config->max_body)},
                   {NULL, NULL, 0}});
@@ -327,7 +326,7 @@ enum rnn_status http_server_run(struct http_server *server,
     for (size_t i = 0; i < server->thread_count; i++)
         pthread_join(server->loops[i].thread, NULL);
     if (!status)
-        log_event(&app->log, LOG_INFO, "stopped", (struct log_field[]){
-                                                      {NULL, NULL, 0}});
+        log_event(&app->log, LOG_INFO, "stopped",
+                  (struct log_field[]){{NULL, NULL, 0}});
     return status;
 }

@@ -108,14 +108,12 @@ static bool add_field(struct http_request *request, const char *text,
         return !strict || problem_set(problem, PROBLEM_BAD_QUERY,
                                       "the query has a bad %%-encoding");
     if (http_query_value(request, name))
-        return !strict ||
-               problem_set(problem, PROBLEM_BAD_QUERY,
-                           "the query names \"%.64s\" twice", name);
+        return !strict || problem_set(problem, PROBLEM_BAD_QUERY,
+                                      "the query names \"%.64s\" twice", name);
     if (request->query_count == HTTP_MAX_QUERY)
-        return !strict ||
-               problem_set(problem, PROBLEM_BAD_QUERY,
-                           "the query has more than %d fields",
-                           HTTP_MAX_QUERY);
+        return !strict || problem_set(problem, PROBLEM_BAD_QUERY,
+                                      "the query has more than %d fields",
+                                      HTTP_MAX_QUERY);
     request->query[request->query_count].name = name;
     request->query[request->query_count].value = value;
     request->query_count++;

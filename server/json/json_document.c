@@ -129,52 +129,68 @@ static bool read_state_step(struct json_scan *scan, void *target)
     return json_read_whole(scan, &((struct state_reader *)target)->body.step);
 }
 
-/* The next element of reader->arrays, with the member's name. */
-static bool add_array(struct json_scan *scan, struct state_reader *reader,
-                      struct state_array **array)
+/* A copy of the member's name, which must be a new one; NULL: the problem is
+ * filled. */
+static const char *take_name(struct json_scan *scan,
+                             struct state_reader *reader)
+{
+    struct json_text key = json_step(scan)->key;
+    const char *name = arena_copy_text(scan->arena, key.bytes, key.length);
+    enum json_names_result result = JSON_NAMES_OUT;
+
+    if (name)
+        result = json_names_add(&reader->names, scan->arena,
+                                (struct json_text){name, key.length});
+    switch (result) {
+    case JSON_NAMES_ADDED:
+        return name;
+    case JSON_NAMES_PRESENT:
+        json_fail(scan, PROBLEM_DUPLICATE_FIELD, "is given twice");
+        break;
+    case JSON_NAMES_OUT:
+        json_out_of_memory(scan);
+        break;
+    }
+    return NULL;
+}
+
+/* The next element of reader->arrays, with the member's name; NULL: the
+ * problem is filled. */
+static struct state_array *add_array(struct json_scan *scan,
+                                     struct state_reader *reader)
 {
     size_t count = reader->body.array_count;
-    struct json_text key = json_step(scan)->key;
-    struct state_array *arrays = reader->arrays;
-    const char *name;
+    const char *name = take_name(scan, reader);
 
+    if (!name)
+        return NULL;
     if (count == reader->capacity) {
         size_t capacity = count ? 2 * count : 8;
+        struct state_array *arrays =
+            arena_alloc(scan->arena, capacity, sizeof(*arrays),
+                        _Alignof(struct state_array));
 
-        arrays = arena_alloc(scan->arena, capacity, sizeof(*arrays),
-                             _Alignof(struct state_array));
-        if (!arrays)
-            return json_out_of_memory(scan);
+        if (!arrays) {
+            json_out_of_memory(scan);
+            return NULL;
+        }
         if (count)
             memcpy(arrays, reader->arrays, count * sizeof(*arrays));
         reader->arrays = arrays;
         reader->capacity = capacity;
     }
-    name = arena_copy_text(scan->arena, key.bytes, key.length);
-    if (!name)
-        return json_out_of_memory(scan);
-    switch (json_names_add(&reader->names, scan->arena,
-                           (struct json_text){name, key.length})) {
-    case JSON_NAMES_PRESENT:
-        return json_fail(scan, PROBLEM_DUPLICATE_FIELD, "is given twice");
-    case JSON_NAMES_OUT:
-        return json_out_of_memory(scan);
-    case JSON_NAMES_ADDED:
-        break;
-    }
-    arrays[count] = (struct state_array){.name = name};
+    reader->arrays[count] = (struct state_array){.name = name};
     reader->body.array_count++;
-    *array = &arrays[count];
-    return true;
+    return &reader->arrays[count];
 }
 
 static bool read_array(struct json_scan *scan, struct state_reader *reader)
 {
-    struct state_array *entry = NULL;
+    struct state_array *entry = add_array(scan, reader);
     struct json_array array = {0};
     enum json_kind kind;
 
-    if (!add_array(scan, reader, &entry) || !json_peek(scan, &kind))
+    if (!entry || !json_peek(scan, &kind))
         return false;
     if (kind == JSON_NUMBER) {
         if (!json_tensors_read_number(&reader->tensors, &array))

@@ -236,7 +236,7 @@ size_t json_double_text(double number, char *text)
 
     memset(buffer, '0', sizeof(buffer));
     digits[0] = printed[0];
-    exponent = atoi(strchr(printed, 'e') + 1);
+    exponent = (int)strtol(strchr(printed, 'e') + 1, NULL, 10);
     if (precision > 0) {
         memcpy(digits + 1, printed + 2, (size_t)precision);
         count += precision;

@@ -198,6 +198,8 @@ size_t json_string_unescape(const char *at, const char *end, char *out)
             *out++ = *at++;
         } else if (at[1] == 'u') {
             at = unicode_escape(at, &code, &ignored);
+            if (!at)
+                break; /* json_string_check() has not been asked */
             out += utf8_encode(code, out);
         } else {
             name = strchr(names, at[1]);

@@ -49,25 +49,28 @@ static bool set_form(struct json_scan *scan, struct reader *reader,
     return true;
 }
 
-static bool add_sample(struct json_scan *scan, struct reader *reader,
-                       struct json_sample **sample)
+/* One more sample, without tensors yet; NULL: the problem is filled. */
+static struct json_sample *add_sample(struct json_scan *scan,
+                                      struct reader *reader)
 {
     struct predict_body *body = &reader->body;
+    struct json_sample *sample;
     void *samples = body->samples;
 
     if (body->sample_count == reader->limits->max_batch) {
         scan->depth--;
-        return json_fail(scan, PROBLEM_TOO_LARGE,
-                         "has %zu samples or more, max_batch is %zu",
-                         body->sample_count + 1, body->sample_count);
+        json_fail(scan, PROBLEM_TOO_LARGE,
+                  "has %zu samples or more, max_batch is %zu",
+                  body->sample_count + 1, body->sample_count);
+        return NULL;
     }
     if (!grow(scan, &samples, body->sample_count, &reader->sample_capacity,
               sizeof(*body->samples)))
-        return false;
+        return NULL;
     body->samples = samples;
-    *sample = &body->samples[body->sample_count++];
-    **sample = (struct json_sample){NULL, 0};
-    return true;
+    sample = &body->samples[body->sample_count++];
+    *sample = (struct json_sample){NULL, 0};
+    return sample;
 }
 
 /* Read the array at the cursor as `tensor`.  A value that is none is
@@ -99,9 +102,9 @@ static bool read_tensor(struct json_scan *scan, struct reader *reader,
 static bool add_sequence(struct json_scan *scan, struct reader *reader,
                          enum problem_type mismatch)
 {
-    struct json_sample *sample = NULL;
+    struct json_sample *sample = add_sample(scan, reader);
 
-    if (!add_sample(scan, reader, &sample))
+    if (!sample)
         return false;
     sample->tensors = arena_zalloc(scan->arena, 1, sizeof(struct json_tensor),
                                    _Alignof(struct json_tensor));
@@ -233,7 +236,7 @@ static bool read_input(struct json_scan *scan, struct reader *reader,
 static bool read_inputs_object(struct json_scan *scan, struct reader *reader)
 {
     struct inputs inputs = {0};
-    struct json_sample *sample = NULL;
+    struct json_sample *sample;
     enum json_kind kind;
     enum json_item item;
 
@@ -242,7 +245,8 @@ static bool read_inputs_object(struct json_scan *scan, struct reader *reader)
     if (kind != JSON_OBJECT)
         return json_wrong_kind(scan, PROBLEM_BAD_FIELD,
                                "an object of tensors");
-    if (!add_sample(scan, reader, &sample) || !json_enter(scan))
+    sample = add_sample(scan, reader);
+    if (!sample || !json_enter(scan))
         return false;
     if (reader->body.sample_count > 1) {
         inputs.first = reader->body.samples;

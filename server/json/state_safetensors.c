@@ -8,7 +8,8 @@
 #include "server/json/json_names.h"
 #include "server/json/session_wish.h"
 
-#define WHOLE_MOST ((uint64_t)1 << 53) /* exact in float64 */
+#define WHOLE_MOST      ((uint64_t)1 << 53)           /* exact in float64 */
+#define WHOLE_TEXT_MOST UINT64_C(1000000000000000000) /* as in JSON */
 
 enum dtype { F32, F64, I64 };
 
@@ -41,9 +42,9 @@ static bool text_to_whole(const char *text, uint64_t *whole)
     uint64_t value = 0;
     const char *at = text;
 
-    for (; *at >= '0' && *at <= '9' && value <= UINT64_MAX / 16; at++)
+    for (; *at >= '0' && *at <= '9' && value <= WHOLE_TEXT_MOST / 10; at++)
         value = 10 * value + (uint64_t)(*at - '0');
-    if (at == text || *at)
+    if (at == text || *at || value > WHOLE_TEXT_MOST)
         return false;
     *whole = value;
     return true;
@@ -103,44 +104,49 @@ static bool enter_object(struct json_scan *scan)
     return json_enter(scan);
 }
 
-/* No name may stand twice in one object. */
-static bool note_name(struct reader *reader, struct json_names *names,
-                      const char **name)
+/* The name of the member at the cursor, which may not stand twice in one
+ * object.  NULL: the problem is set. */
+static const char *take_name(struct reader *reader, struct json_names *names)
 {
     struct json_scan *scan = &reader->scan;
     struct json_text key = json_step(scan)->key;
     const char *copy = arena_copy_text(scan->arena, key.bytes, key.length);
 
-    if (!copy)
-        return json_out_of_memory(scan);
-    if (memchr(copy, '\0', key.length))
-        return json_fail(scan, PROBLEM_BAD_FIELD, "holds U+0000");
+    if (!copy) {
+        json_out_of_memory(scan);
+        return NULL;
+    }
+    if (memchr(copy, '\0', key.length)) {
+        json_fail(scan, PROBLEM_BAD_FIELD, "holds U+0000");
+        return NULL;
+    }
     switch (json_names_add(names, scan->arena,
                            (struct json_text){copy, key.length})) {
     case JSON_NAMES_PRESENT:
-        return json_fail(scan, PROBLEM_DUPLICATE_FIELD, "is given twice");
+        json_fail(scan, PROBLEM_DUPLICATE_FIELD, "is given twice");
+        return NULL;
     case JSON_NAMES_OUT:
-        return json_out_of_memory(scan);
+        json_out_of_memory(scan);
+        return NULL;
     case JSON_NAMES_ADDED:
         break;
     }
-    *name = copy;
-    return true;
+    return copy;
 }
 
 static bool read_metadata(struct reader *reader)
 {
     struct json_scan *scan = &reader->scan;
     struct json_names names = {0};
-    const char *name, *value;
+    const char *value;
     enum json_item item;
 
     reader->has_metadata = true;
     if (!enter_object(scan))
         return false;
     while ((item = json_next_member(scan)) == JSON_ITEM)
-        if (!note_name(reader, &names, &name) ||
-            !json_read_string(scan, &value) || !take_metadata(reader, value))
+        if (!take_name(reader, &names) || !json_read_string(scan, &value) ||
+            !take_metadata(reader, value))
             return false;
     return item == JSON_END;
 }
@@ -220,14 +226,14 @@ static bool read_entry(struct reader *reader, struct entry *entry)
     struct json_scan *scan = &reader->scan;
     struct json_names names = {0};
     enum json_item item;
-    const char *name;
 
     if (!enter_object(scan))
         return false;
     while ((item = json_next_member(scan)) == JSON_ITEM) {
+        const char *name = take_name(reader, &names);
         bool is_read;
 
-        if (!note_name(reader, &names, &name))
+        if (!name)
             return false;
         if (!strcmp(name, "dtype"))
             is_read = read_dtype(scan, entry);
@@ -359,12 +365,13 @@ static bool read_members(struct reader *reader)
 {
     struct json_scan *scan = &reader->scan;
     enum json_item item;
-    const char *name;
 
     if (!enter_object(scan))
         return false;
     while ((item = json_next_member(scan)) == JSON_ITEM) {
-        if (!note_name(reader, &reader->names, &name))
+        const char *name = take_name(reader, &reader->names);
+
+        if (!name)
             return false;
         if (!strcmp(name, "__metadata__") ? !read_metadata(reader)
                                           : !read_tensor(reader, name))

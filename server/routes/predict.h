@@ -58,7 +58,8 @@ struct predict {
     struct session_claim claim;
     struct session_loan loan;
     bool has_plan; /* false: none can be made of what is wished for */
-    const struct predict_base *base; /* NULL: stateless */
+    struct predict_base origin;
+    const struct predict_base *base; /* &origin, or NULL: stateless */
 
     /* The call, as the engine takes it. */
     const struct served_model *model;

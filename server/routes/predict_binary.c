@@ -56,7 +56,7 @@ static float *body_floats(const struct predict *p, bool is_ids, size_t count)
     float *floats;
 
     if (!is_ids && (uintptr_t)body % _Alignof(float) == 0)
-        return (float *)(uintptr_t)body; /* read only, as all of it */
+        return (float *)(void *)body; /* read only, as all of it */
     floats = arena_alloc(p->request->arena, count, sizeof(*floats), 64);
     if (!floats)
         return NULL;

@@ -70,14 +70,13 @@ static enum route_result replay(struct predict *p,
                                 struct http_response *response,
                                 struct problem *problem)
 {
-    struct predict_base base;
     bool is_made;
 
     if (call->reply_length) {
         is_made = predict_unpack(p, call, problem);
     } else {
-        base_of_call(call, &base);
-        p->base = &base;
+        base_of_call(call, &p->origin);
+        p->base = &p->origin;
         p->model = call->model;
         is_made = predict_bind(p, problem) && predict_run(p, problem) &&
                   predict_answer(p, problem);
@@ -114,20 +113,19 @@ static enum route_result run(struct predict *p, struct http_response *response,
                              struct problem *problem)
 {
     bool keeps = p->claim.has_step && p->body.commit;
-    struct predict_base base;
 
-    if (!base_of_loan(p, &base, problem))
+    if (!base_of_loan(p, &p->origin, problem))
         return give_back(p, ROUTE_PROBLEM);
-    p->base = &base;
-    p->model = base.plan.model;
+    p->base = &p->origin;
+    p->model = p->origin.plan.model;
     if (!predict_bind(p, problem) ||
         (keeps &&
          !session_prepare(&p->loan, predict_kept_bytes(p), problem)) ||
         !predict_run(p, problem))
         return give_back(p, ROUTE_PROBLEM);
     if (!p->body.commit) { /* a peek: the session stays as it is */
-        p->step = base.step;
-        p->filled = base.filled;
+        p->step = p->base->step;
+        p->filled = p->base->filled;
     }
     if (!predict_answer(p, problem) || !predict_respond(p, response, problem))
         return give_back(p, ROUTE_PROBLEM);

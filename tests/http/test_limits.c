@@ -248,8 +248,8 @@ static void a_client_that_resets_leaves_nothing_behind(void **state)
 /* rows: E-overloaded E6 */
 static void over_max_connections_is_503_and_it_recovers(void **state)
 {
-    static const char *const options[] = {
-        "--max-connections", "20", "--threads", "2", NULL};
+    static const char *const options[] = {"--max-connections", "20",
+                                          "--threads", "2", NULL};
     struct daemon before = daemon_;
     char value[32];
     int open[20], more[60];
@@ -315,8 +315,8 @@ static long cpu_ticks(pid_t pid)
 
 static void a_process_out_of_descriptors_waits_without_spinning(void **state)
 {
-    static const char *const options[] = {
-        "--max-connections", "500", "--threads", "1", NULL};
+    static const char *const options[] = {"--max-connections", "500",
+                                          "--threads", "1", NULL};
     struct daemon before = daemon_;
     struct rlimit limit, low;
     int fds[60];
@@ -328,17 +328,16 @@ static void a_process_out_of_descriptors_waits_without_spinning(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     daemon_start(&daemon_, options);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_int_equal(prlimit(daemon_.pid, RLIMIT_NOFILE,
-                             &(struct rlimit){40, 40}, NULL),
-                     0);
+    assert_int_equal(
+        prlimit(daemon_.pid, RLIMIT_NOFILE, &(struct rlimit){40, 40}, NULL),
+        0);
     for (int i = 0; i < 60; i++)
         fds[i] = raw_connect(daemon_.address);
     daemon_wait_for(&daemon_, "accept_paused");
     ticks = cpu_ticks(daemon_.pid);
     nap_ms(1000);
     /* Of a second, less than a third. */
-    assert_true(cpu_ticks(daemon_.pid) - ticks <
-                sysconf(_SC_CLK_TCK) / 3);
+    assert_true(cpu_ticks(daemon_.pid) - ticks < sysconf(_SC_CLK_TCK) / 3);
     for (int i = 0; i < 60; i++)
         close(fds[i]);
     for (int i = 0; i < 10; i++)
@@ -391,9 +390,13 @@ static void every_bound_is_in_the_log(void **state)
 
 static int start(void **state)
 {
-    static const char *const options[] = {
-        "--request-timeout", "800ms", "--idle-timeout", "900ms",
-        "--threads",         "1",     NULL};
+    static const char *const options[] = {"--request-timeout",
+                                          "800ms",
+                                          "--idle-timeout",
+                                          "900ms",
+                                          "--threads",
+                                          "1",
+                                          NULL};
 
     (void)state;
     daemon_start(&daemon_, options);

@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/program_path.h"
+
 #define MAX_ARGUMENTS 40
 /* Sanitizers, a busy machine: far more than it ever needs. */
 #define WAIT_MS 60000
@@ -27,39 +29,19 @@ static void nap(void)
     nanosleep(&time, NULL);
 }
 
-static void cut(char *path, int times)
-{
-    while (times--) {
-        char *slash = strrchr(path, '/');
-
-        if (slash)
-            *slash = '\0';
-    }
-}
-
-/* build/<flavour> of this test program, which lies somewhere below its
- * folder "tests". */
-static void build_path(char *path, size_t size)
-{
-    ssize_t length = readlink("/proc/self/exe", path, size - 1);
-    char *tests;
-
-    assert_true(length > 0);
-    path[length] = '\0';
-    tests = strstr(path, "/tests/unit/");
-    if (!tests)
-        tests = strstr(path, "/tests/http/");
-    assert_non_null(tests);
-    *tests = '\0';
-}
-
 void daemon_path(const char *name, char *path, size_t size)
 {
-    char build[PATH_MAX];
+    char program[PROGRAM_PATH_BYTES];
 
-    build_path(build, sizeof(build));
-    cut(build, 2);
-    assert_true((size_t)snprintf(path, size, "%s/%s", build, name) < size);
+    /* It lies in build/<flavour>/ of the tree. */
+    program_path("rnnd", program);
+    for (int i = 0; i < 3; i++) {
+        char *slash = strrchr(program, '/');
+
+        assert_non_null(slash);
+        *slash = '\0';
+    }
+    assert_true((size_t)snprintf(path, size, "%s/%s", program, name) < size);
 }
 
 static bool has_option(const char *const *options, const char *name)
@@ -95,17 +77,26 @@ static void become(const char *program, char *const *arguments, int output)
     _exit(127);
 }
 
+static void program_to_start(char program[PROGRAM_PATH_BYTES])
+{
+    const char *other = getenv("RNND_TEST_PROGRAM");
+
+    if (!other) {
+        program_path("rnnd", program);
+        return;
+    }
+    assert_true(strlen(other) < PROGRAM_PATH_BYTES);
+    strcpy(program, other);
+}
+
 static pid_t spawn(const char *const *arguments, int output)
 {
     const char *words[MAX_ARGUMENTS] = {"rnnd"};
-    char program[PATH_MAX];
+    char program[PROGRAM_PATH_BYTES];
     size_t count = 1;
     pid_t pid;
 
-    build_path(program, sizeof(program) - 8);
-    strcat(program, "/rnnd");
-    if (access(program, X_OK))
-        fail_msg("%s is not there: make it first", program);
+    program_to_start(program);
     while (*arguments && count < MAX_ARGUMENTS - 1)
         words[count++] = *arguments++;
     assert_null(*arguments);

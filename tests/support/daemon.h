@@ -2,7 +2,8 @@
  *
  * The program is the one built beside the test (build/asan/tests/... uses
  * build/asan/rnnd).  It listens on 127.0.0.1, on a port that the kernel
- * picks, and dies with the test.  When RNND_TEST_ADDRESS names a running
+ * picks, and dies with the test.  RNND_TEST_PROGRAM names another program to
+ * start in its place (docker/rnnd.sh).  When RNND_TEST_ADDRESS names a running
  * server ("127.0.0.1:8080", a container), daemon_find() takes that one.
  *
  * Errors   Whatever goes wrong fails the test (cmocka) and shows the log.

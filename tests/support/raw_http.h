@@ -20,12 +20,12 @@ bool raw_send(int fd, const void *bytes, size_t length);
 bool raw_send_text(int fd, const char *text);
 
 struct raw_answer {
-    int status;          /* 0: no answer came */
-    bool is_closed;      /* the connection has ended */
-    size_t head_length;  /* with the empty line */
+    int status;         /* 0: no answer came */
+    bool is_closed;     /* the connection has ended */
+    size_t head_length; /* with the empty line */
     size_t body_length;
-    size_t length;       /* of the bytes taken */
-    char bytes[65536];   /* NUL-terminated */
+    size_t length;     /* of the bytes taken */
+    char bytes[65536]; /* NUL-terminated */
 };
 
 /* The next answer on the connection: head and as much body as it declares

@@ -319,7 +319,7 @@ static struct weights weights_of(struct model_builder *builder, size_t index,
                                     ? layer->recurrent_activation
                                     : "sigmoid",
         .keras_major = builder->keras_version
-                           ? (unsigned)atoi(builder->keras_version)
+                           ? (unsigned)(builder->keras_version[0] - '0')
                            : 0,
     };
 

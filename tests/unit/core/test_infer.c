@@ -253,6 +253,30 @@ static void scratch_does_not_grow_with_time_or_batch(void **state)
     model_builder_release(&b);
 }
 
+/* A buffer is used again as soon as its last reader has run. */
+static void scratch_hardly_grows_with_depth(void **state)
+{
+    size_t sizes[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct model_builder b;
+        struct rnn_model *model;
+
+        model_builder_init(&b, 0, 64);
+        for (size_t k = 0; k < (i ? 12 : 3); k++)
+            model_builder_add(&b, &(struct model_layer){
+                                      .class_name = "Dense",
+                                      .units = k % 2 ? 60 : 64,
+                                  });
+        model = model_load(&b, RNN_ISA_AUTO);
+        sizes[i] = rnn_scratch_size(model, 32, 100, false);
+        rnn_model_free(model);
+        model_builder_release(&b);
+    }
+    assert_in_range(sizes[1] - sizes[0], 0, 9 * 64);
+}
+
 static void the_cost_grows_with_time_and_saturates(void **state)
 {
     struct model_builder b;
@@ -314,6 +338,7 @@ int main(void)
         cmocka_unit_test(no_sequences_are_fine),
         cmocka_unit_test(the_caller_can_stop_a_long_call),
         cmocka_unit_test(scratch_does_not_grow_with_time_or_batch),
+        cmocka_unit_test(scratch_hardly_grows_with_depth),
         cmocka_unit_test(the_cost_grows_with_time_and_saturates),
         cmocka_unit_test(a_model_without_time_runs_once_and_does_not_stream),
     };

@@ -21,13 +21,19 @@ static const enum rnn_isa isas[] = {RNN_ISA_SCALAR, RNN_ISA_AVX2,
 
 #define ISA_COUNT (sizeof(isas) / sizeof(isas[0]))
 
+static uint32_t bits_of(float number)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &number, sizeof(bits));
+    return bits;
+}
+
 static void assert_same_bits(const float *a, const float *b, size_t count,
                              const struct model_builder *builder)
 {
-    if (!memcmp(a, b, count * sizeof(float)))
-        return;
     for (size_t i = 0; i < count; i++)
-        if (memcmp(a + i, b + i, sizeof(float)))
+        if (bits_of(a[i]) != bits_of(b[i]))
             fail_msg("element %zu of %zu is %.9g, not %.9g: %s", i, count,
                      (double)b[i], (double)a[i],
                      random_model_describe(builder));
@@ -271,6 +277,79 @@ static void *run_job(void *arg)
     return NULL;
 }
 
+static bool go_on(void *arg)
+{
+    ++*(size_t *)arg;
+    return true;
+}
+
+static void build_long(struct model_builder *b, size_t kind, size_t units)
+{
+    static const char *const classes[] = {"LSTM", "GRU", "SimpleRNN", "GRU"};
+
+    model_builder_init(b, 0, 500);
+    b->scale = 0.8;
+    model_builder_add(b, &(struct model_layer){
+                             .class_name = classes[kind],
+                             .units = units,
+                             .return_sequences = kind % 2,
+                             .activation = kind == 3 ? "softmax" : "tanh",
+                             .reset_after = kind == 3,
+                         });
+    model_builder_add(
+        b, &(struct model_layer){.class_name = "Dense", .units = 3000});
+}
+
+static void compare_asked(size_t kind, size_t units, enum rnn_isa isa,
+                          size_t count, size_t timesteps)
+{
+    struct rnn_sequence sequences[9];
+    float *x, *y[9], *same;
+    size_t asked = 0, floats;
+    struct rnn_infer_options options = {.keep_going = go_on, .arg = &asked};
+    struct model_builder b;
+    struct rnn_model *model;
+    uint64_t seed = kind;
+
+    build_long(&b, kind, units);
+    model = model_load(&b, isa);
+    floats = model_output_floats(model, timesteps, false);
+    x = model_random_floats(&seed, timesteps * 500, 1);
+    for (size_t k = 0; k < count; k++) {
+        y[k] = malloc(floats * sizeof(float));
+        sequences[k] = (struct rnn_sequence){
+            .timesteps = timesteps,
+            .inputs = (const float *const *)&x,
+            .outputs = &y[k],
+        };
+    }
+    model_run_many(model, sequences, count, &options);
+    assert_true(asked > 0);
+    same = model_run_one(model, x, timesteps, false, NULL);
+    for (size_t k = 0; k < count; k++) {
+        assert_same_bits(same, y[k], floats, &b);
+        free(y[k]);
+    }
+    free(x);
+    free(same);
+    rnn_model_free(model);
+    model_builder_release(&b);
+}
+
+/* A caller that wants to be asked makes long work come in parts: of products,
+ * of steps, and of single steps (the 500 units). */
+static void being_asked_to_go_on_changes_no_bit(void **state)
+{
+    (void)state;
+    for (size_t kind = 0; kind < 4; kind++) {
+        compare_asked(kind, 40, RNN_ISA_AUTO, 9, 37);
+        compare_asked(kind, 500, RNN_ISA_AUTO, 9, 37);
+        compare_asked(kind, 500, RNN_ISA_AUTO, 1, 37);
+        compare_asked(kind, 40, RNN_ISA_SCALAR, 3, 9);
+        compare_asked(kind, 200, RNN_ISA_SCALAR, 2, 2);
+    }
+}
+
 static void several_threads_share_one_model(void **state)
 {
     enum { THREADS = 4 };
@@ -313,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_batch_in_one_piece_gives_the_same_bits),
         cmocka_unit_test(any_cut_of_a_sequence_gives_the_bits_of_one_call),
         cmocka_unit_test(every_instruction_set_gives_the_bits_of_scalar),
+        cmocka_unit_test(being_asked_to_go_on_changes_no_bit),
         cmocka_unit_test(several_threads_share_one_model),
     };
 

@@ -99,7 +99,7 @@ static void a_copy_goes_on_like_the_original(void **state)
 {
     struct fixture *fixture = *state;
     const float x[6] = {0.5f, -0.25f, 1, 2, -1, 0};
-    struct rnn_state *copy = malloc(BYTES);
+    struct rnn_state *copy = model_new_state(fixture->model);
     float *y, *again;
 
     rnn_state_zero(fixture->model, state_of(fixture));

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "server/session_internal.h"
-#include "tests/support/fail_alloc.h"
+#include "tests/support/fail_malloc.h"
 #include "tests/support/session_world.h"
 
 /* Begin at zero, step twice (a short reply, a long one), copy, end, and look
@@ -63,9 +63,10 @@ static void a_session_survives_any_failed_allocation(void **state)
 
         session_world_init(&world);
         session_world_open(&world);
-        fail_alloc_at(n);
+        fail_malloc_start(n);
         went_well = live(&world);
-        has_failed = fail_alloc_stop();
+        fail_malloc_stop();
+        has_failed = fail_malloc_happened();
         if (!went_well) {
             assert_true(has_failed);
             assert_int_equal(world.problem.type, PROBLEM_OVERLOADED);
@@ -101,9 +102,10 @@ static void a_store_that_cannot_be_made_says_so(void **state)
     for (size_t n = 1; has_failed; n++) {
         enum rnn_status status;
 
-        fail_alloc_at(n);
+        fail_malloc_start(n);
         status = session_store_create(&world.config, NULL, &store, &err);
-        has_failed = fail_alloc_stop();
+        fail_malloc_stop();
+        has_failed = fail_malloc_happened();
         assert_int_equal(status, has_failed ? RNN_NO_MEMORY : RNN_OK);
         if (has_failed)
             assert_null(store);
