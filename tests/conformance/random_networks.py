@@ -129,12 +129,14 @@ def draw(seed, index):
     return Drawer(rng, names).network(), rng
 
 
-def draw_weights(keras, network, rng, x):
-    """Weights that keep the network's numbers within reason."""
-    drawn = nw.draw_weights(nw.build(keras, network), rng)
+def draw_weights(longer, rng, x):
+    """Weights that keep within reason the numbers of `longer`, the network
+    that answers at every step; it has them afterwards.  Also its answer."""
+    drawn = nw.draw_weights(longer, rng)
     for gain in GAINS:
         weights = [np.float32(gain) * w for w in drawn]
-        y = nw.answer(keras, nw.for_every_step(network), weights, x, "float32")
+        longer.set_weights(weights)
+        y = np.asarray(longer(x, training=False))
         if np.isfinite(y).all() and np.abs(y).max() < LARGEST_OUTPUT:
-            return weights
-    return [np.zeros_like(w) for w in drawn]
+            return weights, y
+    raise SystemExit("no weights keep this network within reason")

@@ -26,7 +26,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from files import hush, make_case  # noqa: E402  (after the lines above)
+from files import prepare_keras, make_case  # noqa: E402  (after the lines above)
 from asker import Asker, Mismatch, expect_bits  # noqa: E402
 from daemon import Client, Daemon, NotServing, Refused  # noqa: E402
 
@@ -276,7 +276,7 @@ def main():
         f" {indices[0]}..{indices[-1]}",
         flush=True,
     )
-    hush()
+    prepare_keras()
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.keep:
