@@ -50,6 +50,9 @@ ISAS := $(or $(ISAS_$(MACHINE)),scalar)
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
+# Their debug information costs more time than their code; and no fuzz target
+# is after them.
+UKERNEL_FLAGS := -g1 $(if $(filter fuzz,$(SAN)),-fno-sanitize=all)
 
 # ---- what there is ----------------------------------------------------------
 UKERNEL_SRC := $(wildcard core/ukernels/f32_*.c)
@@ -206,7 +209,7 @@ LINK    = @mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS)
 
 define ukernel_rule
 $(BUILD)/%.$(1).o: %.c
-	$$(COMPILE) $(ISA_$(1)) -DRNN_ISA=$(1) \
+	$$(COMPILE) $(ISA_$(1)) $(UKERNEL_FLAGS) -DRNN_ISA=$(1) \
 	    -DRNN_VEC_HEADER='"core/ukernels/vec_$(1).h"' -c $$< -o $$@
 endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))

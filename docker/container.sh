@@ -188,16 +188,19 @@ is_confined()
 
 has_labels()
 {
-    podman image inspect rnnd:full --format \
-        '{{.Labels}} {{.Config.StopSignal}} {{.Config.Healthcheck}}' |
-        tee /dev/stderr |
-        grep -E 'image.title:rnnd.*image.version:[0-9].* SIGTERM .*--healthcheck'
+    local said
+
+    said=$(podman image inspect rnnd:full --format \
+        '{{.Labels}} {{.Config.StopSignal}} {{.Config.Healthcheck}}')
+    echo "$said"
+    grep -qE 'image.title:rnnd.*image.version:[0-9].* SIGTERM .*--healthcheck' \
+        <<<"$said"
 }
 
 suites() # PROGRAM...
 {
     RNND_TEST_IMAGE=rnnd:full RNND_TEST_STORE=$state \
-        RNND_TEST_PROGRAM=$PWD/docker/rnnd.sh tests/run.sh "$@" | tee /dev/fd/3
+        RNND_TEST_PROGRAM=$PWD/docker/rnnd.sh tests/run.sh "$@" | tee -a /dev/fd/3
     [ "${PIPESTATUS[0]}" -eq 0 ]
 }
 

@@ -15,11 +15,12 @@ typedef _Atomic uint64_t counter;
 
 /* Upper bounds in nanoseconds: from a step of a tiny network on loopback to
  * a request at its deadline. */
+/* clang-format off */
 #define METRIC_BUCKETS(XX)                                                    \
-    XX(20000)                                                                 \
-    XX(50000) XX(100000) XX(200000) XX(500000) XX(1000000) XX(2000000)        \
-        XX(5000000) XX(10000000) XX(50000000) XX(100000000) XX(500000000)     \
-            XX(1000000000) XX(5000000000) XX(30000000000)
+    XX(20000) XX(50000) XX(100000) XX(200000) XX(500000)                      \
+    XX(1000000) XX(2000000) XX(5000000) XX(10000000) XX(50000000)             \
+    XX(100000000) XX(500000000) XX(1000000000) XX(5000000000) XX(30000000000)
+/* clang-format on */
 
 enum {
     METRIC_BUCKET_COUNT = 0
@@ -36,11 +37,12 @@ struct histogram {
 };
 
 /* Every status this server gives; the last stands for all others. */
+/* clang-format off */
 #define METRIC_STATUSES(XX)                                                   \
-    XX(200)                                                                   \
-    XX(201) XX(204) XX(400) XX(401) XX(403) XX(404) XX(405) XX(406) XX(408)   \
-        XX(409) XX(410) XX(413) XX(414) XX(415) XX(422) XX(429) XX(431)       \
-            XX(500) XX(501) XX(503) XX(504) XX(505) XX(0)
+    XX(200) XX(201) XX(204) XX(400) XX(401) XX(403) XX(404) XX(405)           \
+    XX(406) XX(408) XX(409) XX(410) XX(413) XX(414) XX(415) XX(422)           \
+    XX(429) XX(431) XX(500) XX(501) XX(503) XX(504) XX(505) XX(0)
+/* clang-format on */
 
 enum {
     METRIC_STATUS_COUNT = 0

@@ -175,13 +175,25 @@ static void write_io(FILE *out, const char *what, const struct rnn_io *io,
     }
 }
 
+/* Which modes of session the model can have (docs/api.md, section 2). */
+static const char *sessions_of(const struct rnn_model_info *info)
+{
+    bool has_time = false;
+
+    for (size_t i = 0; i < info->input_count; i++)
+        has_time = has_time || info->inputs[i].has_time;
+    if (info->streams)
+        return "carry and window";
+    return has_time ? "window only" : "none";
+}
+
 static void write_streaming(FILE *out, const struct rnn_model_info *info)
 {
+    fprintf(out, " Sessions: %s; ", sessions_of(info));
     if (info->streams)
-        fprintf(out, " Sessions: carry and window; state %zu B\n",
-                info->state_bytes);
+        fprintf(out, "state %zu B\n", info->state_bytes);
     else
-        fprintf(out, " Sessions: window only; %s\n",
+        fprintf(out, "%s\n",
                 info->cannot_stream_because ? info->cannot_stream_because
                                             : "the model cannot stream");
 }
@@ -225,8 +237,7 @@ void summary_write_check(FILE *out, const struct model_registry *models)
                 " parameters, sessions %s, %zu bytes of state each\n",
                 served->name, i ? "" : " (default)", served->path,
                 info->format, *info->keras_version ? " of Keras " : "",
-                info->keras_version, info->parameters,
-                info->streams ? "carry and window" : "window only",
+                info->keras_version, info->parameters, sessions_of(info),
                 info->state_bytes);
     }
 }

@@ -10,6 +10,7 @@
         .cell = f32_cell_##isa_name,                                          \
         .cell_part = f32_cell_part_##isa_name,                                \
         .activate = f32_activate_##isa_name,                                  \
+        .gate_activate = f32_gate_activate_##isa_name,                        \
         .activate_rows = f32_activate_rows_##isa_name,                        \
     };
 

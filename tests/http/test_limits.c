@@ -92,10 +92,15 @@ static void all_of_many_clients_are_answered(size_t count)
 static void clients_that_are_ready_at_once_are_all_answered(void **state)
 {
     static const size_t counts[] = {1, 100, 127, 128, 129, 250, 256};
+    static const char *const options[] = {"--threads", "1", NULL};
+    struct daemon before = daemon_;
 
     (void)state;
+    daemon_start(&daemon_, options);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
         all_of_many_clients_are_answered(counts[i]);
+    daemon_stop(&daemon_);
+    daemon_ = before;
 }
 
 /* ---- slow --------------------------------------------------------------- */

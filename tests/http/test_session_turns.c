@@ -14,6 +14,7 @@
 
 #include "tests/support/api.h"
 #include "tests/support/api_models.h"
+#include "tests/support/raw_http.h"
 
 static struct api_world world;
 static struct api *const api = &world.api;
@@ -240,6 +241,50 @@ static void a_repetition_during_the_call_waits_for_its_reply(void **state)
     free(body);
 }
 
+/* Send a call and go away without an answer, at different moments. */
+static void send_and_vanish(const char *body, size_t round)
+{
+    static struct raw_answer answer;
+    char request[1024];
+    int fd = raw_connect(world.daemon.address);
+
+    snprintf(request, sizeof(request),
+             "POST /predict HTTP/1.1\r\nHost: localhost\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n"
+             "\r\n%s",
+             strlen(body), body);
+    if (round % 3 == 2)
+        request[strlen(request) - 5] = '\0'; /* it never arrives whole */
+    raw_send_text(fd, request);
+    if (round % 3 == 1)
+        raw_read(fd, false, &answer);
+    raw_reset(fd);
+}
+
+/* rows: S50 S51 S62 */
+static void a_lost_reply_is_no_lost_step_and_no_second_one(void **state)
+{
+    static char expected[101][64];
+    char body[256];
+
+    (void)state;
+    expect_steps(expected, 100);
+    for (size_t step = 0; step < 100; step++) {
+        snprintf(body, sizeof(body),
+                 "{\"sequence\": [0.5], \"session\": \"lost\", \"model\":"
+                 "\"one\", \"step\": %zu%s}",
+                 step, step ? "" : ", \"start\": true");
+        for (size_t tries = 0; tries < step % 4; tries++)
+            send_and_vanish(body, step + tries);
+        api->content_type = "application/json";
+        api_post(api, "/predict", "%s", body);
+        api->content_type = NULL;
+        api_assert_status(api, 200);
+        assert_true(api_number(api, "session.step") == (double)(step + 1));
+        assert_string_equal(api_raw(api, "output"), expected[step + 1]);
+    }
+}
+
 /* rows: S62 E-compute-timeout */
 static void a_call_that_is_stopped_changes_nothing(void **state)
 {
@@ -269,6 +314,7 @@ int main(void)
         cmocka_unit_test(calls_of_many_clients_never_mix),
         cmocka_unit_test(who_waits_too_long_is_told_busy),
         cmocka_unit_test(a_repetition_during_the_call_waits_for_its_reply),
+        cmocka_unit_test(a_lost_reply_is_no_lost_step_and_no_second_one),
         cmocka_unit_test(a_call_that_is_stopped_changes_nothing),
     };
 

@@ -1,17 +1,11 @@
 #!/usr/bin/env bash
 # mirror.sh: every x.c of the daemon and the engine has its unit test, at the
 # same place under tests/unit, called test_x.c or test_x_SOMETHING.c.  What
-# has none stands in mirror.txt (a name or a pattern) with the test that shows
-# it instead.  A line there that no file needs is a fault too.
+# has none stands in mirror.txt with the reason; a line there for a file that
+# has one, or is not there, is a fault too.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-
-faults=0
-say()
-{
-    echo "$1"
-    faults=1
-}
+allowed=tests/lint/mirror.txt
 
 has_test() # FILE
 {
@@ -21,29 +15,25 @@ has_test() # FILE
     [ -f "$stem.c" ] || compgen -G "${stem}_*.c" >/dev/null
 }
 
-patterns=() tests=() used=()
-while read -r pattern test; do
-    [[ $pattern == \#* || -z $pattern ]] && continue
-    patterns+=("$pattern") tests+=("$test") used+=(0)
-    [ -f "$test" ] || say "mirror.txt: $pattern is shown by $test, which is not there"
-done <tests/lint/mirror.txt
-
+faults=0
 while read -r file; do
-    has_test "$file" && continue
-    found=0
-    for i in "${!patterns[@]}"; do
-        # shellcheck disable=SC2053 # a pattern is meant
-        if [[ $file == ${patterns[$i]} &&
-            ${file%/*} == "${patterns[$i]%/*}" ]]; then
-            used[i]=1 found=1
-            break
-        fi
-    done
-    [ $found -eq 1 ] ||
-        say "$file: has no test under tests/unit, nor a line in mirror.txt"
+    if grep -q "^$file " $allowed; then
+        ! has_test "$file" || {
+            echo "$file: has a test, so it need not stand in $allowed"
+            faults=1
+        }
+    elif ! has_test "$file"; then
+        echo "$file: has no test under tests/unit, nor a line in $allowed"
+        faults=1
+    fi
 done < <(find core config server -name '*.c' | sort)
-
-for i in "${!patterns[@]}"; do
-    [ "${used[$i]}" -eq 1 ] || say "mirror.txt: nothing needs ${patterns[$i]}"
-done
+while read -r file reason; do
+    if [[ $file == \#* || -z $file ]]; then
+        continue
+    fi
+    if [ ! -f "$file" ] || [ -z "$reason" ]; then
+        echo "$allowed: $file is not there, or has no reason"
+        faults=1
+    fi
+done <$allowed
 exit $faults

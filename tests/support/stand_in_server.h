@@ -1,10 +1,11 @@
 /* stand_in_server.h: the real HTTP server inside the test's process, with
  * handlers of the test's own in the place of the daemon's.
  *
- * A program that uses it gets this file's handlers for every route and an
- * empty model registry instead of those of the daemon.  GET /sessions/{id}
- * calls the test's handler; POST /predict answers with the length of its
- * body; GET /livez is the real one; every other route answers nothing.
+ * A program that uses it includes stand_in_server_parts.h in one file, and
+ * gets the handlers there for every route and an empty model registry instead
+ * of those of the daemon.  GET /sessions/{id} calls the test's handler;
+ * POST /predict answers with the length of its body; GET /livez is the real
+ * one; every other route answers nothing.
  */
 #ifndef TESTS_SUPPORT_STAND_IN_SERVER_H
 #define TESTS_SUPPORT_STAND_IN_SERVER_H

@@ -33,8 +33,8 @@ const struct served_model *model_registry_at(
     return &models[index];
 }
 
-const struct served_model *
-model_registry_find(const struct model_registry *registry, const char *name)
+const struct served_model *model_registry_find(
+    const struct model_registry *registry, const char *name)
 {
     (void)registry;
     (void)name;

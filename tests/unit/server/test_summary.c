@@ -149,9 +149,12 @@ static void model_that_cannot_stream_says_why(void **state)
     const struct rnn_layer_info layers[] = {
         {.name = "öl", .class_name = "Bidirectional", .rank = 1},
         {.name = "x", .class_name = "Dense", .rank = 2, .depth = 1}};
+    struct rnn_io input = {.name = "in", .rank = 2, .has_time = true};
     struct rnn_model_info info = {
         .keras_version = "",
         .format = "safetensors",
+        .inputs = &input,
+        .input_count = 1,
         .layers = layers,
         .layer_count = 2,
         .cannot_stream_because = "öl reads the sequence backwards",
@@ -165,6 +168,10 @@ static void model_that_cannot_stream_says_why(void **state)
     assert_says(text, "|   x (Dense)        | (None, None, None) |       0 |");
     assert_says(text,
                 "Sessions: window only; öl reads the sequence backwards\n");
+    free(text);
+    input.has_time = false;
+    text = summary_of("m", &info);
+    assert_says(text, "Sessions: none; öl reads the sequence backwards\n");
     free(text);
 }
 

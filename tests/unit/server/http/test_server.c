@@ -15,6 +15,7 @@
 #include "server/clock.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/stand_in_server.h"
+#include "tests/support/stand_in_server_parts.h"
 
 static char listen_text[] = "127.0.0.1:0";
 static char *listen_items[] = {listen_text};

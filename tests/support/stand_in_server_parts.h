@@ -1,4 +1,11 @@
-#include "tests/support/stand_in_server.h"
+/* stand_in_server_parts.h: the parts of stand_in_server.h.
+ *
+ * Include it in exactly one file of a test program: it DEFINES the handlers
+ * of every route and the registry in front of the daemon's.  It must not be
+ * in an archive: every program that links the routes would get these.
+ */
+#ifndef TESTS_SUPPORT_STAND_IN_SERVER_PARTS_H
+#define TESTS_SUPPORT_STAND_IN_SERVER_PARTS_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +24,9 @@
 #include "server/model_registry.h"
 #include "server/routes/routes.h"
 #include "server/startup.h"
+#include "tests/support/stand_in_server.h"
 
-static struct app app;
+static struct app stand_in_app;
 static route_handler *session_handler;
 
 /* ---- in the place of the daemon's --------------------------------------- */
@@ -139,9 +147,9 @@ void stand_in_start(struct stand_in_server *stand_in,
 
     startup_hold_signals(&held);
     session_handler = handler;
-    app = (struct app){.config = config, .log = {.level = LOG_INFO}};
-    if (metrics_create(NULL, &app.metrics, &err) ||
-        http_server_create(&app, &stand_in->server, &err))
+    stand_in_app = (struct app){.config = config, .log = {.level = LOG_INFO}};
+    if (metrics_create(NULL, &stand_in_app.metrics, &err) ||
+        http_server_create(&stand_in_app, &stand_in->server, &err))
         fail_msg("%s", err.message);
     dup2(log, 2);
     assert_int_equal(
@@ -159,5 +167,7 @@ void stand_in_end(struct stand_in_server *stand_in)
     assert_int_equal(pthread_join(stand_in->thread, &failed), 0);
     assert_null(failed);
     http_server_free(stand_in->server);
-    metrics_free(app.metrics);
+    metrics_free(stand_in_app.metrics);
 }
+
+#endif
