@@ -9,6 +9,7 @@ time of the server for each request is the figure that compares.
 
     bench_http.py RNND [--seconds 2] [--rounds 3] [--connections 1,16]
 """
+
 import argparse
 import json
 import os
@@ -68,7 +69,8 @@ class Server:
         begin = time.monotonic()
         self.process = subprocess.Popen(
             ["taskset", "-c", SERVER_CORE, *command],
-            stderr=subprocess.PIPE if port is None else subprocess.DEVNULL)
+            stderr=subprocess.PIPE if port is None else subprocess.DEVNULL,
+        )
         while self.port is None:
             line = self.process.stderr.readline().decode()
             if not line:
@@ -85,6 +87,7 @@ class Server:
 
 def free_port():
     import socket
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -92,14 +95,23 @@ def free_port():
 
 def run_wrk(port, load, connections, seconds, pid):
     """One measurement: requests/s, p50 and p99 in us, CPU us a request."""
-    command = ["taskset", "-c", CLIENT_CORE, "wrk", "-t1",
-               f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command = [
+        "taskset",
+        "-c",
+        CLIENT_CORE,
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--latency",
+    ]
     if load["script"]:
         command += ["-s", load["script"]]
     command.append(f"http://127.0.0.1:{port}{load['path']}")
     before = cpu_seconds(pid)
-    text = subprocess.run(command, check=True, capture_output=True,
-                          text=True).stdout
+    text = subprocess.run(
+        command, check=True, capture_output=True, text=True
+    ).stdout
     spent = cpu_seconds(pid) - before
     if "Non-2xx" in text:
         sys.exit(f"{load['name']}: some answers were errors\n{text}")
@@ -107,9 +119,11 @@ def run_wrk(port, load, connections, seconds, pid):
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
 
     def percentile(which):
-        value, unit = re.search(rf"{which}%\s+([\d.]+)(us|ms|s)",
-                                text).groups()
+        value, unit = re.search(
+            rf"{which}%\s+([\d.]+)(us|ms|s)", text
+        ).groups()
         return float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
     return rate, percentile(50), percentile(99), spent * 1e6 / count
 
 
@@ -119,8 +133,9 @@ def make_loads(folder):
         with open(path + ".body", "wb") as file:
             file.write(body)
         with open(path + ".lua", "w", encoding="ascii") as file:
-            file.write(LUA.format(method="POST", media=media,
-                                  body=path + ".body"))
+            file.write(
+                LUA.format(method="POST", media=media, body=path + ".body")
+            )
         return path + ".lua"
 
     with open(os.path.join(EXAMPLES, "seed.json"), "rb") as file:
@@ -129,10 +144,16 @@ def make_loads(folder):
     flat = struct.pack("<30f", *[x for row in rows for x in row])
     return [
         {"name": "GET /livez", "path": "/livez", "script": None},
-        {"name": "POST /predict seed JSON", "path": "/predict",
-         "script": script("json", "application/json", seed)},
-        {"name": "POST /predict seed binary", "path": "/predict",
-         "script": script("binary", "application/octet-stream", flat)},
+        {
+            "name": "POST /predict seed JSON",
+            "path": "/predict",
+            "script": script("json", "application/json", seed),
+        },
+        {
+            "name": "POST /predict seed binary",
+            "path": "/predict",
+            "script": script("binary", "application/octet-stream", flat),
+        },
     ]
 
 
@@ -147,23 +168,35 @@ def measure(servers, loads, options):
                         continue
                     key = (server.name, load["name"], connections)
                     samples.setdefault(key, []).append(
-                        run_wrk(server.port, load, connections,
-                                options.seconds, server.process.pid))
-    return {key: [statistics.median(column) for column in zip(*rows)]
-            for key, rows in samples.items()}
+                        run_wrk(
+                            server.port,
+                            load,
+                            connections,
+                            options.seconds,
+                            server.process.pid,
+                        )
+                    )
+    return {
+        key: [statistics.median(column) for column in zip(*rows)]
+        for key, rows in samples.items()
+    }
 
 
 def show(medians, connections):
-    print(f"{'load':28}{'c':>4}{'server':>8}{'req/s':>10}{'p50 us':>9}"
-          f"{'p99 us':>9}{'cpu us':>8}{'req/nginx':>11}{'cpu/nginx':>11}")
+    print(
+        f"{'load':28}{'c':>4}{'server':>8}{'req/s':>10}{'p50 us':>9}"
+        f"{'p99 us':>9}{'cpu us':>8}{'req/nginx':>11}{'cpu/nginx':>11}"
+    )
     for count in connections:
         base = medians[("nginx", "GET /livez", count)]
         for (name, load, c), row in medians.items():
             if c != count:
                 continue
-            print(f"{load:28}{c:>4}{name:>8}{row[0]:>10.0f}{row[1]:>9.0f}"
-                  f"{row[2]:>9.0f}{row[3]:>8.2f}{row[0] / base[0]:>11.2f}"
-                  f"{row[3] / base[3]:>11.2f}")
+            print(
+                f"{load:28}{c:>4}{name:>8}{row[0]:>10.0f}{row[1]:>9.0f}"
+                f"{row[2]:>9.0f}{row[3]:>8.2f}{row[0] / base[0]:>11.2f}"
+                f"{row[3] / base[3]:>11.2f}"
+            )
 
 
 def main():
@@ -181,21 +214,38 @@ def main():
     servers = []
     try:
         port = free_port()
-        with open(os.path.join(folder, "nginx.conf"), "w",
-                  encoding="ascii") as file:
+        with open(
+            os.path.join(folder, "nginx.conf"), "w", encoding="ascii"
+        ) as file:
             file.write(NGINX.format(dir=folder, port=port))
-        servers.append(Server("nginx", ["nginx", "-c",
-                                        os.path.join(folder, "nginx.conf")],
-                              port))
-        servers.append(Server("rnnd", [options.rnnd, "--threads", "1",
-                                       "--listen", "127.0.0.1:0",
-                                       os.path.join(EXAMPLES,
-                                                    "seed.keras")]))
+        servers.append(
+            Server(
+                "nginx",
+                ["nginx", "-c", os.path.join(folder, "nginx.conf")],
+                port,
+            )
+        )
+        servers.append(
+            Server(
+                "rnnd",
+                [
+                    options.rnnd,
+                    "--threads",
+                    "1",
+                    "--listen",
+                    "127.0.0.1:0",
+                    os.path.join(EXAMPLES, "seed.keras"),
+                ],
+            )
+        )
         time.sleep(0.5)
-        print(f"rnnd: {servers[1].start_ms:.0f} ms from start to listening "
-              f"(.keras), {resident_mb(servers[1].process.pid):.1f} MB idle")
-        show(measure(servers, make_loads(folder), options),
-             options.connections)
+        print(
+            f"rnnd: {servers[1].start_ms:.0f} ms from start to listening "
+            f"(.keras), {resident_mb(servers[1].process.pid):.1f} MB idle"
+        )
+        show(
+            measure(servers, make_loads(folder), options), options.connections
+        )
         print(f"rnnd: {resident_mb(servers[1].process.pid):.1f} MB after")
     finally:
         for server in servers:
