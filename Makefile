@@ -1,8 +1,8 @@
 # Makefile: the only build file; `make help` lists what it can do.
 #
 # Every flavour has a folder of its own (build/release, build/asan, ...), so
-# that flavours never clean each other.  SAN=asan|tsan|fuzz picks one;
-# CROSS=aarch64 builds for ARM with the sysroot in build/sysroot-arm64.
+# that flavours never clean each other.  SAN=asan|tsan|valgrind|fuzz picks
+# one; CROSS=aarch64 builds for ARM with the sysroot in build/sysroot-arm64.
 
 SAN     ?=
 CROSS   ?=
@@ -10,9 +10,10 @@ FLAVOUR := $(or $(CROSS),$(SAN),release)
 BUILD   := build/$(FLAVOUR)
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc)
 
-# ---- how things are compiled ----------------------------------------------
-CPPFLAGS += -I. -D_GNU_SOURCE -DRNND_VERSION='"$(VERSION)"' -MMD -MP
+# ---- how things are compiled ------------------------------------------------
+CPPFLAGS += -I. -D_GNU_SOURCE -DRNND_VERSION='"$(VERSION)"'
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wswitch-enum
 CFLAGS   ?= -O3 -g
@@ -21,37 +22,37 @@ STANDARD := -std=c11 -ffp-contract=off -fPIC -fno-math-errno
 SAN_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
             -fno-sanitize-recover=undefined
 SAN_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-SAN_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
+SAN_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+            -fno-sanitize-recover=undefined
 SAN_valgrind := -O1 -g
-SAN_FLAGS := $(SAN_$(SAN))
+ifneq ($(SAN_$(SAN)),)
+CFLAGS := $(SAN_$(SAN))
+endif
 ifeq ($(SAN),fuzz)
 CC := clang
-endif
-ifneq ($(SAN_FLAGS),)
-CFLAGS := $(SAN_FLAGS)
 endif
 
 PKG_CONFIG ?= pkg-config
 MACHINE := $(shell uname -m)
-ifeq ($(CROSS),aarch64)
 SYSROOT := build/sysroot-arm64
+ifeq ($(CROSS),aarch64)
+ARM_LIB := $(CURDIR)/$(SYSROOT)/usr/lib/aarch64-linux-gnu
 MACHINE := aarch64
 CC      := aarch64-linux-gnu-gcc --sysroot=$(CURDIR)/$(SYSROOT)
 PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(CURDIR)/$(SYSROOT) \
-              PKG_CONFIG_LIBDIR=$(CURDIR)/$(SYSROOT)/usr/lib/aarch64-linux-gnu/pkgconfig:$(CURDIR)/$(SYSROOT)/usr/share/pkgconfig pkg-config
+              PKG_CONFIG_LIBDIR=$(ARM_LIB)/pkgconfig pkg-config
 endif
 
 # Each ukernel source is compiled once for each instruction set.
-ifeq ($(MACHINE),x86_64)
-ISAS := scalar avx2 avx512
-else ifeq ($(MACHINE),aarch64)
-ISAS := scalar neon
-else
-ISAS := scalar
-endif
+ISAS_x86_64  := scalar avx2 avx512
+ISAS_aarch64 := scalar neon
+ISAS := $(or $(ISAS_$(MACHINE)),scalar)
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
+# Their debug information costs more time than their code; and no fuzz target
+# is after them.
+UKERNEL_FLAGS := -g1 $(if $(filter fuzz,$(SAN)),-fno-sanitize=all)
 
 # ---- what there is ----------------------------------------------------------
 UKERNEL_SRC := $(wildcard core/ukernels/f32_*.c)
@@ -63,7 +64,9 @@ SERVER_SRC  := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c))
 SUPPORT_SRC := $(wildcard tests/support/*.c)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
-UKERNEL_OBJ := $(foreach isa,$(ISAS),$(patsubst %.c,$(BUILD)/%.$(isa).o,$(UKERNEL_SRC)))
+programs = $(patsubst %.c,$(BUILD)/%,$(1))
+UKERNEL_OBJ := $(foreach isa,$(ISAS),\
+                 $(patsubst %.c,$(BUILD)/%.$(isa).o,$(UKERNEL_SRC)))
 CORE_OBJ    := $(call objects,$(CORE_SRC)) $(UKERNEL_OBJ)
 
 CORE_LIBS    = $(shell $(PKG_CONFIG) --libs libcjson nettle) -lm
@@ -72,63 +75,193 @@ SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih) -lpthread
 TEST_LIBS    = $(shell $(PKG_CONFIG) --libs cmocka libcurl) -lpthread
 HDF5_FLAGS   = $(shell $(PKG_CONFIG) --cflags hdf5-serial)
 
-UNIT_SRC  := $(shell find tests/unit tests/golden -name 'test_*.c' 2>/dev/null)
+UNIT_SRC  := $(shell find tests/unit tests/golden -name 'test_*.c' \
+               2>/dev/null)
 HTTP_SRC  := $(wildcard tests/http/test_*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_SRC := $(wildcard tests/bench/bench_*.c)
-UNIT_BIN  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
-HTTP_BIN  := $(patsubst %.c,$(BUILD)/%,$(HTTP_SRC))
-FUZZ_BIN  := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
-BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
+UNIT_BIN  := $(call programs,$(UNIT_SRC))
+HTTP_BIN  := $(call programs,$(HTTP_SRC))
+FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
+BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
+REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
+                $(FUZZ_SRC))
+C_FILES   := $(wildcard $(addsuffix /*.[ch],config core core/* server \
+               server/* tests/* tests/*/* tests/*/*/*))
 
 LIBRNN    := $(BUILD)/librnn.a
 LIBIMPORT := $(BUILD)/libimport.a
 LIBSERVER := $(BUILD)/libserver.a
 LIBTEST   := $(BUILD)/libtest.a
+PROGRAMS  := $(BUILD)/rnnd $(BUILD)/rnn-import
 
-.PHONY: all help
+.PHONY: all help run test unit http asan tsan valgrind check lint format \
+        bench fuzz conformance container golden examples arm cpus install \
+        clean
 .DEFAULT_GOAL := all
-all: $(BUILD)/rnnd $(BUILD)/rnn-import $(BUILD)/librnn.so ## build rnnd, rnn-import and librnn
+
+all: $(PROGRAMS) $(BUILD)/librnn.so ## build rnnd, rnn-import, librnn
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s'|'
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+# ---- to serve ---------------------------------------------------------------
+MODEL  ?= examples/seed.keras
+LISTEN ?= 127.0.0.1:8080
+
+run: ## install what is missing, build, serve MODEL=examples/seed.keras
+	@.ci/deps.sh run
+	@$(MAKE) -j$(JOBS) --no-print-directory all
+	@echo "try: curl http://$(LISTEN)/predict -d @examples/seed.json"
+	@exec $(BUILD)/rnnd --listen $(LISTEN) $(MODEL)
+
+install: all ## install into PREFIX=/usr/local (DESTDIR is honoured)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
+	    $(DESTDIR)$(PREFIX)/include/rnn/core $(DESTDIR)$(PREFIX)/share/rnnd
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/librnn.so $(DESTDIR)$(PREFIX)/lib/librnn.so.0
+	ln -sf librnn.so.0 $(DESTDIR)$(PREFIX)/lib/librnn.so
+	install -m 644 $(LIBRNN) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(wildcard core/*.h) \
+	    $(DESTDIR)$(PREFIX)/include/rnn/core
+	install -m 644 config/rnnd.conf $(DESTDIR)$(PREFIX)/share/rnnd
+
+# ---- to test ----------------------------------------------------------------
+# tests/run.sh prints one line for each program and ends with a count.
+RUN = RNND_TEST_BUILD=$(BUILD) tests/run.sh
+SUITES = $(UNIT_BIN) $(REPLAY_BIN) -j1 $(HTTP_BIN)
+AGAIN  = @$(MAKE) -j$(JOBS) --no-print-directory
+
+test: ## install what is missing, build, run unit and HTTP tests (SAN=...)
+	@.ci/deps.sh run test
+	$(AGAIN) $(PROGRAMS) $(UNIT_BIN) $(REPLAY_BIN) $(HTTP_BIN)
+	@$(RUN) -j$(JOBS) $(SUITES)
+
+# Tests of loading start the importer of their own flavour.
+$(UNIT_BIN): | $(BUILD)/rnn-import
+unit: $(UNIT_BIN) $(REPLAY_BIN) ## unit tests and fuzz corpora only
+	@$(RUN) -j$(JOBS) $^
+http: $(PROGRAMS) $(HTTP_BIN) ## HTTP tests only
+	@$(RUN) $(HTTP_BIN)
+
+asan: ## unit and HTTP tests under AddressSanitizer and UBSan
+	$(AGAIN) test SAN=asan
+tsan: ## unit and HTTP tests under ThreadSanitizer
+	$(AGAIN) test SAN=tsan
+valgrind: ## unit tests under valgrind
+	@.ci/deps.sh run test check
+	$(AGAIN) unit SAN=valgrind WRAPPER="valgrind -q --error-exitcode=9 \
+	    --leak-check=full --child-silent-after-fork=yes"
+
+check: lint test asan tsan valgrind fuzz ## all that a change must pass
+check: T = 20
+
+lint: ## formatters, static checkers and the laws of the house
+	@.ci/deps.sh run test check
+	@LINT_FLAGS="-I. -D_GNU_SOURCE $(STANDARD) $(WARNINGS)" JOBS=$(JOBS) \
+	    tests/lint/run.sh
+format: ## clang-format on every C file
+	@clang-format -i $(C_FILES)
+
+T ?= 60
+fuzz: ## fuzz each target for T=60 seconds
+	@.ci/deps.sh run test fuzz
+	$(AGAIN) fuzz-targets SAN=fuzz
+	@tests/fuzz/run.sh $(T) build/fuzz
+fuzz-targets: $(FUZZ_BIN)
+
+# ---- longer things ----------------------------------------------------------
+bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
+	@for b in $(filter %$(B),$(BENCH_BIN)); do \
+	    RNND_TEST_BUILD=$(BUILD) $$b || exit 1; done
+N ?= 200
+conformance: ## N=200 random models against a live Keras
+	@.ci/deps.sh run test conformance
+	$(AGAIN) $(PROGRAMS)
+	@tests/conformance/run.sh $(N)
+golden: ## make the golden vectors again with Keras
+	@.ci/deps.sh conformance
+	@tests/golden/make.sh
+examples: ## train and write the examples again with Keras
+	@.ci/deps.sh conformance
+	@examples/make.sh
+container: ## build the images, run one, speak to it
+	@.ci/deps.sh run test container
+	$(AGAIN) $(PROGRAMS) $(HTTP_BIN)
+	@docker/container.sh $(HTTP_BIN)
+arm: ## cross build for aarch64; unit tests of the engine under qemu
+	@.ci/deps.sh run arm
+	@.ci/sysroot.sh $(SYSROOT)
+	$(AGAIN) CROSS=aarch64 arm-tests
+arm-tests: all $(filter $(BUILD)/tests/unit/core/%,$(UNIT_BIN))
+	@WRAPPER="qemu-aarch64-static -L $(SYSROOT)" $(RUN) -j$(JOBS) \
+	    $(filter-out %.a,$(filter $(BUILD)/tests/%,$^))
+cpus: $(UNIT_BIN) ## the ukernels' tests on the CPU models of qemu
+	@.ci/deps.sh arm
+	@tests/cpus.sh $(filter $(BUILD)/tests/unit/core/ukernels/%,$(UNIT_BIN))
+
+clean: ## remove what was compiled; sysroots, venvs and images stay
+	rm -rf $(addprefix build/,release asan tsan valgrind fuzz aarch64 lint)
 
 # ---- rules ------------------------------------------------------------------
-COMPILE = @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(CFLAGS)
+COMPILE = @mkdir -p $(@D); $(CC) $(CPPFLAGS) -MMD -MP $(STANDARD) \
+          $(WARNINGS) $(CFLAGS)
+LINK    = @mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS)
 
 define ukernel_rule
 $(BUILD)/%.$(1).o: %.c
-	$$(COMPILE) $(ISA_$(1)) -DRNN_ISA=$(1) -DRNN_VEC_HEADER='"core/ukernels/vec_$(1).h"' -c $$< -o $$@
+	$$(COMPILE) $(ISA_$(1)) $(UKERNEL_FLAGS) -DRNN_ISA=$(1) \
+	    -DRNN_VEC_HEADER='"core/ukernels/vec_$(1).h"' -c $$< -o $$@
 endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 
-$(BUILD)/core/import/%.o: core/import/%.c
-	$(COMPILE) $(HDF5_FLAGS) -c $< -o $@
+$(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
+$(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
 	$(COMPILE) -c $< -o $@
 
-$(LIBRNN): $(CORE_OBJ)
-$(LIBIMPORT): $(call objects,$(IMPORT_SRC))
-$(LIBSERVER): $(call objects,$(SERVER_SRC) $(CONFIG_SRC))
-$(LIBTEST): $(call objects,$(SUPPORT_SRC))
+# An archive is made anew when one of its members, or their list, has changed.
+define archive
+$(1): $(2) $(1).list
+$(1).list: MEMBERS := $(2)
+endef
+$(eval $(call archive,$(LIBRNN),$(CORE_OBJ)))
+$(eval $(call archive,$(LIBIMPORT),$(call objects,$(IMPORT_SRC))))
+$(eval $(call archive,$(LIBSERVER),\
+         $(call objects,$(SERVER_SRC) $(CONFIG_SRC))))
+$(eval $(call archive,$(LIBTEST),$(call objects,$(SUPPORT_SRC))))
 $(BUILD)/%.a:
-	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
+	@rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
+$(BUILD)/%.a.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(MEMBERS)' | cmp -s - $@ || echo '$(MEMBERS)' >$@
+FORCE:
 
 $(BUILD)/librnn.so: $(CORE_OBJ)
-	$(CC) $(CFLAGS) -shared -Wl,-soname,librnn.so.0 -o $@ $^ $(CORE_LIBS)
-
+	$(LINK) -shared -Wl,-soname,librnn.so.0 -o $@ $^ $(CORE_LIBS)
 $(BUILD)/rnnd: $(BUILD)/server/main.o $(LIBSERVER) $(LIBRNN)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(CORE_LIBS)
-
+	$(LINK) -o $@ $^ $(SERVER_LIBS) $(CORE_LIBS)
 $(BUILD)/rnn-import: $(BUILD)/core/import/main.o $(LIBIMPORT) $(LIBRNN)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(IMPORT_LIBS) $(CORE_LIBS)
+	$(LINK) -o $@ $^ $(IMPORT_LIBS) $(CORE_LIBS)
 
-# A test links what its folder may see.
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN) $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) $(TEST_LIBS)
+# How librnn is used alone (core/README.md); a test runs it.
+$(BUILD)/examples/librnn: $(BUILD)/examples/librnn.o $(LIBRNN)
+	$(LINK) -o $@ $^ $(CORE_LIBS)
+$(BUILD)/tests/unit/examples/test_librnn: | $(BUILD)/examples/librnn
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN) $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) $(TEST_LIBS)
+# A test may see everything; its allocations pass tests/support/fail_malloc.c.
+ARCHIVES  := $(LIBTEST) $(LIBIMPORT) $(LIBSERVER) $(LIBRNN)
+TEST_LINK  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group \
+             $(IMPORT_LIBS) $(SERVER_LIBS) $(CORE_LIBS) $(TEST_LIBS)
+WRAP := $(foreach f,malloc calloc realloc reallocarray posix_memalign \
+          aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(ARCHIVES)
+	$(LINK) -fsanitize=fuzzer -o $@ $< $(TEST_LINK)
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+                              $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
+	$(LINK) $(WRAP) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(TEST_LINK)
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
+	$(LINK) $(WRAP) -o $@ $< $(TEST_LINK)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.SECONDARY:
+.PRECIOUS: $(BUILD)/%.o

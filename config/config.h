@@ -38,12 +38,12 @@ enum config_action {
     CONFIG_VERSION,
 };
 
-#define CONFIG_TYPE_COUNT size_t
-#define CONFIG_TYPE_SIZE size_t
-#define CONFIG_TYPE_TIME uint64_t /* milliseconds */
-#define CONFIG_TYPE_BOOL bool
-#define CONFIG_TYPE_TEXT char *
-#define CONFIG_TYPE_LIST struct config_list
+#define CONFIG_TYPE_COUNT  size_t
+#define CONFIG_TYPE_SIZE   size_t
+#define CONFIG_TYPE_TIME   uint64_t /* milliseconds */
+#define CONFIG_TYPE_BOOL   bool
+#define CONFIG_TYPE_TEXT   char *
+#define CONFIG_TYPE_LIST   struct config_list
 #define CONFIG_TYPE_CHOICE char *
 
 struct config {
@@ -67,7 +67,8 @@ RNN_CHECKED enum rnn_status config_load(int argc, char *const *argv,
                                         struct rnn_error *err);
 void config_release(struct config *config);
 
-/* The text of --help, made from options.def, to `write` line by line. */
+/* The text of --help, made from options.def, to `write` line by line (without
+ * a newline). */
 void config_help(void (*write)(void *arg, const char *line), void *arg);
 
 #endif

@@ -68,8 +68,7 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size, size_t align)
     bytes = count * size;
     start = (arena->used + align - 1) & ~(align - 1);
     if (!block || start > block->size || bytes > block->size - start) {
-        size_t grown = arena->total < BLOCK_BYTES ? BLOCK_BYTES
-                                                  : arena->total;
+        size_t grown = arena->total < BLOCK_BYTES ? BLOCK_BYTES : arena->total;
 
         /* Doubling keeps the number of blocks small; close to the limit
          * only what is needed is asked for. */

@@ -63,9 +63,10 @@ size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
  *                   model that does not stream
  * CANCELLED         keep_going said no
  */
-RNN_CHECKED enum rnn_status
-rnn_infer(const struct rnn_model *model, const struct rnn_sequence *sequences,
-          size_t count, const struct rnn_infer_options *options,
-          void *scratch, struct rnn_error *err);
+RNN_CHECKED enum rnn_status rnn_infer(const struct rnn_model *model,
+                                      const struct rnn_sequence *sequences,
+                                      size_t count,
+                                      const struct rnn_infer_options *options,
+                                      void *scratch, struct rnn_error *err);
 
 #endif

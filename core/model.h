@@ -32,7 +32,7 @@
 #define RNN_NUMERICS 1
 
 #define RNN_MAX_RANK 6
-#define RNN_FREE ((size_t)0) /* a dimension that the model leaves open */
+#define RNN_FREE     ((size_t)0) /* a dimension that the model leaves open */
 
 struct rnn_model;
 
@@ -100,10 +100,9 @@ struct rnn_model_info {
  * NOT_FINITE   a weight is NaN or infinite
  * NO_MEMORY    the weights do not fit
  */
-RNN_CHECKED enum rnn_status
-rnn_model_load(const void *bytes, size_t size,
-               const struct rnn_model_options *options,
-               struct rnn_model **model, struct rnn_error *err);
+RNN_CHECKED enum rnn_status rnn_model_load(
+    const void *bytes, size_t size, const struct rnn_model_options *options,
+    struct rnn_model **model, struct rnn_error *err);
 
 /* Release the model and everything borrowed from it.  NULL is fine. */
 void rnn_model_free(struct rnn_model *model);

@@ -36,7 +36,7 @@ struct rnn_error {
     char message[480]; /* NUL-terminated; names the place and both values */
 };
 
-#define RNN_CHECKED __attribute__((warn_unused_result))
+#define RNN_CHECKED           __attribute__((warn_unused_result))
 #define RNN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Name and meaning of `status`: "NOT_FOUND", "there is no ...".  Static. */

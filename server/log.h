@@ -21,7 +21,7 @@ struct log {
 
 struct log_field {
     const char *key;
-    const char *text;   /* value, or NULL: then number */
+    const char *text; /* value, or NULL: then number */
     int64_t number;
 };
 

@@ -36,7 +36,7 @@ enum metric {
 #define XX(name, text, type, help) METRIC_##name,
     METRIC_MAP(XX)
 #undef XX
-    METRIC_COUNT
+        METRIC_COUNT
 };
 
 struct metrics;

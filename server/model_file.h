@@ -15,17 +15,21 @@
 #include "core/model.h"
 #include "core/status.h"
 
+struct log;
+
 struct model_file_options {
     enum rnn_isa isa;
-    const char *importer;     /* program; NULL: rnn-import beside ours */
-    size_t import_memory;     /* bytes of address space */
+    const char *importer; /* program; NULL: rnn-import beside ours */
+    size_t import_memory; /* bytes of address space */
     uint64_t import_timeout_ms;
+    const struct log *log; /* gets the importer's notes; NULL: dropped */
 };
 
-/* Load the model at `path`.  The sentence of a failure names the path and
- * what was found there.  Takes no longer than the import timeout. */
-RNN_CHECKED enum rnn_status
-model_file_load(const char *path, const struct model_file_options *options,
-                struct rnn_model **model, struct rnn_error *err);
+/* Load the model at `path`.  The sentence of a failure begins with the path
+ * and says what was found there.  An import takes no longer than its timeout;
+ * the model's bytes are gone when this returns. */
+RNN_CHECKED enum rnn_status model_file_load(
+    const char *path, const struct model_file_options *options,
+    struct rnn_model **model, struct rnn_error *err);
 
 #endif

@@ -28,17 +28,17 @@ struct served_model {
 
 /* Load every model of the configuration.  The first failure ends it, with a
  * sentence that begins with the file's path. */
-RNN_CHECKED enum rnn_status
-model_registry_create(const struct config *config, const struct log *log,
-                      struct model_registry **registry, struct rnn_error *err);
+RNN_CHECKED enum rnn_status model_registry_create(
+    const struct config *config, const struct log *log,
+    struct model_registry **registry, struct rnn_error *err);
 void model_registry_free(struct model_registry *registry);
 
 size_t model_registry_count(const struct model_registry *registry);
-const struct served_model *
-model_registry_at(const struct model_registry *registry, size_t index);
+const struct served_model *model_registry_at(
+    const struct model_registry *registry, size_t index);
 
 /* The model called `name`, the first one for NULL; NULL if there is none. */
-const struct served_model *
-model_registry_find(const struct model_registry *registry, const char *name);
+const struct served_model *model_registry_find(
+    const struct model_registry *registry, const char *name);
 
 #endif

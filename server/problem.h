@@ -69,14 +69,14 @@ enum problem_type {
 
 struct problem {
     enum problem_type type;
-    char detail[512];    /* whole sentence: the place and both values */
-    char pointer[256];   /* RFC 6901; "" when there is none */
-    bool has_offset;     /* offset is set */
-    size_t offset;       /* byte in the body, from 0 */
-    bool has_step;       /* step is set (step-mismatch) */
-    uint64_t step;       /* the server's step */
-    const char *reason;  /* session-gone: "expired", "ended", "deleted" */
-    const char *allow;   /* method-not-allowed: "GET, HEAD, OPTIONS" */
+    char detail[512];       /* whole sentence: the place and both values */
+    char pointer[256];      /* RFC 6901; "" when there is none */
+    bool has_offset;        /* offset is set */
+    size_t offset;          /* byte in the body, from 0 */
+    bool has_step;          /* step is set (step-mismatch) */
+    uint64_t step;          /* the server's step */
+    const char *reason;     /* session-gone: "expired", "ended", "deleted" */
+    const char *allow;      /* method-not-allowed: "GET, HEAD, OPTIONS" */
     unsigned retry_after_s; /* 0: no Retry-After */
 };
 

@@ -88,28 +88,51 @@ static void log_softmax(size_t units, float *x)
         x[i] = (x[i] - most) - sum;
 }
 
-/* x becomes max(x - t, 0) with t such that the row sums to 1: those that stay
- * above 0 are found by leaving out, round by round, who falls to t or below
- * (every round leaves at least one out).  In float64, one after the other. */
+/* The largest number of the row below `bound`, and how often it is there;
+ * none is 0 times. */
+static float next_below(size_t units, const float *x, float bound,
+                        size_t *times)
+{
+    float most = -INFINITY;
+
+    *times = 0;
+    for (size_t i = 0; i < units; i++) {
+        if (x[i] < bound && x[i] > most) {
+            most = x[i];
+            *times = 0;
+        }
+        *times += x[i] == most;
+    }
+    return most;
+}
+
+/* x becomes max(x - t, 0).  With z the row in falling order and c its running
+ * sums, those up to the last k with 1 + k z_k > c_k count, and t is
+ * (c_1 + ... + c_k - 1) / k: so Keras has it, where the paper it is named
+ * after takes c_k alone.  In float64, one after the other. */
 static void sparsemax(size_t units, float *x)
 {
-    double t = -INFINITY;
-    size_t left = units + 1, count = units;
-    bool bad = false;
+    double sum = 0.0, sums = 0.0, k = 0.0, t;
+    bool bad = false, counts = true;
+    float z = INFINITY;
 
     for (size_t i = 0; i < units; i++)
         bad = bad || !(x[i] > -INFINITY && x[i] < INFINITY);
-    while (!bad && count < left) {
-        double sum = 0.0;
+    while (!bad && counts) {
+        size_t times;
 
-        left = count;
-        count = 0;
-        for (size_t i = 0; i < units; i++)
-            sum += x[i] > t ? (double)x[i] : 0.0;
-        t = (sum - 1.0) / (double)left;
-        for (size_t i = 0; i < units; i++)
-            count += x[i] > t;
+        z = next_below(units, x, z, &times);
+        counts = times > 0;
+        for (; counts && times > 0; times--) {
+            counts = 1.0 + (k + 1.0) * z > sum + z;
+            if (counts) {
+                sum += z;
+                sums += sum;
+                k += 1.0;
+            }
+        }
     }
+    t = (sums - 1.0) / k;
     for (size_t i = 0; i < units; i++)
         x[i] = bad ? NAN : x[i] > t ? (float)((double)x[i] - t) : 0.0f;
 }

@@ -27,9 +27,15 @@ struct http_response;
 enum route_result {
     ROUTE_REPLY,   /* the response is filled */
     ROUTE_PROBLEM, /* the problem is filled and is the answer */
-    ROUTE_WAIT,    /* call me again after http_wake(), or at wake_at_ms */
+    ROUTE_WAIT,    /* call me again after http_wake(), or at wake_at_ms.
+                      Always called again before the request ends, even when
+                      the client has gone: it stands in a queue.  On a worker
+                      again, if it was on one.  At the deadline it is called
+                      once more whatever it waits for; if it waits on, then
+                      for as long as it does.  It may be called too early */
     ROUTE_OFFLOAD, /* call me again on a worker thread; nothing is held.
-                      When the queue is full the answer is 503 */
+                      When the queue is full the answer is 503, when the
+                      deadline passes in it 504 */
 };
 
 typedef enum route_result route_handler(struct app *app,
@@ -37,10 +43,10 @@ typedef enum route_result route_handler(struct app *app,
                                         struct http_response *response,
                                         struct problem *problem);
 
-#define HTTP_MAX_PARAMS 2
-#define HTTP_MAX_QUERY 16
-#define HTTP_MAX_HEADERS 8
-#define HTTP_BODY_PADDING 64 /* zero bytes that follow every body */
+#define HTTP_MAX_PARAMS      2
+#define HTTP_MAX_QUERY       16
+#define HTTP_MAX_HEADERS     8
+#define HTTP_BODY_PADDING    64 /* zero bytes that follow every body */
 #define HTTP_REQUEST_ID_SIZE 129
 
 struct http_query {
@@ -49,22 +55,22 @@ struct http_query {
 };
 
 struct http_request {
-    enum http_method method;   /* HEAD reaches the handler as GET */
-    const char *path;          /* as it came, without the query */
+    enum http_method method;             /* HEAD reaches the handler as GET */
+    const char *path;                    /* as it came, without the query */
     const char *params[HTTP_MAX_PARAMS]; /* {..} of the route, decoded */
     struct http_query query[HTTP_MAX_QUERY];
-    size_t query_count;        /* no name stands twice: that is refused */
-    const char *raw_query;     /* as it came; "" without one */
+    size_t query_count;    /* no name stands twice: that is refused */
+    const char *raw_query; /* as it came; "" without one */
     const char *content_type, *accept; /* header values; NULL when missing */
     bool has_origin;           /* an Origin header stands in the request */
     const unsigned char *body; /* never NULL; HTTP_BODY_PADDING zeros follow */
     size_t body_length;
     const char *request_id;
-    uint64_t deadline_ms;      /* monotonic: after it the answer is 504 */
-    bool on_worker;            /* this call is on a worker thread */
+    uint64_t deadline_ms; /* monotonic: the time for the answer */
+    bool on_worker;       /* this call is on a worker thread */
     struct arena *arena;
-    uint64_t wake_at_ms;       /* set before ROUTE_WAIT; 0: the deadline */
-    void *task;                /* the handler's own, kept between its calls */
+    uint64_t wake_at_ms; /* set before ROUTE_WAIT; 0: the deadline */
+    void *task;          /* the handler's own, kept between its calls */
 };
 
 struct http_header {

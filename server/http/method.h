@@ -16,4 +16,7 @@ enum http_method {
 /* "GET"; "other" for HTTP_OTHER.  Static. */
 const char *http_method_name(enum http_method method);
 
+/* The method called `name` (they are case-sensitive), else HTTP_OTHER. */
+enum http_method http_method_parse(const char *name);
+
 #endif

@@ -5,8 +5,7 @@
  * handler and writes: one request, one thread, one stack trace.  Work that
  * would hold a loop goes to worker threads (ROUTE_OFFLOAD).
  *
- * Threads  create, run and free belong to the main thread; stop may be
- *          called from a signal handler.
+ * Threads  Everything here belongs to the main thread.
  */
 #ifndef SERVER_HTTP_SERVER_H
 #define SERVER_HTTP_SERVER_H
@@ -26,8 +25,10 @@ RNN_CHECKED enum rnn_status http_server_create(struct app *app,
 void http_server_free(struct http_server *server);
 
 /* Serve until a drain has ended.  Logs `listening on http://...` for each
- * address once it serves.  SIGTERM and SIGINT begin the drain, a second one
- * ends at once. */
+ * address once it serves.  SIGTERM and SIGINT begin the drain; a second one
+ * ends the process at once, with 128 + its number.  SIGHUP ends nothing.
+ * Every thread of the process must hold these signals back
+ * (startup_hold_signals()). */
 RNN_CHECKED enum rnn_status http_server_run(struct http_server *server,
                                             struct rnn_error *err);
 

@@ -1,27 +1,23 @@
-/* json_document.h: small strict JSON documents (control bodies, imported
- * states) and problem documents.
+/* json_document.h: the small documents: control bodies, imported states,
+ * problems.
  *
- * The text is first checked as strictly as a /predict body (RFC 8259, UTF-8,
- * no key twice, depth), then read by cJSON.  Only server/json/ knows cJSON:
- * others get values through the functions here.
+ * They are read by the same strict reader as a /predict body, so that one
+ * set of rules holds for whatever a client sends.
+ *
+ * Ownership  Everything read or written lives in the arena.
+ * Memory     HTTP_BODY_PADDING zero bytes follow every text that is read.
+ * Threads    Nothing is shared.
  */
 #ifndef SERVER_JSON_JSON_DOCUMENT_H
 #define SERVER_JSON_JSON_DOCUMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/arena.h"
 #include "server/json/predict_body.h"
 #include "server/problem.h"
-
-#define JSON_MAX_DEPTH 32
-
-/* Is the text one JSON value and nothing else?  `true` for any value; limits
- * as named.  false: malformed-json with offset, duplicate-field with pointer,
- * too-large. */
-bool json_check(const char *text, size_t length, size_t max_elements,
-                struct arena *arena, struct problem *problem);
 
 /* The body of POST /sessions and of fork: an empty body is {}. */
 struct session_body {
@@ -36,7 +32,8 @@ bool session_body_read(const char *text, size_t length, bool is_fork,
                        struct arena *arena, struct session_body *body,
                        struct problem *problem);
 
-/* One entry of an imported state: nested numbers, read as float64. */
+/* One entry of an imported state: nested numbers, read as float64.  rank 0: a
+ * number alone.  `[]` is of shape {0}. */
 struct state_array {
     const char *name;
     size_t rank;
@@ -45,7 +42,8 @@ struct state_array {
     size_t count;
 };
 
-/* The body of PUT /sessions/{id}/state as JSON (docs/api.md, section 2). */
+/* The body of PUT /sessions/{id}/state as JSON (docs/api.md, section 2). Which
+ * arrays and shapes a model's state has is not known here. */
 struct state_body {
     const char *model;       /* may be NULL */
     const char *fingerprint; /* 64 hexadecimal digits */

@@ -46,7 +46,8 @@ enum predict_form {
 enum session_start { SESSION_START_NO, SESSION_START_TRUE, SESSION_RESTART };
 enum session_mode { SESSION_MODE_UNSET, SESSION_CARRY, SESSION_WINDOW };
 
-/* mode, window and ttl, as /predict with start and POST /sessions take them. */
+/* mode, window and ttl, as /predict with start and POST /sessions take them.
+ */
 struct session_wish {
     enum session_mode mode;
     bool has_window;

@@ -1,0 +1,176 @@
+#include "core/format/fields.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/format/json.h"
+
+#define VALUE_TEXT 100
+
+static_assert(FIELDS_MAX <= 64, "one bit of `understood` for each field");
+
+enum rnn_status fields_init(struct fields *fields,
+                            const struct rnn_json *object, const char *name,
+                            const char *class_name, unsigned keras_major,
+                            struct rnn_error *err)
+{
+    *fields = (struct fields){
+        .object = object,
+        .name = name,
+        .class_name = class_name,
+        .keras_major = keras_major,
+    };
+    if (!rnn_json_is_object(object))
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "\"%.100s\" (%.60s) has a config that is no object",
+                        name, class_name);
+    if (rnn_json_count(object) > FIELDS_MAX)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "\"%.100s\" (%.60s) has a config of %zu fields, at "
+                        "most %d are read",
+                        name, class_name, rnn_json_count(object), FIELDS_MAX);
+    return RNN_OK;
+}
+
+const struct rnn_json *fields_get(struct fields *fields, const char *key)
+{
+    size_t index = 0;
+
+    for (const struct rnn_json *field = rnn_json_first(fields->object); field;
+         field = rnn_json_next(field), index++) {
+        if (strcmp(rnn_json_key(field), key))
+            continue;
+        fields->understood |= (uint64_t)1 << index;
+        return rnn_json_is_null(field) ? NULL : field;
+    }
+    return NULL;
+}
+
+enum rnn_status fields_refuse(const struct fields *fields,
+                              enum rnn_status status, const char *key,
+                              const char *why, struct rnn_error *err)
+{
+    const struct rnn_json *value = rnn_json_member(fields->object, key);
+    char text[VALUE_TEXT];
+
+    if (!value)
+        return rnn_fail(err, status,
+                        "layer \"%.100s\" (%.60s): %s is absent, "
+                        "%s",
+                        fields->name, fields->class_name, key, why);
+    return rnn_fail(err, status, "layer \"%.100s\" (%.60s): %.60s is %s, %s",
+                    fields->name, fields->class_name, key,
+                    rnn_json_print(value, text, sizeof(text)), why);
+}
+
+enum rnn_status fields_count(struct fields *fields, const char *key,
+                             size_t *value, struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    size_t count;
+
+    if (!rnn_json_size(field, &count) || !count)
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "a whole number from 1 was expected", err);
+    *value = count;
+    return RNN_OK;
+}
+
+enum rnn_status fields_bool(struct fields *fields, const char *key,
+                            bool if_absent, bool *value, struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+
+    if (!field)
+        *value = if_absent;
+    else if (!rnn_json_bool(field, value))
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "true or false was expected", err);
+    return RNN_OK;
+}
+
+enum rnn_status fields_activation(struct fields *fields, const char *key,
+                                  const char *if_absent,
+                                  struct rnn_activation *value,
+                                  struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    bool is_null = !field && rnn_json_member(fields->object, key);
+    const char *name = field     ? rnn_json_text(field)
+                       : is_null ? "linear"
+                                 : if_absent;
+    struct rnn_activation parsed;
+
+    if (!name)
+        return fields_refuse(fields, RNN_UNSUPPORTED, key,
+                             "which is no activation of Keras' own; custom "
+                             "functions cannot be run",
+                             err);
+    if (!rnn_activation_parse(name, fields->keras_major, &parsed))
+        return fields_refuse(fields, RNN_UNSUPPORTED, key,
+                             "an activation that this version does not know",
+                             err);
+    if (!fields->keras_major && (parsed.kind == RNN_ACT_HARD_SIGMOID ||
+                                 parsed.kind == RNN_ACT_HARD_SIGMOID_2))
+        return fields_refuse(fields, RNN_UNSUPPORTED, key,
+                             "which Keras 2 and Keras 3 compute differently, "
+                             "and the file has no keras_version",
+                             err);
+    *value = parsed;
+    return RNN_OK;
+}
+
+enum rnn_status fields_only_false(struct fields *fields, const char *key,
+                                  const char *why, struct rnn_error *err)
+{
+    bool value;
+    enum rnn_status status = fields_bool(fields, key, false, &value, err);
+
+    if (status)
+        return status;
+    if (value)
+        return fields_refuse(fields, RNN_UNSUPPORTED, key, why, err);
+    return RNN_OK;
+}
+
+enum rnn_status fields_float32(struct fields *fields, struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, "dtype");
+    const char *name = rnn_json_text(field);
+    const char *policy = rnn_json_text(rnn_json_member(field, "class_name"));
+
+    if (!field)
+        return RNN_OK;
+    if (policy &&
+        (!strcmp(policy, "DTypePolicy") || !strcmp(policy, "Policy")))
+        name = rnn_json_text(
+            rnn_json_member(rnn_json_member(field, "config"), "name"));
+    if (name && !strcmp(name, "float32"))
+        return RNN_OK;
+    return fields_refuse(fields, RNN_UNSUPPORTED, "dtype",
+                         "only float32 is computed; save the model again with "
+                         "that policy",
+                         err);
+}
+
+void fields_inert(struct fields *fields, const char *const *keys)
+{
+    for (; *keys; keys++)
+        fields_get(fields, *keys);
+}
+
+enum rnn_status fields_finish(const struct fields *fields,
+                              struct rnn_error *err)
+{
+    size_t index = 0;
+
+    for (const struct rnn_json *field = rnn_json_first(fields->object); field;
+         field = rnn_json_next(field), index++)
+        if (!(fields->understood >> index & 1) && !rnn_json_is_nothing(field))
+            return fields_refuse(fields, RNN_UNSUPPORTED, rnn_json_key(field),
+                                 "a field that this version does not "
+                                 "understand",
+                                 err);
+    return RNN_OK;
+}

@@ -1,0 +1,78 @@
+/* fields.h: the config of one Keras object, read field by field.
+ *
+ * Whoever reads a config asks for each field that it understands and lists
+ * those that change nothing; fields_finish() then refuses what is left,
+ * unless it holds nothing (null, false, 0, "", [], {}).  That is how a field
+ * of a future Keras becomes a sentence instead of a wrong number.
+ *
+ * Every function that fails writes a sentence with the object's name, the
+ * field and its value.
+ */
+#ifndef CORE_FORMAT_FIELDS_H
+#define CORE_FORMAT_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "core/ukernels/activation.h"
+
+struct rnn_json;
+
+#define FIELDS_MAX 64
+
+struct fields {
+    const struct rnn_json *object; /* NULL: no field at all */
+    const char *name;              /* "lstm_1" */
+    const char *class_name;        /* "LSTM" */
+    unsigned keras_major;          /* 0: the file does not say */
+    uint64_t understood;           /* a bit for each member, in order */
+};
+
+/* BAD_MODEL  `object` is no JSON object, or of more than FIELDS_MAX fields */
+RNN_CHECKED enum rnn_status fields_init(
+    struct fields *fields, const struct rnn_json *object, const char *name,
+    const char *class_name, unsigned keras_major, struct rnn_error *err);
+
+/* The field's value, now understood; NULL when absent or null. */
+const struct rnn_json *fields_get(struct fields *fields, const char *key);
+
+/* A whole number >= 1 that must be there. */
+RNN_CHECKED enum rnn_status fields_count(struct fields *fields,
+                                         const char *key, size_t *value,
+                                         struct rnn_error *err);
+
+RNN_CHECKED enum rnn_status fields_bool(struct fields *fields, const char *key,
+                                        bool if_absent, bool *value,
+                                        struct rnn_error *err);
+
+/* An activation by name; `if_absent` names the default. */
+RNN_CHECKED enum rnn_status fields_activation(struct fields *fields,
+                                              const char *key,
+                                              const char *if_absent,
+                                              struct rnn_activation *value,
+                                              struct rnn_error *err);
+
+/* A field that may only be false, since `why` (the end of a sentence). */
+RNN_CHECKED enum rnn_status fields_only_false(struct fields *fields,
+                                              const char *key, const char *why,
+                                              struct rnn_error *err);
+
+/* The dtype, as a name or as a policy: float32 or nothing. */
+RNN_CHECKED enum rnn_status fields_float32(struct fields *fields,
+                                           struct rnn_error *err);
+
+/* These fields, a list that ends with NULL, change nothing. */
+void fields_inert(struct fields *fields, const char *const *keys);
+
+/* UNSUPPORTED  a field that nobody asked for holds something */
+RNN_CHECKED enum rnn_status fields_finish(const struct fields *fields,
+                                          struct rnn_error *err);
+
+/* Refuse `key` as it stands: "layer "lstm" (LSTM): unroll is 7, " + `why`. */
+enum rnn_status fields_refuse(const struct fields *fields,
+                              enum rnn_status status, const char *key,
+                              const char *why, struct rnn_error *err);
+
+#endif

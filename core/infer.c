@@ -1,0 +1,419 @@
+#include "core/infer.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/layers/layer.h"
+#include "core/layers/loaded.h"
+
+/* A chunk has at most this many timesteps and, over all its sequences, this
+ * many items (or one for each sequence, when there are more): enough to spread
+ * the reading of a kernel over many rows, few enough to stay in the cache. */
+#define CHUNK_STEPS ((size_t)32)
+#define CHUNK_ITEMS ((size_t)64)
+
+/* Work (run.h) between two questions whether to go on: about half a
+ * millisecond of reading a kernel from memory; scalar code computes so slowly
+ * that it is asked earlier. */
+#define WORK_LIMIT        ((uint64_t)1 << 20)
+#define WORK_LIMIT_SCALAR ((uint64_t)1 << 14)
+
+/* Where everything lies in the scratch, in bytes from its start. */
+struct layout {
+    size_t views, ending, sequences, states, cell_rows;
+    size_t work;    /* states at work */
+    size_t slots;   /* values */
+    size_t inputs;  /* gathered inputs; only with several rows */
+    size_t scratch; /* of the node that runs */
+    size_t total;
+};
+
+/* One block of sequences on its way. */
+struct block {
+    const struct plan *plan;
+    struct run run;
+    const struct rnn_sequence **sequences; /* [run.rows] of those that run */
+    unsigned char **states;                /* [run.rows] */
+    size_t *ending;
+    unsigned char *work; /* [rows of the block] plan->work_bytes */
+    float *inputs;       /* gathered */
+    size_t t;            /* timesteps done, the same for all */
+};
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t chunk_steps(size_t rows)
+{
+    if (rows * CHUNK_STEPS <= CHUNK_ITEMS)
+        return CHUNK_STEPS;
+    return rows < CHUNK_ITEMS ? CHUNK_ITEMS / rows : 1;
+}
+
+/* Items of the largest chunk of up to `rows` sequences. */
+static size_t chunk_items(size_t rows, size_t timesteps)
+{
+    size_t most = rows > CHUNK_ITEMS ? rows : CHUNK_ITEMS;
+    size_t each = smaller(timesteps, CHUNK_STEPS);
+
+    return smaller(most, rows * each);
+}
+
+static size_t take(size_t *total, size_t bytes)
+{
+    size_t offset = *total;
+
+    *total += (bytes + PLAN_ALIGN - 1) & ~(PLAN_ALIGN - 1);
+    return offset;
+}
+
+/* No sum in here can overflow: rows and items are small numbers and strides
+ * are limited when a model is loaded (plan.c). */
+static struct layout lay_out(const struct plan *plan, size_t rows,
+                             size_t items)
+{
+    struct layout at = {0};
+    size_t most = 0;
+
+    at.views = take(&at.total, plan->value_count * sizeof(struct view));
+    at.ending = take(&at.total, rows * sizeof(size_t));
+    at.sequences = take(&at.total, rows * sizeof(const struct rnn_sequence *));
+    at.states = take(&at.total, rows * sizeof(unsigned char *));
+    at.cell_rows = take(&at.total, rows * sizeof(struct f32_cell_row));
+    at.work = take(&at.total, rows * plan->work_bytes);
+    at.slots = take(&at.total, items * plan->slots_stride * sizeof(float));
+    at.inputs = take(
+        &at.total, rows > 1 ? items * plan->input_stride * sizeof(float) : 0);
+    for (const struct node *node = plan->nodes; node; node = node->next)
+        if (node->layer->class->scratch) {
+            size_t floats = node->layer->class->scratch(node, rows, items);
+
+            most = floats > most ? floats : most;
+        }
+    at.scratch = take(&at.total, most * sizeof(float));
+    return at;
+}
+
+/* ---- questions -----------------------------------------------------------*/
+
+size_t rnn_output_shape(const struct rnn_model *model, size_t index,
+                        size_t timesteps, bool every_step,
+                        size_t shape[RNN_MAX_RANK])
+{
+    const struct value *value = model->plan.outputs[index].value;
+    size_t rank = value->shape.rank, added = !value->has_time && every_step;
+
+    assert(rank + added <= RNN_MAX_RANK);
+    memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
+    if (value->has_time || every_step)
+        shape[0] = timesteps;
+    return rank + added;
+}
+
+uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
+{
+    uint64_t cost;
+
+    if (__builtin_mul_overflow(model->plan.timed_cost, timesteps, &cost) ||
+        __builtin_add_overflow(model->plan.untimed_cost, cost, &cost))
+        return UINT64_MAX;
+    return cost;
+}
+
+size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
+                        size_t timesteps, bool every_step)
+{
+    const struct plan *plan = &model->plan;
+    size_t rows = smaller(count, plan->block_rows);
+
+    (void)every_step; /* a chunk is as large with it as without */
+    if (!plan->has_time)
+        timesteps = 1;
+    return lay_out(plan, rows, chunk_items(rows, timesteps)).total;
+}
+
+/* ---- state ---------------------------------------------------------------*/
+
+/* The padding is cleared too: what happens to lie there could be a number
+ * that is slow to compute with. */
+static void load_state(const struct plan *plan, const struct rnn_state *state,
+                       unsigned char *work)
+{
+    const unsigned char *from = (const unsigned char *)state;
+
+    if (!state) {
+        memset(work, 0, plan->work_bytes);
+        return;
+    }
+    for (const struct state_slot *slot = plan->state; slot;
+         slot = slot->next) {
+        size_t padding = -slot->bytes & (PLAN_ALIGN - 1);
+
+        memcpy(work + slot->work_offset, from + slot->entry.offset,
+               slot->bytes);
+        memset(work + slot->work_offset + slot->bytes, 0, padding);
+    }
+}
+
+static void store_state(const struct plan *plan, const unsigned char *work,
+                        struct rnn_state *state)
+{
+    unsigned char *to = (unsigned char *)state;
+
+    for (const struct state_slot *slot = plan->state; slot; slot = slot->next)
+        memcpy(to + slot->entry.offset, work + slot->work_offset, slot->bytes);
+}
+
+/* ---- inputs and outputs --------------------------------------------------*/
+
+static size_t timesteps_of(const struct block *block, size_t row)
+{
+    return block->plan->has_time ? block->sequences[row]->timesteps : 1;
+}
+
+/* Read an input where the caller has it, if the rows of this chunk follow
+ * each other there; else bring them together. */
+static void view_input(struct block *block, const struct value *value)
+{
+    struct run *run = &block->run;
+    struct view *view = &run->views[value->index];
+    bool timed = value->has_time;
+    size_t rows = timed ? run->rows : run->ending_count;
+    size_t floats = (timed ? run->steps : 1) * value->features;
+    size_t skip = timed ? block->t * value->features : 0;
+    float *gathered = block->inputs + value->place * run->rows * run->steps;
+    bool together = true;
+
+    view->stride = value->features;
+    for (size_t r = 0; r < rows; r++) {
+        size_t row = timed ? r : run->ending[r];
+        const float *x = block->sequences[row]->inputs[value->input] + skip;
+
+        if (!r)
+            view->data = (float *)x; /* only read */
+        together = together && x == view->data + r * floats;
+    }
+    if (together)
+        return;
+    for (size_t r = 0; r < rows; r++) {
+        size_t row = timed ? r : run->ending[r];
+
+        memcpy(gathered + r * floats,
+               block->sequences[row]->inputs[value->input] + skip,
+               floats * sizeof(float));
+    }
+    view->data = gathered;
+}
+
+static void view_inputs(struct block *block)
+{
+    struct view *views = block->run.views;
+
+    for (const struct value *value = block->plan->values; value;
+         value = value->next) {
+        if (value->is_input)
+            view_input(block, value);
+        else if (value->alias && value->alias->is_input)
+            views[value->index] = views[value->alias->index];
+    }
+}
+
+static void copy_items(const struct value *value, struct view from,
+                       size_t items, float *to)
+{
+    if (from.stride == value->features) {
+        memcpy(to, from.data, items * value->features * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < items; i++)
+        memcpy(to + i * value->features, from.data + i * from.stride,
+               value->features * sizeof(float));
+}
+
+static void write_output(struct block *block, size_t index)
+{
+    const struct run *run = &block->run;
+    const struct value *value = block->plan->outputs[index].value;
+    struct view from = run_view(run, value);
+
+    if (!run_is_timed(run, value)) {
+        for (size_t i = 0; i < run->ending_count; i++) {
+            copy_items(value, from, 1,
+                       block->sequences[run->ending[i]]->outputs[index]);
+            from.data += from.stride;
+        }
+        return;
+    }
+    for (size_t r = 0; r < run->rows; r++) {
+        copy_items(value, from, run->steps,
+                   block->sequences[r]->outputs[index] +
+                       block->t * value->features);
+        from.data += run->steps * from.stride;
+    }
+}
+
+/* ---- blocks and chunks ---------------------------------------------------*/
+
+/* As many timesteps as fit and as every sequence still has. */
+static void begin_chunk(struct block *block)
+{
+    struct run *run = &block->run;
+
+    run->steps = chunk_steps(run->rows);
+    for (size_t r = 0; r < run->rows; r++)
+        run->steps = smaller(run->steps, timesteps_of(block, r) - block->t);
+    run->ending_count = 0;
+    for (size_t r = 0; r < run->rows; r++)
+        if (timesteps_of(block, r) - block->t == run->steps)
+            block->ending[run->ending_count++] = r;
+}
+
+/* Sequences that have ended leave; the others move up. */
+static void end_chunk(struct block *block)
+{
+    struct run *run = &block->run;
+    size_t kept = 0, ended = 0;
+
+    for (size_t r = 0; r < run->rows; r++) {
+        if (ended < run->ending_count && run->ending[ended] == r) {
+            if (block->sequences[r]->state)
+                store_state(block->plan, block->states[r],
+                            block->sequences[r]->state);
+            ended++;
+            continue;
+        }
+        block->sequences[kept] = block->sequences[r];
+        block->states[kept++] = block->states[r];
+    }
+    block->t += run->steps;
+    run->rows = kept;
+}
+
+static bool run_nodes(struct block *block)
+{
+    struct run *run = &block->run;
+
+    for (const struct node *node = block->plan->nodes; node;
+         node = node->next) {
+        if (!node->layer->class->run)
+            continue;
+        if (!node->has_time && !run->every_step && !run->ending_count)
+            continue;
+        if (!node->layer->class->run(node, run))
+            return false;
+    }
+    return true;
+}
+
+static bool run_block(struct block *block,
+                      const struct rnn_sequence *sequences, size_t count)
+{
+    const struct plan *plan = block->plan;
+
+    for (size_t r = 0; r < count; r++) {
+        block->sequences[r] = &sequences[r];
+        block->states[r] = block->work + r * plan->work_bytes;
+        load_state(plan, sequences[r].state, block->states[r]);
+    }
+    block->t = 0;
+    block->run.rows = count;
+    while (block->run.rows) {
+        begin_chunk(block);
+        view_inputs(block);
+        if (!run_nodes(block))
+            return false;
+        for (size_t i = 0; i < plan->output_count; i++)
+            write_output(block, i);
+        end_chunk(block);
+    }
+    return true;
+}
+
+static void prepare(const struct plan *plan, unsigned char *scratch,
+                    const struct layout *at, size_t items, struct block *block)
+{
+    struct run *run = &block->run;
+    float *slots = (float *)(void *)(scratch + at->slots);
+
+    block->sequences = (void *)(scratch + at->sequences);
+    block->states = (void *)(scratch + at->states);
+    block->ending = (void *)(scratch + at->ending);
+    block->work = scratch + at->work;
+    block->inputs = (float *)(void *)(scratch + at->inputs);
+    run->views = (void *)(scratch + at->views);
+    run->cell_rows = (void *)(scratch + at->cell_rows);
+    run->scratch = (float *)(void *)(scratch + at->scratch);
+    run->state = block->states;
+    run->ending = block->ending;
+    for (const struct value *value = plan->values; value;
+         value = value->next) {
+        const struct value *root = value->alias ? value->alias : value;
+
+        run->views[value->index] = (struct view){
+            .data = slots + root->place * items,
+            .stride = value->stride,
+        };
+    }
+}
+
+static enum rnn_status check_sequences(const struct rnn_model *model,
+                                       const struct rnn_sequence *sequences,
+                                       size_t count, bool every_step,
+                                       struct rnn_error *err)
+{
+    const struct plan *plan = &model->plan;
+
+    if (every_step && !plan->streams)
+        return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                        "every_step needs a model that streams: %s",
+                        plan->cannot_stream_because);
+    for (size_t i = 0; i < count; i++) {
+        if (!sequences[i].timesteps)
+            return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                            "sequence %zu has 0 timesteps", i);
+        if (sequences[i].state && !plan->streams)
+            return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                            "sequence %zu has a state, but the model does not "
+                            "stream: %s",
+                            i, plan->cannot_stream_because);
+    }
+    return RNN_OK;
+}
+
+enum rnn_status rnn_infer(const struct rnn_model *model,
+                          const struct rnn_sequence *sequences, size_t count,
+                          const struct rnn_infer_options *options,
+                          void *scratch, struct rnn_error *err)
+{
+    static const struct rnn_infer_options defaults = {0};
+    const struct plan *plan = &model->plan;
+    size_t rows = smaller(count, plan->block_rows), longest = 1, items;
+    struct block block = {.plan = plan};
+    struct layout at;
+    enum rnn_status status;
+
+    if (!options)
+        options = &defaults;
+    status =
+        check_sequences(model, sequences, count, options->every_step, err);
+    if (status)
+        return status;
+    for (size_t i = 0; plan->has_time && i < count; i++)
+        if (sequences[i].timesteps > longest)
+            longest = sequences[i].timesteps;
+    items = chunk_items(rows, longest);
+    at = lay_out(plan, rows, items);
+    prepare(plan, scratch, &at, items, &block);
+    block.run.every_step = options->every_step;
+    block.run.keep_going = options->keep_going;
+    block.run.arg = options->arg;
+    block.run.work_limit =
+        model->info.isa == RNN_ISA_SCALAR ? WORK_LIMIT_SCALAR : WORK_LIMIT;
+    for (size_t i = 0; i < count; i += rows)
+        if (!run_block(&block, sequences + i, smaller(rows, count - i)))
+            return rnn_fail(err, RNN_CANCELLED, "the caller asked to stop");
+    return RNN_OK;
+}

@@ -1,0 +1,71 @@
+/* Activation
+ *
+ *     y = act(x)
+ *
+ * Keras: keras/src/layers/activations/activation.py
+ */
+#include <string.h>
+
+#include "core/layers/layer.h"
+
+struct activation {
+    struct rnn_activation activation;
+    const struct rnn_ukernels *ukernels;
+};
+
+static const char *const inert[] = {NULL};
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    struct activation *own = layer->own;
+
+    return fields_activation(fields, "activation", NULL, &own->activation,
+                             err);
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct activation *own = layer->own;
+    struct value *x = NULL;
+    enum rnn_status status = layer_only_input(layer, node, &x, err);
+
+    if (status)
+        return status;
+    own->ukernels = rnn_ukernels_find(builder->isa, x->features);
+    node->cost = 16 * (uint64_t)x->features;
+    return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct activation *own = node->layer->own;
+    const struct value *input = node->inputs[0];
+    size_t items = run_items(run, input);
+    size_t units = input->shape.dim[input->shape.rank - 1];
+    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+
+    if (!run_may_go_on(run, run_work(node->cost, items)))
+        return false;
+    for (size_t i = 0; i < items; i++) {
+        struct view item = {y.data + i * y.stride, units};
+
+        memcpy(item.data, x.data + i * x.stride,
+               input->features * sizeof(float));
+        run_activate(own->ukernels, &own->activation, input->features / units,
+                     units, item);
+    }
+    return true;
+}
+
+const struct layer_class layer_activation = {
+    .name = "Activation",
+    .inert = inert,
+    .streaming = STREAM_ALONE,
+    .own_bytes = sizeof(struct activation),
+    .read = read,
+    .connect = connect,
+    .run = run,
+};

@@ -1,0 +1,217 @@
+#include "core/layers/layer.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/format/json.h"
+
+#define PATH_BYTES 512
+
+static const struct layer_class *const classes[] = {
+#define XX(name) &layer_##name,
+    LAYER_CLASS_MAP(XX)
+#undef XX
+};
+
+#define CLASS_COUNT (sizeof(classes) / sizeof(classes[0]))
+
+const struct layer_class *layer_class_find(const char *name)
+{
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        if (!strcmp(classes[i]->name, name))
+            return classes[i];
+    return NULL;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return !strncmp(text, start, strlen(start));
+}
+
+static enum rnn_status check_name(const char *name, struct rnn_error *err)
+{
+    if (!name || !name[0])
+        return rnn_fail(err, RNN_BAD_MODEL, "a layer has no name");
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "the name of a layer holds a control character");
+    return RNN_OK;
+}
+
+/* Is it one of Keras' own layers?  Operators share class names with layers,
+ * and anybody may register a class of the same name. */
+static enum rnn_status check_origin(const struct rnn_json *description,
+                                    const char *name, const char *class_name,
+                                    struct rnn_error *err)
+{
+    const char *module = rnn_json_text(rnn_json_member(description, "module"));
+    const char *registered =
+        rnn_json_text(rnn_json_member(description, "registered_name"));
+
+    if ((registered && strcmp(registered, class_name)) ||
+        (module && !starts_with(module, "keras") &&
+         !starts_with(module, "tf_keras") &&
+         !starts_with(module, "tensorflow")))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" is of the custom class \"%.100s\": "
+                        "only layers of Keras itself can be run",
+                        name, registered ? registered : class_name);
+    if (module && strstr(module, ".ops"))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "\"%.100s\" is the operator %.100s.%.60s, which this "
+                        "version does not support",
+                        name, module, class_name);
+    return RNN_OK;
+}
+
+static enum rnn_status refuse_class(const char *name, const char *class_name,
+                                    struct rnn_error *err)
+{
+    char known[256] = "";
+
+    if (!strcmp(class_name, "Lambda"))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" is a Lambda: its Python code cannot "
+                        "be run; replace it by layers of Keras",
+                        name);
+    for (size_t i = 0, used = 0; i < CLASS_COUNT && used < sizeof(known); i++)
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
+                                 i ? ", " : "", classes[i]->name);
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.60s\" has the class \"%.60s\", which this "
+                    "version does not support; it supports %s",
+                    name, class_name, known);
+}
+
+static enum rnn_status make_layer(struct plan_builder *builder,
+                                  const struct layer_class *class,
+                                  const char *name, const char *prefix,
+                                  struct layer **layer, struct rnn_error *err)
+{
+    struct layer *made =
+        arena_zalloc(builder->arena, 1, sizeof(*made), alignof(max_align_t));
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof(path), "%s%s", prefix, name);
+
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s...\": the name is too long", name);
+    if (made) {
+        made->class = class;
+        made->path = arena_copy_text(builder->arena, path, (size_t)length);
+        made->own = arena_zalloc(builder->arena, 1, class->own_bytes,
+                                 alignof(max_align_t));
+    }
+    if (!made || !made->path || !made->own)
+        return rnn_fail(err, RNN_NO_MEMORY,
+                        "out of memory at layer \"%.100s\"", name);
+    made->name = made->path + strlen(prefix);
+    *layer = made;
+    return RNN_OK;
+}
+
+static enum rnn_status read_config(const struct plan_builder *builder,
+                                   const struct rnn_json *config,
+                                   struct layer *layer, struct rnn_error *err)
+{
+    /* Where the shape of a Sequential's first layer stands; read there. */
+    static const char *const common[] = {"name", "batch_input_shape",
+                                         "batch_shape", NULL};
+    struct fields fields;
+    enum rnn_status status;
+
+    assert(layer);
+    status = fields_init(&fields, config, layer->name, layer->class->name,
+                         builder->keras_major, err);
+    if (status)
+        return status;
+    fields_inert(&fields, common);
+    fields_inert(&fields, layer->class->inert);
+    status = fields_float32(&fields, err);
+    if (!status)
+        status =
+            fields_bool(&fields, "trainable", true, &layer->trainable, err);
+    if (!status)
+        status = layer->class->read(layer, &fields, err);
+    if (!status)
+        status = fields_finish(&fields, err);
+    return status;
+}
+
+static enum rnn_status check_unique(const struct plan *plan,
+                                    const struct layer *layer,
+                                    struct rnn_error *err)
+{
+    for (const struct layer *other = plan->layers; other; other = other->next)
+        if (!strcmp(other->path, layer->path))
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "two layers are called \"%.200s\"", layer->path);
+    return RNN_OK;
+}
+
+enum rnn_status plan_add_layer(struct plan_builder *builder,
+                               const struct rnn_json *description,
+                               const char *prefix, struct layer **layer,
+                               struct rnn_error *err)
+{
+    const struct rnn_json *config = rnn_json_member(description, "config");
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
+    const char *name = rnn_json_text(rnn_json_member(config, "name"));
+    const struct layer_class *class;
+    struct layer *made = NULL;
+    enum rnn_status status = check_name(name, err);
+
+    if (status)
+        return status;
+    if (!class_name)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" has no class_name", name);
+    status = check_origin(description, name, class_name, err);
+    if (status)
+        return status;
+    class = layer_class_find(class_name);
+    if (!class)
+        return refuse_class(name, class_name, err);
+    status = make_layer(builder, class, name, prefix, &made, err);
+    if (!status)
+        status = read_config(builder, config, made, err);
+    if (!status)
+        status = check_unique(builder->plan, made, err);
+    if (status)
+        return status;
+    builder->plan->layer_count++;
+    *builder->last_layer = made;
+    builder->last_layer = &made->next;
+    *layer = made;
+    return RNN_OK;
+}
+
+enum rnn_status layer_only_input(const struct layer *layer,
+                                 const struct node *node, struct value **value,
+                                 struct rnn_error *err)
+{
+    if (node->input_count != 1)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s) takes 1 input, it is given %zu",
+                        layer->name, layer->class->name, node->input_count);
+    *value = node->inputs[0];
+    return RNN_OK;
+}
+
+enum rnn_status layer_take(struct layer *layer, struct plan_builder *builder,
+                           const char *weight, const struct rnn_shape *shape,
+                           const float **numbers, struct rnn_error *err)
+{
+    enum rnn_status status = weights_take(builder->weights, layer->path,
+                                          weight, shape, numbers, err);
+    size_t count;
+
+    /* The shape is that of a tensor in the file: its product fits. */
+    if (!status && rnn_shape_count(shape, 0, &count))
+        layer->parameters += count;
+    return status;
+}

@@ -1,0 +1,95 @@
+/* layer.h: what a layer is to the rest of the engine: one line of a table.
+ *
+ * One layer, one file: its equations on top, the same letters below, and at
+ * the end its `struct layer_class`.  Adding one is a file and a line in
+ * LAYER_CLASS_MAP (docs/layers.md).
+ */
+#ifndef CORE_LAYERS_LAYER_H
+#define CORE_LAYERS_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/format/fields.h"
+#include "core/layers/plan.h"
+#include "core/layers/run.h"
+#include "core/status.h"
+
+/* How a layer takes timesteps that arrive in pieces. */
+enum layer_streaming {
+    STREAM_ALONE, /* each step alone: nothing is kept */
+    STREAM_STEPS, /* each step from the one before: h, c */
+};
+
+struct layer_class {
+    const char *name;         /* Keras' class_name */
+    const char *const *inert; /* fields that change no output; NULL at end */
+    enum layer_streaming streaming;
+    size_t own_bytes; /* of the layer's own struct, zeroed before read() */
+
+    /* Take what is understood from the config. */
+    enum rnn_status (*read)(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err);
+
+    /* One more call: check node->inputs, take and pack the weights at the
+     * first call, make the outputs, keep state, set the cost. */
+    enum rnn_status (*connect)(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err);
+
+    /* Floats of scratch for one chunk; NULL: none.  SIZE_MAX: too many. */
+    size_t (*scratch)(const struct node *node, size_t rows, size_t items);
+
+    /* Run one chunk; false: the caller said stop.  NULL: nothing to do. */
+    bool (*run)(const struct node *node, struct run *run);
+};
+
+struct layer {
+    const struct layer_class *class;
+    const char *name; /* Keras' */
+    const char *path; /* of its tensors and its state */
+    bool trainable;
+    uint64_t parameters;
+    size_t calls;                  /* so far */
+    void *own;                     /* struct lstm, ...; class->own_bytes */
+    struct rnn_shape output_shape; /* of the first call's first output */
+    size_t state_bytes;            /* of all its calls */
+    struct layer *next;
+};
+
+/* class_name of Keras, as it stands in core/layers/ */
+#define LAYER_CLASS_MAP(XX)                                                   \
+    XX(activation)                                                            \
+    XX(alpha_dropout)                                                         \
+    XX(dense)                                                                 \
+    XX(dropout)                                                               \
+    XX(gaussian_dropout)                                                      \
+    XX(gaussian_noise)                                                        \
+    XX(gru)                                                                   \
+    XX(lstm)                                                                  \
+    XX(simple_rnn)                                                            \
+    XX(spatial_dropout1d)
+
+#define XX(name) extern const struct layer_class layer_##name;
+LAYER_CLASS_MAP(XX)
+#undef XX
+
+/* The class that Keras calls `name`; NULL when there is none. */
+const struct layer_class *layer_class_find(const char *name);
+
+/* The only input of `node`, or a sentence. */
+RNN_CHECKED enum rnn_status layer_only_input(const struct layer *layer,
+                                             const struct node *node,
+                                             struct value **value,
+                                             struct rnn_error *err);
+
+/* A weight of this shape, counted as a parameter of the layer. */
+RNN_CHECKED enum rnn_status layer_take(struct layer *layer,
+                                       struct plan_builder *builder,
+                                       const char *weight,
+                                       const struct rnn_shape *shape,
+                                       const float **numbers,
+                                       struct rnn_error *err);
+
+#endif

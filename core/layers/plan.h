@@ -1,0 +1,194 @@
+/* plan.h: the checked graph that a model's architecture becomes.
+ *
+ * A plan is a list of nodes in the order in which they run.  A node is one
+ * call of a layer: it reads values and makes values.  Shapes are known but
+ * for batch and time.  While it is built, whoever reads the architecture
+ * (core/format) calls plan_add_input(), plan_add_layer() and plan_call() in
+ * an order that is topological by nature: a value must be there before
+ * somebody can name it.
+ *
+ * Time     A value with time has one item for each timestep.  A value without
+ *          has one for the whole sequence, made by its last timestep, or one
+ *          for each timestep when the caller wants every step.
+ * State    What a node keeps of a sequence: named slots.  A caller's state
+ *          packs them without gaps; at work each slot begins on 64 bytes and
+ *          is padded to 64, so that whole vectors may be written.
+ * Scratch  The items of a value lie `stride` floats apart in a buffer that is
+ *          given to another value when its last reader has run.
+ * Memory   Everything lives in the model's arena.
+ */
+#ifndef CORE_LAYERS_PLAN_H
+#define CORE_LAYERS_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/format/weights.h"
+#include "core/infer.h"
+#include "core/model.h"
+#include "core/tensor.h"
+
+#define PLAN_MAX_INPUTS 64 /* of one node */
+#define PLAN_ALIGN      ((size_t)64)
+/* strides are multiples of so many floats */
+#define PLAN_FLOATS (PLAN_ALIGN / sizeof(float))
+
+struct layer;
+struct node;
+struct rnn_json;
+
+struct value {
+    struct rnn_shape shape; /* dim[0] is time if has_time */
+    bool has_time;
+    size_t features; /* floats of one item */
+    size_t stride;   /* floats from one item to the next; of an input: the
+                        features, since it is read where the caller has it */
+    size_t index;    /* among all values */
+    bool is_input;
+    size_t input;        /* which */
+    struct value *alias; /* the value whose memory this one shares */
+    size_t last_reader;  /* index of the last node that reads it */
+    size_t slot;         /* its buffer */
+    size_t place; /* floats, times items, from the start of all buffers; of
+                     an input, from the start of the gathered inputs */
+    struct value *next;
+};
+
+struct state_slot {
+    struct rnn_state_entry entry;
+    size_t bytes;       /* in a caller's state, at entry.offset */
+    size_t work_offset; /* bytes; at work */
+    struct state_slot *next;
+};
+
+struct node {
+    const struct layer *layer;
+    size_t call; /* 0, 1, ... of its layer */
+    size_t index;
+    struct value **inputs; /* [input_count] */
+    size_t input_count;
+    struct value **outputs; /* [output_count] */
+    size_t output_count;
+    bool has_time; /* runs at each timestep: an input has time */
+    size_t state_bytes;
+    uint64_t cost; /* multiply-adds of one item */
+    void *own;     /* what the layer keeps about this call */
+    struct node *next;
+};
+
+struct plan_output {
+    struct value *value;
+    const char *name;
+};
+
+struct plan {
+    struct node *nodes;
+    struct value *values;
+    struct layer *layers;
+    struct state_slot *state;
+    struct rnn_io *inputs;
+    struct plan_output *outputs; /* [output_count] */
+    size_t node_count, value_count, layer_count, state_count;
+    size_t input_count, output_count;
+
+    size_t state_bytes; /* of a caller's state */
+    size_t work_bytes;  /* of one at work */
+    bool has_time;      /* an input has time */
+    bool streams;
+    const char *cannot_stream_because;
+
+    size_t *slot_strides; /* [slot_count] floats for each item */
+    size_t slot_count;
+    size_t slots_stride;   /* of all of them */
+    size_t input_stride;   /* floats of an item of all inputs together */
+    size_t block_rows;     /* sequences that run together */
+    uint64_t timed_cost;   /* multiply-adds of a timestep */
+    uint64_t untimed_cost; /* and of an end */
+};
+
+/* What is around while a plan grows. */
+struct plan_builder {
+    struct plan *plan;
+    struct arena *arena; /* the model's */
+    struct weights *weights;
+    unsigned keras_major; /* 0: unknown */
+    enum rnn_isa isa;     /* AUTO, or one that is there */
+    struct value **last_value;
+    struct node **last_node;
+    struct layer **last_layer;
+    struct state_slot **last_state;
+};
+
+void plan_begin(struct plan_builder *builder, struct plan *plan,
+                struct arena *arena, struct weights *weights);
+
+/* Room for this many inputs and outputs of the model. */
+RNN_CHECKED enum rnn_status plan_reserve(struct plan_builder *builder,
+                                         size_t inputs, size_t outputs,
+                                         struct rnn_error *err);
+
+/* The model's next input.  `shape` is without batch; with two axes or more
+ * the first is time. */
+RNN_CHECKED enum rnn_status plan_add_input(struct plan_builder *builder,
+                                           const char *name,
+                                           const struct rnn_shape *shape,
+                                           struct value **value,
+                                           struct rnn_error *err);
+void plan_add_output(struct plan_builder *builder, struct value *value,
+                     const char *name);
+
+/* The layer that `description` ({"class_name", "config", ...}) describes;
+ * its tensors are called `<prefix><name>/...`.
+ *
+ * UNSUPPORTED  class, field or value that this version cannot run
+ * BAD_MODEL    a description that is none
+ */
+RNN_CHECKED enum rnn_status plan_add_layer(struct plan_builder *builder,
+                                           const struct rnn_json *description,
+                                           const char *prefix,
+                                           struct layer **layer,
+                                           struct rnn_error *err);
+
+/* Call `layer` on `inputs`; `*node` has its outputs. */
+RNN_CHECKED enum rnn_status plan_call(struct plan_builder *builder,
+                                      struct layer *layer,
+                                      struct value *const *inputs,
+                                      size_t input_count, struct node **node,
+                                      struct rnn_error *err);
+
+/* Check the whole and settle where everything lies. */
+RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
+                                        struct rnn_error *err);
+
+/* ---- for layers, while a node is connected -------------------------------*/
+
+/* Out of memory, as a status. */
+enum rnn_status plan_no_memory(const struct layer *layer,
+                               struct rnn_error *err);
+
+/* Output number `index` of `node`. */
+RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
+                                             struct node *node, size_t index,
+                                             const struct rnn_shape *shape,
+                                             bool has_time,
+                                             struct rnn_error *err);
+
+/* Output 0 is input 0 itself. */
+RNN_CHECKED enum rnn_status plan_pass_input(struct plan_builder *builder,
+                                            struct node *node,
+                                            struct rnn_error *err);
+
+/* Keep `units` floats called `<layer>/<name>`; `*work_offset` is where they
+ * lie in a state at work. */
+RNN_CHECKED enum rnn_status plan_keep_floats(struct plan_builder *builder,
+                                             struct node *node,
+                                             const char *name, size_t units,
+                                             size_t *work_offset,
+                                             struct rnn_error *err);
+
+/* `floats` rounded up to a stride; SIZE_MAX when that does not fit. */
+size_t plan_stride(size_t floats);
+
+#endif

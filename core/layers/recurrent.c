@@ -1,0 +1,291 @@
+#include "core/layers/recurrent.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+const char *const recurrent_inert[] = {
+    /* only for training */
+    "kernel_initializer", "recurrent_initializer", "bias_initializer",
+    "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
+    "bias_regularizer", "activity_regularizer", "kernel_constraint",
+    "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout",
+    "seed",
+    /* only how Keras goes about it */
+    "implementation", "unroll", "use_cudnn",
+    /* a session is what `stateful` means; masks, which zero_output_for_mask
+     * is about, do not come this far */
+    "stateful", "zero_output_for_mask", NULL};
+
+enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
+                               bool gated, struct rnn_error *err)
+{
+    static const char *const only_false[] = {"return_state", "go_backwards",
+                                             "time_major"};
+    struct recurrent *own = layer->own;
+    enum rnn_status status = fields_count(fields, "units", &own->units, err);
+
+    if (!status)
+        status = fields_activation(fields, "activation", "tanh",
+                                   &own->cell.activation, err);
+    if (!status && gated)
+        status = fields_activation(fields, "recurrent_activation",
+                                   fields->keras_major >= 3 ? "sigmoid"
+                                                            : "hard_sigmoid",
+                                   &own->cell.recurrent_activation, err);
+    if (!status)
+        status = fields_bool(fields, "use_bias", true, &own->use_bias, err);
+    if (!status)
+        status = fields_bool(fields, "return_sequences", false,
+                             &own->return_sequences, err);
+    for (size_t i = 0; !status && i < 3; i++)
+        status = fields_only_false(fields, only_false[i],
+                                   "which this version does not support", err);
+    return status;
+}
+
+static enum rnn_status check_input(const struct layer *layer,
+                                   const struct node *node, size_t *features,
+                                   struct rnn_error *err)
+{
+    const struct recurrent *own = layer->own;
+    struct value *x = NULL;
+    enum rnn_status status = layer_only_input(layer, node, &x, err);
+    char text[RNN_SHAPE_TEXT];
+
+    if (status)
+        return status;
+    if (!x->has_time || x->shape.rank != 2)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s) takes [timesteps, features], "
+                        "it is given %s%s",
+                        layer->name, layer->class->name,
+                        rnn_shape_print(&x->shape, text),
+                        x->has_time ? "" : " without time");
+    if (layer->calls && x->features != own->features)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s) has weights for %zu features, "
+                        "it is given %zu",
+                        layer->name, layer->class->name, own->features,
+                        x->features);
+    *features = x->features;
+    return RNN_OK;
+}
+
+enum rnn_status recurrent_take(struct layer *layer, struct node *node,
+                               struct plan_builder *builder, size_t bias_rows,
+                               struct recurrent_weights *weights,
+                               struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+    struct rnn_shape shape = {.rank = 2};
+    size_t features = 0;
+    enum rnn_status status = check_input(layer, node, &features, err);
+
+    if (status || layer->calls)
+        return status;
+    if (!rnn_product(own->gates, own->units, &shape.dim[1]))
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s): %zu units are too many",
+                        layer->name, layer->class->name, own->units);
+    own->features = features;
+    own->ukernels = rnn_ukernels_find(builder->isa, own->units);
+    shape.dim[0] = features;
+    status =
+        layer_take(layer, builder, "kernel", &shape, &weights->kernel, err);
+    shape.dim[0] = own->units;
+    if (!status)
+        status = layer_take(layer, builder, "recurrent_kernel", &shape,
+                            &weights->recurrent_kernel, err);
+    weights->bias = NULL;
+    if (status || !own->use_bias)
+        return status;
+    shape.dim[0] = bias_rows;
+    if (bias_rows == 1)
+        shape = (struct rnn_shape){.rank = 1, .dim = {shape.dim[1]}};
+    return layer_take(layer, builder, "bias", &shape, &weights->bias, err);
+}
+
+enum rnn_status recurrent_pack(struct layer *layer,
+                               struct plan_builder *builder, size_t inputs,
+                               size_t first, size_t count, const float *kernel,
+                               const float *bias, struct f32_product *product,
+                               struct rnn_error *err)
+{
+    const struct recurrent *own = layer->own;
+
+    if (!rnn_product_pack(own->ukernels, inputs, own->units, own->gates, first,
+                          count, kernel, bias, builder->arena, product))
+        return plan_no_memory(layer, err);
+    return RNN_OK;
+}
+
+enum rnn_status recurrent_join(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+    struct recurrent_call *call =
+        arena_zalloc(builder->arena, 1, sizeof(*call), alignof(max_align_t));
+    struct rnn_shape shape = {.rank = 1, .dim = {own->units}};
+    enum rnn_status status;
+
+    if (!call)
+        return plan_no_memory(layer, err);
+    node->own = call;
+    if (own->return_sequences)
+        shape = (struct rnn_shape){
+            .rank = 2,
+            .dim = {node->inputs[0]->shape.dim[0], own->units},
+        };
+    own->z_stride = plan_stride(own->input.stride);
+    node->cost =
+        (uint64_t)own->gates * own->units * (own->features + own->units + 16);
+    status =
+        plan_make_output(builder, node, 0, &shape, own->return_sequences, err);
+    if (!status)
+        status =
+            plan_keep_floats(builder, node, "h", own->units, &call->h, err);
+    if (!status && own->has_c)
+        status =
+            plan_keep_floats(builder, node, "c", own->units, &call->c, err);
+    return status;
+}
+
+/* z of all items, the cell's own, and a place for the h of one step. */
+size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
+{
+    const struct recurrent *own = node->layer->own;
+
+    return items * own->z_stride + rows * plan_stride(own->units) +
+           rnn_cell_scratch_floats(&own->cell, rows);
+}
+
+static bool takes_rows(const struct f32_cell *cell)
+{
+    return rnn_activation_takes_rows(&cell->activation) ||
+           rnn_activation_takes_rows(&cell->recurrent_activation);
+}
+
+/* One timestep that takes longer than the caller may wait, some panels at a
+ * time.  The new h grows in `next`, since all panels read the old one. */
+static bool run_long_step(const struct node *node, struct run *run,
+                          uint64_t step_work, float *next, float *scratch)
+{
+    const struct recurrent *own = node->layer->own;
+    size_t panels = own->cell.recurrent.panels;
+    size_t parts = (size_t)(step_work / run->work_limit) + 1;
+    size_t at_once =
+        takes_rows(&own->cell) ? panels : (panels + parts - 1) / parts;
+    struct f32_cell_row *row = run->cell_rows;
+
+    for (size_t r = 0; r < run->rows; r++)
+        row[r].y = next + r * plan_stride(own->units);
+    for (size_t phase = 0; phase < rnn_cell_phases(&own->cell); phase++)
+        for (size_t p = 0; p < panels; p += at_once) {
+            size_t end = panels - p < at_once ? panels : p + at_once;
+
+            if (!run_may_go_on(run, step_work * (end - p) / panels))
+                return false;
+            own->ukernels->cell_part(&own->cell, run->rows, row, phase, p, end,
+                                     scratch);
+        }
+    for (size_t r = 0; r < run->rows; r++)
+        memcpy(row[r].h, row[r].y, own->units * sizeof(float));
+    return true;
+}
+
+/* All steps of a chunk whose steps are long. */
+static bool run_long_steps(const struct node *node, struct run *run,
+                           uint64_t step_work, float *scratch)
+{
+    const struct recurrent *own = node->layer->own;
+    size_t y_stride = node->outputs[0]->stride;
+    float *rest = scratch + run->rows * plan_stride(own->units);
+    bool timed = run->cell_rows[0].y;
+    float *y = run->cell_rows[0].y;
+
+    for (size_t t = 0; t < run->steps; t++) {
+        if (!run_long_step(node, run, step_work, scratch, rest))
+            return false;
+        for (size_t r = 0; r < run->rows; r++) {
+            struct f32_cell_row *row = &run->cell_rows[r];
+
+            row->z += own->z_stride;
+            if (timed)
+                memcpy(y + (r * run->steps + t) * y_stride, row->h,
+                       own->units * sizeof(float));
+        }
+    }
+    return true;
+}
+
+/* Timesteps that one call of the cell may take before the caller is asked
+ * again; 0: not even one. */
+static size_t steps_at_once(const struct run *run, uint64_t step_work)
+{
+    if (!run->keep_going || run->steps * step_work <= run->work_limit)
+        return run->steps;
+    return (size_t)(run->work_limit / step_work);
+}
+
+/* The cell over all steps of the chunk, in pieces. */
+static bool run_cell(const struct node *node, struct run *run, float *scratch)
+{
+    const struct recurrent *own = node->layer->own;
+    size_t y_stride = node->outputs[0]->stride;
+    /* 64: what a row costs however small it is */
+    uint64_t step_work =
+        run_work((uint64_t)own->gates * own->units * (own->units + 16),
+                 run->rows) +
+        64 * run->rows;
+    size_t at_once = steps_at_once(run, step_work);
+
+    if (!at_once)
+        return run_long_steps(node, run, step_work, scratch);
+    for (size_t t = 0; t < run->steps; t += at_once) {
+        size_t left = run->steps - t;
+        size_t steps = left < at_once ? left : at_once;
+
+        if (!run_may_go_on(run, steps * step_work))
+            return false;
+        own->ukernels->cell(&own->cell, run->rows, steps, run->cell_rows,
+                            own->z_stride, y_stride, scratch);
+        for (size_t r = 0; r < run->rows; r++) {
+            struct f32_cell_row *row = &run->cell_rows[r];
+
+            row->z += steps * own->z_stride;
+            if (row->y)
+                row->y += steps * y_stride;
+        }
+    }
+    return true;
+}
+
+bool recurrent_run(const struct node *node, struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+    const struct value *output = node->outputs[0];
+    struct view y = run_view(run, output);
+    struct view z = {.data = run->scratch, .stride = own->z_stride};
+    size_t items = run->rows * run->steps;
+    bool timed = run_is_timed(run, output);
+
+    if (!run_product(run, own->ukernels, &own->input, items,
+                     run_view(run, node->inputs[0]), z))
+        return false;
+    for (size_t r = 0; r < run->rows; r++)
+        run->cell_rows[r] = (struct f32_cell_row){
+            .z = z.data + r * run->steps * z.stride,
+            .h = (float *)(void *)(run->state[r] + call->h),
+            .c =
+                own->has_c ? (float *)(void *)(run->state[r] + call->c) : NULL,
+            .y = timed ? y.data + r * run->steps * y.stride : NULL,
+        };
+    if (!run_cell(node, run, z.data + items * z.stride))
+        return false;
+    for (size_t i = 0; !timed && i < run->ending_count; i++)
+        memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,
+               own->units * sizeof(float));
+    return true;
+}

@@ -1,0 +1,83 @@
+/* run.h: one chunk of timesteps on its way through the nodes of a plan.
+ *
+ * A chunk is `steps` timesteps of each of `rows` sequences.  The items of a
+ * value with time are [row][step]; those of a value without are the rows
+ * whose sequence ends in this chunk, or, when every step is wanted, [row]
+ * [step] too.
+ *
+ * Memory   All of it is the caller's scratch.
+ * Threads  One run, one thread.
+ */
+#ifndef CORE_LAYERS_RUN_H
+#define CORE_LAYERS_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/layers/plan.h"
+#include "core/ukernels/ukernels.h"
+
+struct view {
+    float *data; /* of inputs: only read */
+    size_t stride;
+};
+
+struct run {
+    size_t rows, steps;
+    bool every_step;
+    const size_t *ending; /* [ending_count] rows that end here, ascending */
+    size_t ending_count;
+    struct view *views;             /* [plan->value_count] */
+    unsigned char *const *state;    /* [rows] states at work */
+    struct f32_cell_row *cell_rows; /* [rows] free for the layer's use */
+    float *scratch;                 /* as the layer's scratch() asked */
+
+    bool (*keep_going)(void *arg);
+    void *arg;
+    uint64_t work, work_limit; /* since it was asked last; run_work() */
+};
+
+/* The time that `rows` rows take with a kernel of `floats`, in floats read
+ * from memory: to compute with a float takes an eighth of that. */
+static inline uint64_t run_work(uint64_t floats, uint64_t rows)
+{
+    return floats + floats * rows / 8;
+}
+
+/* Does this value have an item for each timestep of this run? */
+static inline bool run_is_timed(const struct run *run,
+                                const struct value *value)
+{
+    return value->has_time || run->every_step;
+}
+
+static inline size_t run_items(const struct run *run,
+                               const struct value *value)
+{
+    return run_is_timed(run, value) ? run->rows * run->steps
+                                    : run->ending_count;
+}
+
+static inline struct view run_view(const struct run *run,
+                                   const struct value *value)
+{
+    return run->views[value->index];
+}
+
+/* Account for work that comes now; false: stop. */
+bool run_may_go_on(struct run *run, uint64_t work);
+
+/* y = x . kernel + bias over `items` rows, in pieces that let the caller
+ * stop.  False: stopped. */
+bool run_product(struct run *run, const struct rnn_ukernels *ukernels,
+                 const struct f32_product *product, size_t items,
+                 struct view x, struct view y);
+
+/* Activate `items` rows of `units` in place; padding is left alone or
+ * activated too. */
+void run_activate(const struct rnn_ukernels *ukernels,
+                  const struct rnn_activation *activation, size_t items,
+                  size_t units, struct view y);
+
+#endif

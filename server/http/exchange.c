@@ -1,0 +1,185 @@
+/* exchange.c: a request from its first line to the end of its answer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "server/app.h"
+#include "server/clock.h"
+#include "server/http/loop.h"
+#include "server/http/uri.h"
+#include "server/metrics.h"
+
+#define FIRST_BODY_BYTES ((size_t)4096) /* of a body of unknown length */
+
+static const unsigned char no_body[HTTP_BODY_PADDING];
+
+/* splitmix64: ids need to differ, not to be secret. */
+static void make_request_id(struct exchange *exchange)
+{
+    uint64_t z = exchange->loop->id_state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    snprintf(exchange->request_id, sizeof(exchange->request_id), "%016" PRIx64,
+             z ^ z >> 31);
+}
+
+static struct exchange *from_pool(struct loop *loop)
+{
+    struct exchange *exchange = loop->pool;
+
+    if (exchange) {
+        loop->pool = exchange->next;
+        loop->pool_count--;
+        return exchange;
+    }
+    exchange = calloc(1, sizeof(*exchange));
+    if (exchange)
+        arena_init(&exchange->arena,
+                   EXCHANGE_ARENA_BYTES(loop->app->config->max_body));
+    return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    arena_release(&exchange->arena);
+    free(exchange);
+}
+
+static void to_pool(struct exchange *exchange)
+{
+    struct loop *loop = exchange->loop;
+
+    if (loop->pool_count >= EXCHANGE_POOL_SIZE) {
+        exchange_free(exchange);
+        return;
+    }
+    arena_reset(&exchange->arena, EXCHANGE_KEEP_BYTES);
+    exchange->next = loop->pool;
+    loop->pool = exchange;
+    loop->pool_count++;
+}
+
+struct exchange *exchange_begin(struct loop *loop,
+                                struct connection *connection,
+                                struct MHD_Connection *channel,
+                                const char *target)
+{
+    struct exchange *exchange = from_pool(loop);
+    struct http_request *request;
+    char *copy;
+
+    if (!exchange)
+        return NULL;
+    exchange->loop = loop;
+    copy = arena_copy_text(&exchange->arena, target, strlen(target));
+    if (!copy) {
+        to_pool(exchange);
+        return NULL;
+    }
+    request = &exchange->request;
+    *request = (struct http_request){
+        .body = no_body,
+        .request_id = exchange->request_id,
+        .arena = &exchange->arena,
+    };
+    uri_split(copy, &request->path, &request->raw_query);
+    exchange->response = (struct http_response){.status = 200};
+    exchange->connection = connection;
+    exchange->channel = channel;
+    exchange->phase = EXCHANGE_HEAD;
+    exchange->is_refused = exchange->is_done = exchange->is_late = false;
+    exchange->route = HTTP_ROUTE_COUNT;
+    exchange->method = HTTP_OTHER;
+    exchange->status = 0;
+    exchange->body_capacity = 0;
+    exchange->body_arrived = 0;
+    exchange->began_ns = clock_monotonic_ns();
+    exchange->due_ms = 0;
+    request->deadline_ms =
+        exchange->began_ns / 1000000u + loop->app->config->request_timeout;
+    atomic_store_explicit(&exchange->turn, TURN_RUNNING, memory_order_relaxed);
+    make_request_id(exchange);
+    loop->exchange_count++;
+    metrics_add(loop->app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, 1);
+    return exchange;
+}
+
+static void log_access(const struct exchange *exchange, uint64_t ns)
+{
+    const struct app *app = exchange->loop->app;
+    bool is_fault = exchange->status == 500;
+
+    if (!app->config->access_log && !is_fault)
+        return;
+    log_event(
+        &app->log, is_fault ? LOG_ERROR : LOG_INFO, "request",
+        (struct log_field[]){{"id", exchange->request_id, 0},
+                             {"method", http_method_name(exchange->method), 0},
+                             {"route",
+                              exchange->route < HTTP_ROUTE_COUNT
+                                  ? http_routes[exchange->route].path
+                                  : "none",
+                              0},
+                             {"status", NULL, exchange->status},
+                             {"us", NULL, (int64_t)(ns / 1000)},
+                             {exchange->status >= 400 ? "error" : NULL,
+                              exchange->problem.detail, 0},
+                             {NULL, NULL, 0}});
+}
+
+void exchange_end(struct exchange *exchange)
+{
+    struct app *app = exchange->loop->app;
+
+    if (exchange->status) {
+        uint64_t ns = clock_monotonic_ns() - exchange->began_ns;
+
+        metrics_request(app->metrics, exchange->route, exchange->method,
+                        exchange->status, ns);
+        log_access(exchange, ns);
+    }
+    metrics_add(app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, -1);
+    exchange->loop->exchange_count--;
+    to_pool(exchange);
+}
+
+/* ---- body --------------------------------------------------------------- */
+
+bool exchange_body_reserve(struct exchange *exchange, size_t bytes)
+{
+    struct http_request *request = &exchange->request;
+    unsigned char *body =
+        arena_alloc(&exchange->arena, bytes + HTTP_BODY_PADDING, 1, 64);
+
+    if (!body)
+        return problem_set(&exchange->problem, PROBLEM_OVERLOADED,
+                           "no memory for a body of %zu bytes", bytes);
+    memcpy(body, request->body, request->body_length);
+    request->body = body;
+    exchange->body_capacity = bytes;
+    return true;
+}
+
+bool exchange_body_append(struct exchange *exchange, const void *bytes,
+                          size_t count)
+{
+    struct http_request *request = &exchange->request;
+    size_t needed = request->body_length + count;
+
+    if (needed > exchange->body_capacity) {
+        size_t grown = 2 * exchange->body_capacity;
+
+        if (grown < FIRST_BODY_BYTES)
+            grown = FIRST_BODY_BYTES;
+        if (!exchange_body_reserve(exchange, needed > grown ? needed : grown))
+            return false;
+    }
+    /* The body is const for handlers; here it is still being made. */
+    memcpy((unsigned char *)request->body + request->body_length, bytes,
+           count);
+    request->body_length = needed;
+    return true;
+}

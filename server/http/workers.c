@@ -1,0 +1,122 @@
+#include "server/http/workers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/clock.h"
+#include "server/http/loop.h"
+
+struct workers {
+    pthread_mutex_t mutex;
+    pthread_cond_t has_work;
+    struct exchange **queue; /* a ring */
+    size_t capacity, first, length;
+    bool is_ending;
+    pthread_t *threads;
+    size_t count;
+};
+
+static struct exchange *take(struct workers *workers)
+{
+    struct exchange *exchange = NULL;
+
+    pthread_mutex_lock(&workers->mutex);
+    while (!workers->length && !workers->is_ending)
+        pthread_cond_wait(&workers->has_work, &workers->mutex);
+    if (workers->length) {
+        exchange = workers->queue[workers->first];
+        workers->first = (workers->first + 1) % workers->capacity;
+        workers->length--;
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    return exchange;
+}
+
+static void *worker_main(void *arg)
+{
+    struct workers *workers = arg;
+    struct exchange *exchange;
+
+    while ((exchange = take(workers))) {
+        /* What has waited here too long is dropped unstarted. */
+        if (exchange->result == ROUTE_OFFLOAD &&
+            clock_monotonic_ms() >= exchange->request.deadline_ms) {
+            problem_set(&exchange->problem, PROBLEM_COMPUTE_TIMEOUT,
+                        "the request waited for a worker until its time "
+                        "was up");
+            exchange->result = ROUTE_PROBLEM;
+        } else {
+            exchange_call(exchange, true);
+        }
+        exchange->is_done = true;
+        loop_post(exchange);
+    }
+    return NULL;
+}
+
+enum rnn_status workers_create(size_t count, struct workers **out,
+                               struct rnn_error *err)
+{
+    struct workers *workers = calloc(1, sizeof(*workers));
+    int error = 0;
+
+    if (!workers)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    pthread_mutex_init(&workers->mutex, NULL);
+    pthread_cond_init(&workers->has_work, NULL);
+    workers->capacity = count * WORKER_QUEUE;
+    workers->queue = calloc(workers->capacity, sizeof(struct exchange *));
+    workers->threads = calloc(count, sizeof(*workers->threads));
+    if (!workers->queue || !workers->threads) {
+        workers_free(workers);
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    }
+    while (workers->count < count && !error) {
+        error = pthread_create(&workers->threads[workers->count], NULL,
+                               worker_main, workers);
+        if (!error)
+            workers->count++;
+    }
+    if (error) {
+        workers_free(workers);
+        return rnn_fail(err, RNN_IO, "cannot start a worker thread: %s",
+                        strerror(error));
+    }
+    *out = workers;
+    return RNN_OK;
+}
+
+void workers_free(struct workers *workers)
+{
+    if (!workers)
+        return;
+    pthread_mutex_lock(&workers->mutex);
+    workers->is_ending = true;
+    pthread_cond_broadcast(&workers->has_work);
+    pthread_mutex_unlock(&workers->mutex);
+    for (size_t i = 0; i < workers->count; i++)
+        pthread_join(workers->threads[i], NULL);
+    pthread_cond_destroy(&workers->has_work);
+    pthread_mutex_destroy(&workers->mutex);
+    free(workers->threads);
+    free(workers->queue);
+    free(workers);
+}
+
+bool workers_submit(struct workers *workers, struct exchange *exchange)
+{
+    bool has_room;
+
+    pthread_mutex_lock(&workers->mutex);
+    has_room = workers->length < workers->capacity;
+    if (has_room) {
+        size_t last = (workers->first + workers->length) % workers->capacity;
+
+        workers->queue[last] = exchange;
+        workers->length++;
+        pthread_cond_signal(&workers->has_work);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    return has_room;
+}

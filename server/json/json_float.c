@@ -1,0 +1,247 @@
+#include "server/json/json_float.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/json/float_powers.h"
+
+#define DIGITS_ROOM                                                           \
+    24 /* of a decimal's digits, 17 at most, copied at once                   \
+        */
+
+/* digits * 10^exponent */
+struct decimal {
+    uint32_t digits;
+    int exponent;
+};
+
+/* ---- float32 to the shortest decimal
+ * --------------------------------------*/
+
+/* floor(log10(2^q)), floor(log10(3/4 * 2^q)), floor(log2(10^k)): exact for
+ * every argument that a float32 leads to (the tests look at all). */
+static inline int floor_log10_pow2(int q)
+{
+    return (q * 1262611) >> 22;
+}
+
+static inline int floor_log10_three_quarters_pow2(int q)
+{
+    return (q * 1262611 - 524031) >> 22;
+}
+
+static inline int floor_log2_pow10(int k)
+{
+    return (k * 1741647) >> 19;
+}
+
+/* power * number / 2^64, rounded to odd: when something is cut off, the last
+ * bit is set, so that comparing with even numbers decides as if nothing had
+ * been.  (A remainder of one unit may come from the power, which is rounded
+ * up.) */
+static inline uint32_t multiply_to_odd(uint64_t power, uint32_t number)
+{
+    unsigned __int128 product = (unsigned __int128)power * number;
+    uint32_t whole = (uint32_t)(product >> 64);
+    uint32_t rest = (uint32_t)((uint64_t)product >> 32);
+
+    return whole | (rest > 1);
+}
+
+/* The float is significand * 2^q.  Everything that rounds to it lies between
+ * `low` and `high`; in units of 10^k (k such that this interval is at least
+ * one unit long and less than ten) and times 4, to keep the middles whole. */
+static struct decimal shortest(uint32_t significand, int q, bool is_uneven)
+{
+    uint32_t four = 4 * significand;
+    bool is_odd = significand & 1;
+    int k =
+        is_uneven ? floor_log10_three_quarters_pow2(q) : floor_log10_pow2(q);
+    int shift = q + floor_log2_pow10(-k) + 1;
+    uint64_t power = float_powers[-k - FLOAT_POWER_MIN];
+    uint32_t low = multiply_to_odd(power, (four - 2 + is_uneven) << shift);
+    uint32_t value = multiply_to_odd(power, four << shift);
+    uint32_t high = multiply_to_odd(power, (four + 2) << shift);
+    uint32_t units = value / 4, tens = units / 10;
+    bool takes_down, takes_up;
+
+    /* The ends belong to the interval if the significand is even. */
+    low += is_odd;
+    high -= is_odd;
+    if (units >= 10) {
+        takes_down = low <= 40 * tens;
+        takes_up = 40 * tens + 40 <= high;
+        if (takes_down != takes_up)
+            return (struct decimal){tens + takes_up, k + 1};
+    }
+    takes_down = low <= 4 * units;
+    takes_up = 4 * units + 4 <= high;
+    if (takes_down == takes_up)
+        takes_up =
+            value > 4 * units + 2 || (value == 4 * units + 2 && (units & 1));
+    return (struct decimal){units + takes_up, k};
+}
+
+static struct decimal decimal_of(uint32_t bits)
+{
+    uint32_t fraction = bits & 0x7fffff;
+    int exponent = (int)(bits >> 23 & 0xff);
+
+    assert(exponent != 0xff);
+    if (exponent == 0)
+        return shortest(fraction, -149, false);
+    return shortest(fraction | 0x800000, exponent - 150,
+                    fraction == 0 && exponent > 1);
+}
+
+/* ---- layout --------------------------------------------------------------*/
+
+/* Digits of a decimal stand in a buffer of '0's, so that copying may begin
+ * before them and go on behind them. */
+#define DIGITS_BEFORE 4 /* 0.0001 is the smallest number without exponent */
+#define DIGITS_ROOM   24
+#define DIGITS_BUFFER (DIGITS_BEFORE + 9 + 16 + DIGITS_ROOM)
+
+/* Write the first `count` digits d1 d2 ... as d1.d2... * 10^exponent.  Copies
+ * have a fixed size and signs are added, not branched on: the digits of real
+ * data cannot be predicted. */
+static inline size_t lay_out(bool is_negative, const char *digits, int count,
+                             int exponent, char *text)
+{
+    char *out = text;
+    int size = exponent < 0 ? -exponent : exponent;
+
+    *out = '-';
+    out += is_negative;
+    if (exponent >= -4 && exponent < 16) {
+        int zeros = exponent < 0 ? size : 0;
+        int whole = exponent < 0 ? 1 : size + 1;
+        int rest = count + zeros - whole;
+
+        memcpy(out, digits - zeros, DIGITS_ROOM);
+        out += whole;
+        *out++ = '.';
+        memcpy(out, digits - zeros + whole, DIGITS_ROOM);
+        out += rest > 1 ? rest : 1;
+        return (size_t)(out - text);
+    }
+    *out++ = digits[0];
+    *out = '.';
+    memcpy(out + 1, digits + 1, DIGITS_ROOM);
+    out += count > 1 ? count : 0;
+    *out++ = 'e';
+    *out++ = exponent < 0 ? '-' : '+';
+    if (size >= 100)
+        *out++ = (char)('0' + size / 100);
+    *out++ = (char)('0' + size / 10 % 10);
+    *out++ = (char)('0' + size % 10);
+    return (size_t)(out - text);
+}
+
+static const char pairs[] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334"
+    "3536373839404142434445464748495051525354555657585960616263646566676869"
+    "7071727374757677787980818283848586878889909192939495969798"
+    "99";
+
+static inline void put_pair(char *text, uint32_t number)
+{
+    memcpy(text, pairs + 2 * number, 2);
+}
+
+/* All 9 digits of a number below 10^9, leading zeros included. */
+static inline void put_9_digits(char *text, uint32_t number)
+{
+    uint32_t high = number / 10000, low = number % 10000;
+    uint32_t top = high / 10000;
+
+    high %= 10000;
+    text[0] = (char)('0' + top);
+    put_pair(text + 1, high / 100);
+    put_pair(text + 3, high % 100);
+    put_pair(text + 5, low / 100);
+    put_pair(text + 7, low % 100);
+}
+
+static int digit_count(uint32_t number)
+{
+    static const uint32_t powers[] = {
+        0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    int count = (32 - __builtin_clz(number | 1)) * 1233 >> 12;
+
+    return count + (number >= powers[count]);
+}
+
+/* '0's at the end of the 8 characters at `text`. */
+static inline int trailing_zeros(const char *text)
+{
+    uint64_t word;
+
+    memcpy(&word, text, 8);
+    word = le64toh(word) ^ UINT64_C(0x3030303030303030);
+    return word ? __builtin_clzll(word) / 8 : 8;
+}
+
+size_t json_float_text(float number, char *text)
+{
+    char buffer[DIGITS_BUFFER], *nine = buffer + DIGITS_BEFORE;
+    struct decimal decimal;
+    uint32_t bits;
+    int length;
+
+    memcpy(&bits, &number, sizeof(bits));
+    if (!(bits << 1)) {
+        memcpy(text, "-0.0", 4);
+        if (bits)
+            return 4;
+        memcpy(text, "0.0", 3);
+        return 3;
+    }
+    decimal = decimal_of(bits);
+    length = digit_count(decimal.digits);
+    memset(buffer, '0', sizeof(buffer));
+    put_9_digits(nine, decimal.digits);
+    return lay_out(bits >> 31, nine + 9 - length,
+                   length - trailing_zeros(nine + 1),
+                   decimal.exponent + length - 1, text);
+}
+
+/* ---- float64 -------------------------------------------------------------*/
+
+size_t json_double_text(double number, char *text)
+{
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = uselocale(c_locale);
+    bool is_subnormal = fabs(number) < DBL_MIN;
+    int precision = is_subnormal ? 0 : DBL_DIG - 1;
+    char printed[40], buffer[DIGITS_BUFFER], *digits = buffer + DIGITS_BEFORE;
+    int count = 1, exponent;
+
+    assert(isfinite(number));
+    /* Every decimal of 15 digits survives a normal float64, so that fewer
+     * need not be tried: what is too much are zeros. */
+    do
+        snprintf(printed, sizeof(printed), "%.*e", precision, fabs(number));
+    while (strtod(printed, NULL) != fabs(number) && ++precision < 17);
+    uselocale(before);
+    freelocale(c_locale);
+
+    memset(buffer, '0', sizeof(buffer));
+    digits[0] = printed[0];
+    exponent = (int)strtol(strchr(printed, 'e') + 1, NULL, 10);
+    if (precision > 0) {
+        memcpy(digits + 1, printed + 2, (size_t)precision);
+        count += precision;
+    }
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    return lay_out(signbit(number), digits, count, exponent, text);
+}

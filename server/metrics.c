@@ -1,0 +1,88 @@
+#include "server/metrics.h"
+
+#include <stdlib.h>
+
+#include "server/metrics_table.h"
+#include "server/model_registry.h"
+
+const uint64_t metric_buckets[] = {
+#define XX(ns) ns,
+    METRIC_BUCKETS(XX)
+#undef XX
+};
+
+const unsigned metric_statuses[] = {
+#define XX(status) status,
+    METRIC_STATUSES(XX)
+#undef XX
+};
+
+enum rnn_status metrics_create(const struct model_registry *registry,
+                               struct metrics **out, struct rnn_error *err)
+{
+    size_t count = model_registry_count(registry);
+    struct metrics *metrics;
+
+    metrics = calloc(1, sizeof(*metrics) + count * sizeof(metrics->models[0]));
+    if (!metrics)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    metrics->registry = registry;
+    metrics->model_count = count;
+    *out = metrics;
+    return RNN_OK;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    free(metrics);
+}
+
+static void add(counter *value, uint64_t amount)
+{
+    atomic_fetch_add_explicit(value, amount, memory_order_relaxed);
+}
+
+static void observe(struct histogram *histogram, uint64_t ns)
+{
+    size_t i = 0;
+
+    while (i < METRIC_BUCKET_COUNT && ns > metric_buckets[i])
+        i++;
+    add(&histogram->buckets[i], 1);
+    add(&histogram->sum_ns, ns);
+}
+
+void metrics_add(struct metrics *metrics, enum metric metric, int64_t delta)
+{
+    atomic_fetch_add_explicit(&metrics->values[metric], delta,
+                              memory_order_relaxed);
+}
+
+void metrics_request(struct metrics *metrics, size_t route_index,
+                     enum http_method method, unsigned status, uint64_t ns)
+{
+    struct route_metrics *route = &metrics->routes[route_index];
+    size_t i = 0;
+
+    while (i < METRIC_STATUS_COUNT - 1 && metric_statuses[i] != status)
+        i++;
+    add(&route->requests[method][i], 1);
+    observe(&route->duration, ns);
+}
+
+void metrics_compute(struct metrics *metrics, size_t model_index,
+                     uint64_t sequences, uint64_t timesteps, uint64_t ns)
+{
+    struct model_metrics *model = &metrics->models[model_index];
+
+    add(&model->sequences, sequences);
+    add(&model->timesteps, timesteps);
+    observe(&model->compute, ns);
+}
+
+void metrics_sessions(struct metrics *metrics, size_t model_index,
+                      int64_t delta)
+{
+    atomic_fetch_add_explicit(&metrics->models[model_index].sessions, delta,
+                              memory_order_relaxed);
+}

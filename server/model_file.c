@@ -1,0 +1,87 @@
+#include "server/model_file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mapping.h"
+#include "core/sniff.h"
+#include "server/import_child.h"
+
+static enum rnn_status load_bytes(const struct rnn_mapping *file,
+                                  const struct model_file_options *options,
+                                  struct rnn_model **model,
+                                  struct rnn_error *err)
+{
+    struct rnn_model_options how = {options->isa};
+
+    return rnn_model_load(file->bytes, file->size, &how, model, err);
+}
+
+static enum rnn_status load_foreign(const char *path, int fd,
+                                    const struct model_file_options *options,
+                                    struct rnn_model **model,
+                                    struct rnn_error *err)
+{
+    struct import_job job = {options->importer, path, options->import_memory,
+                             options->import_timeout_ms, options->log};
+    struct rnn_mapping made = {0};
+    int made_fd;
+    enum rnn_status status = import_child_run(&job, fd, &made_fd, err);
+
+    if (status)
+        return status;
+    status = rnn_mapping_init(made_fd, &made, err);
+    if (!status)
+        status = load_bytes(&made, options, model, err);
+    rnn_mapping_release(&made);
+    close(made_fd);
+    return status;
+}
+
+static enum rnn_status load_open(const char *path, int fd,
+                                 const struct model_file_options *options,
+                                 struct rnn_model **model,
+                                 struct rnn_error *err)
+{
+    struct rnn_mapping file = {0};
+    enum rnn_file_kind kind;
+    enum rnn_status status = rnn_mapping_init(fd, &file, err);
+
+    if (!status)
+        status = rnn_sniff(file.bytes, file.size, &kind, err);
+    if (!status && kind == RNN_FILE_SAFETENSORS)
+        status = load_bytes(&file, options, model, err);
+    else if (!status)
+        status = load_foreign(path, fd, options, model, err);
+    rnn_mapping_release(&file);
+    return status;
+}
+
+/* Of a path that leaves no room for the sentence, the end tells more. */
+static enum rnn_status blame(const char *path, enum rnn_status status,
+                             const struct rnn_error *reason,
+                             struct rnn_error *err)
+{
+    const size_t most = 160, length = strlen(path);
+
+    if (length <= most)
+        return rnn_fail(err, status, "%s: %s", path, reason->message);
+    return rnn_fail(err, status, "...%s: %s", path + length - most,
+                    reason->message);
+}
+
+enum rnn_status model_file_load(const char *path,
+                                const struct model_file_options *options,
+                                struct rnn_model **model,
+                                struct rnn_error *err)
+{
+    struct rnn_error reason;
+    int fd;
+    enum rnn_status status = rnn_file_open(path, &fd, &reason);
+
+    if (!status) {
+        status = load_open(path, fd, options, model, &reason);
+        close(fd);
+    }
+    return status ? blame(path, status, &reason, err) : RNN_OK;
+}

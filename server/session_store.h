@@ -1,0 +1,214 @@
+/* session_store.h: what streams have left behind between two requests.
+ *
+ * A session is one state (`carry`) or the last rows of input (`window`),
+ * filed under an id, with the number of timesteps seen.  The store lends it
+ * to one request at a time; the others wait their turn, first come, first
+ * served.  A request works on a copy and hands everything that it changes
+ * back in one piece: state, step and reply are committed together or not at
+ * all.
+ *
+ * Which call may run, which is a repetition and which is refused is not
+ * decided here but in session_once.h.
+ *
+ * Borrowing  session_acquire() lends; exactly one of session_commit() and
+ *            session_release() gives back.  The loan is the caller's memory
+ *            and must stay where it is from acquire to the end.
+ * Threads    All functions from any thread.  A lent session's state belongs
+ *            to its borrower and needs no lock.
+ * Locks      One mutex for each shard, never two at once, never held while a
+ *            model runs; the graves' mutex may be taken inside one.
+ * Memory     Bounded by max_sessions and max_session_memory.  What a session
+ *            can ever need is reserved when it is created: a live session is
+ *            never refused memory, and never lost to make room.
+ * Time       `now_ms` is monotonic (server/clock.h) and comes from the caller.
+ */
+#ifndef SERVER_SESSION_STORE_H
+#define SERVER_SESSION_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/digest.h"
+#include "core/status.h"
+#include "server/json/predict_body.h"
+#include "server/problem.h"
+
+struct config;
+struct metrics;
+struct served_model;
+struct session;
+struct session_store;
+
+#define SESSION_ID_SIZE     129  /* 128 characters and a NUL */
+#define SESSION_REPLY_BYTES 4096 /* longer replies are made again */
+
+/* Limits and times are read from `config`; both must outlive the store.
+ * `metrics` may be NULL.  NO_MEMORY. */
+RNN_CHECKED enum rnn_status session_store_create(const struct config *config,
+                                                 struct metrics *metrics,
+                                                 struct session_store **store,
+                                                 struct rnn_error *err);
+void session_store_free(struct session_store *store);
+
+/* Forget what expired.  Looks at a bounded number of sessions and goes on
+ * there the next time.  The event loops call it about once a second; any
+ * thread may, and two at once cost nothing. */
+void session_store_sweep(struct session_store *store, uint64_t now_ms);
+
+/* ---- what a session is -------------------------------------------------- */
+
+/* What a new session is to be. */
+struct session_plan {
+    const struct served_model *model;
+    enum session_mode mode; /* SESSION_CARRY or SESSION_WINDOW */
+    size_t window;          /* timesteps; 0 in carry mode */
+    uint64_t ttl_ms;        /* 0: never */
+};
+
+/* A session as it is now; a copy. */
+struct session_info {
+    char id[SESSION_ID_SIZE];
+    struct session_plan plan;
+    uint64_t step;
+    size_t window_filled; /* rows kept so far, up to plan.window */
+    uint64_t created_ms;  /* wall clock */
+    uint64_t used_ms;     /* monotonic: its ttl runs from here */
+    size_t state_bytes;   /* of the state or, in a window, of all rows */
+};
+
+/* The last committed call that carried `step`. */
+struct session_call {
+    uint64_t step_before, step_after;
+    unsigned char digest[RNN_DIGEST_BYTES];
+    const struct served_model *model;
+    enum session_mode mode;
+    uint32_t window, filled_before;
+    uint32_t reply_length; /* bytes of the reply; 0: `bytes` is the state
+                              before the call, to make the reply again */
+    uint32_t extra_bytes;  /* the store's: charged beyond the reservation */
+    unsigned char bytes[];
+};
+
+/* Bytes of state of a session of `plan`: rnn_state_size() or, in a window,
+ * W rows of each input that has a time axis, in the order of the inputs.
+ * SIZE_MAX when the number does not fit. */
+size_t session_state_bytes(const struct session_plan *plan);
+
+/* ---- lending ------------------------------------------------------------ */
+
+enum session_result {
+    SESSION_OK,
+    SESSION_WAIT,    /* call again after `wake`, or at wake_at_ms at last */
+    SESSION_REFUSED, /* the problem is filled; nothing is held */
+};
+
+enum session_want {
+    SESSION_WANT_LIVE, /* it must exist: else 404 or 410 */
+    SESSION_WANT_ANY,  /* made when it does not exist */
+    SESSION_WANT_NEW,  /* must not exist: else 409 session-live */
+};
+
+struct session_loan {
+    /* Filled by the caller, everything else zero. */
+    struct session_store *store;
+    const char *id; /* valid (session_id_is_valid()); outlives the loan */
+    enum session_want want;
+    struct session_plan plan; /* of the session to be made */
+    /* Called once for each SESSION_WAIT whose turn has come, with a lock of
+     * the store held: it must not block nor call the store. */
+    void (*wake)(void *arg);
+    void *arg;
+    uint64_t wake_at_ms; /* wait no longer; 0: now + session_wait */
+
+    /* Filled by session_acquire(). */
+    struct session_info info;
+    const void *state;               /* info.state_bytes, aligned to 8 */
+    const struct session_call *last; /* NULL: none */
+    bool is_new; /* made by this loan; unseen by others until committed */
+
+    /* The store's own. */
+    struct session *session;
+    struct session_loan *next, *newest; /* the queue behind the borrower */
+    struct session_call *room;          /* memory for the call to be kept */
+    size_t room_bytes;
+    bool is_waiting;
+};
+
+/* Borrow the session.  Called again after SESSION_WAIT, until the result is
+ * another: a loan that waits must not be forgotten.
+ *
+ * REFUSED  no-such-session, session-gone, session-live (WANT_NEW),
+ *          session-busy (session_wait passed), too-many-sessions (to be made,
+ *          but no room), overloaded (out of memory) */
+enum session_result session_acquire(struct session_loan *loan, uint64_t now_ms,
+                                    struct problem *problem);
+
+/* Before anything is computed for a call that carries `step`: the memory to
+ * keep it, for a reply of at most `reply_bytes`.  false: overloaded. */
+bool session_prepare(struct session_loan *loan, size_t reply_bytes,
+                     struct problem *problem);
+
+enum session_fate {
+    SESSION_GOES_ON,
+    SESSION_ENDED,   /* "end": its kept call stays as long as the tombstone */
+    SESSION_DELETED, /* DELETE */
+};
+
+/* All that a call leaves behind. */
+struct session_change {
+    const void *state; /* info.state_bytes; NULL: as it was */
+    uint64_t step;
+    size_t window_filled;
+    enum session_fate fate;
+
+    /* With digest NULL the call carried no step: the kept call is forgotten.
+     * Else session_prepare() was called, and the next fields are set. */
+    const unsigned char *digest;
+    uint64_t step_before;
+    const void *state_before; /* as at the start of the call */
+    size_t filled_before;
+    const void *reply;
+    size_t reply_length;
+};
+
+/* Give the session back, changed.  Its ttl begins anew.
+ *
+ * WAIT     a store that writes elsewhere is not done: call again
+ * REFUSED  store-unreachable of such a store.  In memory always OK */
+enum session_result session_commit(struct session_loan *loan,
+                                   const struct session_change *change,
+                                   uint64_t now_ms, struct problem *problem);
+
+/* Give it back as it was, and as if it had never been made; with `touch` its
+ * ttl begins anew. */
+void session_release(struct session_loan *loan, bool touch, uint64_t now_ms);
+
+/* ---- without borrowing -------------------------------------------------- */
+
+/* Look at a live session.  REFUSED: no-such-session, session-gone. */
+enum session_result session_store_find(struct session_store *store,
+                                       const char *id, uint64_t now_ms,
+                                       struct session_info *info,
+                                       struct problem *problem);
+
+/* The kept call of the session of this id that ended, when it is the call
+ * `step` and `digest` tell: a copy in the arena, else NULL.  REFUSED:
+ * overloaded (the arena is out). */
+enum session_result session_store_ended_call(
+    struct session_store *store, const char *id, uint64_t step,
+    const unsigned char digest[RNN_DIGEST_BYTES], uint64_t now_ms,
+    struct arena *arena, const struct session_call **call,
+    struct problem *problem);
+
+/* Up to `limit` live sessions in the order of their ids' bytes, from the
+ * first one after `after` ("": from the beginning).  Returns how many. */
+size_t session_store_list(struct session_store *store, const char *after,
+                          size_t limit, uint64_t now_ms,
+                          struct session_info *infos);
+
+/* An id of 128 random bits, 22 characters.  false: no randomness. */
+bool session_id_make(char id[SESSION_ID_SIZE]);
+
+#endif

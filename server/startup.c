@@ -1,0 +1,69 @@
+#include "server/startup.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "server/app.h"
+
+static void end_now(int number)
+{
+    _exit(128 + number);
+}
+
+void startup_signals(void)
+{
+    struct sigaction ends = {.sa_handler = end_now};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+
+    sigaction(SIGTERM, &ends, NULL);
+    sigaction(SIGINT, &ends, NULL);
+    sigaction(SIGPIPE, &ignored, NULL);
+    sigaction(SIGHUP, &ignored, NULL);
+}
+
+void startup_hold_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+bool startup_log_is_json(const struct config *config)
+{
+    return strcmp(config->log_format, "json") == 0;
+}
+
+#define NUMBER(field) #field, NULL, (int64_t)config->field
+
+void startup_log(const struct app *app)
+{
+    const struct config *config = app->config;
+
+    log_event(&app->log, LOG_INFO, "limits_request",
+              (struct log_field[]){{NUMBER(max_body)},
+                                   {NUMBER(max_elements)},
+                                   {NUMBER(max_timesteps)},
+                                   {NUMBER(max_batch)},
+                                   {"request_timeout_ms", NULL,
+                                    (int64_t)config->request_timeout},
+                                   {NULL, NULL, 0}});
+    log_event(&app->log, LOG_INFO, "limits_connections",
+              (struct log_field[]){
+                  {NUMBER(max_connections)},
+                  {"idle_timeout_ms", NULL, (int64_t)config->idle_timeout},
+                  {"drain_delay_ms", NULL, (int64_t)config->drain_delay},
+                  {"drain_timeout_ms", NULL, (int64_t)config->drain_timeout},
+                  {NULL, NULL, 0}});
+    log_event(&app->log, LOG_INFO, "limits_sessions",
+              (struct log_field[]){
+                  {NUMBER(max_sessions)},
+                  {NUMBER(max_session_memory)},
+                  {"session_ttl_ms", NULL, (int64_t)config->session_ttl},
+                  {"session_wait_ms", NULL, (int64_t)config->session_wait},
+                  {NUMBER(tombstones)},
+                  {"tombstone_ttl_ms", NULL, (int64_t)config->tombstone_ttl},
+                  {NULL, NULL, 0}});
+}

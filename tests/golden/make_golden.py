@@ -1,0 +1,479 @@
+#!/usr/bin/env python3
+"""Makes the golden models: small files saved by real Keras, and the numbers
+that Keras answers for them.  Run it through make.sh.
+
+It writes models/NAME.json and, beside it, the files that must answer so:
+
+    {"files": ["NAME.k3.keras", "NAME.k3.h5", "NAME.k2.keras", "NAME.k2.h5"],
+     "sequences": [N tensors T x D],
+     "reference": [N tensors],       Keras in float64
+     "keras_float32": [N tensors],   Keras in float32
+     "every_step": {"reference": [N tensors T x K],
+                    "keras_float32": [N tensors T x K]}}
+
+k3 is Keras 3, k2 is tf_keras.  "every_step" is missing where the output has
+a time axis already.  Where Keras 2 and 3 mean different things by the same
+network (hard_sigmoid), there is a NAME.k3.json and a NAME.k2.json.
+
+refused.json lists files that no server may answer for, with words that the
+refusal must contain.
+"""
+
+import io
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import sys
+import zipfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+HERE = pathlib.Path(__file__).parent
+MODELS = HERE / "models"
+sys.path.insert(0, str(HERE.parent / "conformance"))
+
+import h5py  # noqa: E402  (the lines above come first)
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tf_keras  # noqa: E402
+
+import networks as nw  # noqa: E402
+from files import GENERATIONS, clear_names, prepare_keras  # noqa: E402
+
+SEQUENCES = 3
+FREE_TIMESTEPS = 6  # of the inputs, where the model leaves them free
+
+
+def layer(kind, units=None, **arguments):
+    if units is not None:
+        arguments["units"] = units
+    return {"class": kind, **arguments}
+
+
+def network(timesteps, features, *layers, **rest):
+    return dict(
+        timesteps=timesteps, features=features, layers=list(layers), **rest
+    )
+
+
+SEQ = {"return_sequences": True}
+
+# Each is saved by Keras 3 and Keras 2, as .keras and as .h5.
+NETWORKS = {
+    "simple_rnn": network(10, 3, layer("SimpleRNN", 5), layer("Dense", 2)),
+    "lstm": network(8, 3, layer("LSTM", 4), layer("Dense", 3)),
+    "lstm_hard_sigmoid": network(
+        7,
+        3,
+        layer("LSTM", 4, recurrent_activation="hard_sigmoid", **SEQ),
+        layer("GRU", 3, recurrent_activation="hard_sigmoid"),
+        layer("Dense", 2, activation="hard_sigmoid"),
+    ),
+    "gru_reset_after": network(8, 3, layer("GRU", 4), layer("Dense", 3)),
+    "gru_reset_before": network(
+        8, 3, layer("GRU", 4, reset_after=False), layer("Dense", 3)
+    ),
+    "stacked": network(
+        8,
+        3,
+        layer("SimpleRNN", 6, **SEQ),
+        layer("Dropout", rate=0.2),
+        layer("LSTM", 5, **SEQ),
+        layer("Dropout", rate=0.5),
+        layer("GRU", 4, reset_after=False),
+        layer("Dense", 2, activation="tanh"),
+    ),
+    "stacked_lstm": network(
+        6,
+        2,
+        layer("LSTM", 3, trainable=False, **SEQ),
+        layer("LSTM", 5, **SEQ),
+        layer("LSTM", 2),
+        layer("Dense", 4, activation="relu", trainable=False),
+        layer("Dense", 1),
+    ),
+    "stacked_gru": network(
+        6,
+        2,
+        layer("GRU", 3, reset_after=False, **SEQ),
+        layer("GRU", 4, reset_after=False),
+        layer("Dense", 1),
+    ),
+    "inert_fields": network(
+        4,
+        2,
+        layer(
+            "LSTM",
+            4,
+            dropout=0.2,
+            recurrent_dropout=0.1,
+            unit_forget_bias=False,
+            unroll=True,
+            kernel_regularizer="l2",
+            bias_constraint="non_neg",
+        ),
+        layer("Dense", 2, activity_regularizer="l1"),
+    ),
+    "named": network(
+        5,
+        2,
+        layer("LSTM", 3, name="Encoder-1.a", **SEQ),
+        layer("LSTM", 2, name="dense_1"),
+        layer("Dense", 2, name="lstm"),
+        layer("Activation", activation="softmax", name="output"),
+    ),
+    "two_digits": network(
+        3, 2, *[layer("Dense", 2) for _ in range(11)], layer("SimpleRNN", 2)
+    ),
+    "shape_argument": network(
+        4, 2, layer("GRU", 3), layer("Dense", 2), input="argument"
+    ),
+    "batch_named": network(
+        4, 2, layer("LSTM", 3), layer("Dense", 2), input="call"
+    ),
+}
+
+# Of interest for their numbers, not for how they lie in a file: .keras of
+# Keras 3 and .h5 of Keras 2.
+SHAPES = {
+    "simple_rnn_no_bias": network(
+        None, 2, layer("SimpleRNN", 7, use_bias=False, activation="relu")
+    ),
+    "lstm_no_bias": network(None, 3, layer("LSTM", 5, use_bias=False)),
+    "lstm_relu": network(
+        9, 2, layer("LSTM", 6, activation="relu"), layer("Dense", 1)
+    ),
+    "gru_reset_after_no_bias": network(
+        None, 2, layer("GRU", 5, use_bias=False)
+    ),
+    "gru_reset_before_no_bias": network(
+        None, 2, layer("GRU", 5, use_bias=False, reset_after=False)
+    ),
+    "return_sequences": network(
+        5, 4, layer("LSTM", 3, **SEQ), layer("Dense", 3, activation="softmax")
+    ),
+    "simple_rnn_1": network(None, 1, layer("SimpleRNN", 1)),
+    "lstm_1": network(None, 1, layer("LSTM", 1), layer("Dense", 1)),
+    "gru_1": network(None, 1, layer("GRU", 1), layer("Dense", 1)),
+    "odd": network(
+        13, 5, layer("GRU", 17, **SEQ), layer("LSTM", 9), layer("Dense", 3)
+    ),
+    "wide": network(None, 2, layer("SimpleRNN", 67), layer("Dense", 37)),
+    "one_timestep": network(1, 6, layer("LSTM", 3), layer("Dense", 2)),
+    "dense_before": network(
+        6,
+        3,
+        layer("Dense", 5, activation="relu"),
+        layer("GRU", 4),
+        layer("Activation", activation="tanh"),
+        layer("Dense", 2, use_bias=False),
+    ),
+    "dense_only": network(
+        5, 2, layer("Dense", 3, activation="tanh"), layer("Dense", 2)
+    ),
+}
+
+# Activations: one .keras of Keras 3 each, by turns in each kind of cell.
+CELLS = ("SimpleRNN", "LSTM", "GRU")
+ACTIVATIONS = {
+    f"activation_{name}": network(
+        6,
+        2,
+        layer(CELLS[i % 3], 5, activation=name, **SEQ),
+        layer("Dense", 4, activation=name),
+    )
+    for i, name in enumerate(nw.KERAS3_ACTIVATIONS)
+}
+ACTIVATIONS |= {
+    f"gates_{name}": network(
+        None,
+        2,
+        layer("LSTM", 3, recurrent_activation=name, **SEQ),
+        layer("GRU", 3, recurrent_activation=name, **SEQ),
+        layer("GRU", 3, recurrent_activation=name, reset_after=False),
+    )
+    for name in ("relu", "linear", "softmax", "tanh", "hard_silu")
+}
+
+
+def nested(array):
+    """float32 by the digits that read back to it, float64 likewise."""
+    if array.dtype == np.float32:
+        return array.astype(str).astype(float).tolist()
+    return array.tolist()
+
+
+def rows(tensor):
+    return (
+        "["
+        + ",\n  ".join(json.dumps(t, allow_nan=False) for t in tensor)
+        + "]"
+    )
+
+
+def write_expected(name, files, x, expected):
+    every = expected.pop("every_step", None)
+    fields = [
+        f'"files": {json.dumps(files)}',
+        f'"sequences": {rows(nested(x))}',
+    ]
+    fields += [f'"{k}": {rows(nested(v))}' for k, v in expected.items()]
+    if every:
+        inner = [f'"{k}": {rows(nested(v))}' for k, v in every.items()]
+        fields.append('"every_step": {' + ",\n ".join(inner) + "}")
+    text = "{" + ",\n ".join(fields) + "}\n"
+    json.loads(text)
+    (MODELS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def answers(module, net, weights, x):
+    return {
+        key: nw.answer(module, net, weights, x, dtype)
+        for key, dtype in (
+            ("reference", "float64"),
+            ("keras_float32", "float32"),
+        )
+    }
+
+
+def is_fit(expected):
+    """Can one judge by these numbers?  Finite, neither all alike nor
+    mostly zero, and Keras itself close to them."""
+    reference, single = expected["reference"], expected["keras_float32"]
+    if not np.isfinite(reference).all() or np.ptp(reference) < 1e-3:
+        return False
+    if np.count_nonzero(reference) < reference.size / 2:
+        return False
+    scale = max(1.0, np.abs(reference).max())
+    return scale < 100 and np.abs(reference - single).max() < 1e-5 * scale
+
+
+def draw(name, net):
+    """Weights and inputs of one network, the same at every run, and scaled
+    so that the numbers are fit."""
+    rng = np.random.default_rng(list(name.encode()))
+    drawn = nw.draw_weights(nw.build(keras, net), rng)
+    timesteps = net["timesteps"] or FREE_TIMESTEPS
+    batch = nw.CALLED_BATCH if net.get("input") == "call" else SEQUENCES
+    x = rng.normal(size=(batch, timesteps, net["features"]))
+    x = x.astype(np.float32)
+    for gain in (1, 2, 4, 0.5, 0.25, 0.125):
+        weights = [np.float32(gain) * w for w in drawn]
+        expected = answers(keras, net, weights, x)
+        if is_fit(expected) and is_calm(net, weights, x, expected, rng):
+            return weights, x
+    raise SystemExit(f"{name}: no weights give numbers to judge by")
+
+
+def is_calm(net, weights, x, expected, rng):
+    """Do the numbers stay where they are, whatever way weights are rounded?
+    Each is moved by up to half a unit in its last place, some times."""
+    reference = expected["reference"]
+    scale = max(1.0, np.abs(reference).max())
+    model = nw.build(keras, net, "float64")
+    for _ in range(10):
+        model.set_weights(
+            [w * (1 + 2.0**-24 * rng.uniform(-1, 1, w.shape)) for w in weights]
+        )
+        moved = np.asarray(model(x.astype(np.float64), training=False))
+        if np.abs(moved - reference).max() > 2.5e-7 * scale:
+            return False
+    return True
+
+
+def expected_of(module, net, weights, x):
+    expected = answers(module, net, weights, x)
+    if not nw.has_time_axis(net):
+        every = answers(module, nw.for_every_step(net), weights, x)
+        expected["every_step"] = every
+    return expected
+
+
+def make(name, net, files):
+    """`files` is a list of generation and suffix: ("k3", "keras")."""
+    weights, x = draw(name, net)
+    names = {}
+    for generation, suffix in files:
+        file = f"{name}.{generation}.{suffix}"
+        clear_names(generation)
+        nw.with_weights(GENERATIONS[generation], net, weights).save(
+            MODELS / file
+        )
+        names.setdefault(generation, []).append(file)
+    expected = {g: expected_of(GENERATIONS[g], net, weights, x) for g in names}
+    if not nw.same_in_both(net) and len(names) > 1:
+        for g in names:
+            write_expected(f"{name}.{g}", names[g], x, expected[g])
+        return
+    first, *others = expected.values()
+    for other in others:
+        difference = first["reference"] - other["reference"]
+        assert np.abs(difference).max() < 1e-12, name
+    write_expected(name, sum(names.values(), []), x, first)
+
+
+# ---- files of older versions, made from those of tf_keras ------------------
+def add_file(name, file):
+    path = MODELS / f"{name}.json"
+    text = path.read_text().replace('"files": [', f'"files": ["{file}", ', 1)
+    path.write_text(text)
+
+
+def as_keras_2_13(name):
+    """`.keras` as Keras 2.13 wrote it: layers below another group, and each
+    layer with weights used up two numbers (lstm, lstm_2, lstm_4)."""
+    file = f"{name}.k213.keras"
+    with zipfile.ZipFile(MODELS / f"{name}.k2.keras") as archive:
+        members = {n: archive.read(n) for n in archive.namelist()}
+    before, after = io.BytesIO(members["model.weights.h5"]), io.BytesIO()
+    with h5py.File(before) as old, h5py.File(after, "w") as new:
+        for kind in old:
+            if kind != "layers":
+                old.copy(kind, new)
+        layers = new.create_group("_layer_checkpoint_dependencies")
+        for child in old["layers"]:
+            stem, _, number = child.rpartition("_")
+            renamed = (
+                f"{stem}_{2 * int(number)}" if number.isdigit() else child
+            )
+            old.copy(old["layers"][child], layers, name=renamed)
+    members["model.weights.h5"] = after.getvalue()
+    metadata = json.loads(members["metadata.json"])
+    metadata["keras_version"] = "2.13.1"
+    members["metadata.json"] = json.dumps(metadata).encode()
+    with zipfile.ZipFile(MODELS / file, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    add_file(name, file)
+
+
+def as_keras_2_0(name):
+    """`.h5` as Keras 2.0 wrote it: the configuration is a list without an
+    InputLayer, GRU knows no `reset_after`, weights lie at gru_1/kernel:0."""
+    file = f"{name}.k20.h5"
+    shutil.copyfile(MODELS / f"{name}.k2.h5", MODELS / file)
+    with h5py.File(MODELS / file, "r+") as h5:
+        config = json.loads(h5.attrs["model_config"])
+        layers = config["config"]["layers"]
+        shape = layers[0]["config"]["batch_input_shape"]
+        layers = [
+            {"class_name": each["class_name"], "config": each["config"]}
+            for each in layers[1:]
+        ]
+        layers[0]["config"]["batch_input_shape"] = shape
+        for each in layers:
+            for key in ("reset_after", "time_major"):
+                each["config"].pop(key, None)
+        config = {"class_name": "Sequential", "config": layers}
+        h5.attrs["model_config"] = json.dumps(config)
+        h5.attrs["keras_version"] = "2.0.5"
+        weights = h5["model_weights"]
+        weights.attrs["keras_version"] = "2.0.5"
+        names = [each["config"]["name"] for each in layers]
+        for extra in set(weights) - set(names):
+            del weights[extra]
+        write_fixed(weights, "layer_names", names)
+        for name_of_layer in names:
+            flatten_weight_names(weights[name_of_layer], name_of_layer)
+    add_file(name, file)
+
+
+def write_fixed(group, attribute, strings):
+    """An array of strings of fixed length, as Keras 2 wrote them."""
+    del group.attrs[attribute]
+    group.attrs[attribute] = np.array([s.encode() for s in strings])
+
+
+def flatten_weight_names(group, layer_name):
+    names = np.asarray(group.attrs["weight_names"], dtype=str).tolist()
+    arrays = [group[n][()] for n in names]
+    for child in list(group):
+        del group[child]
+    flat = [f"{layer_name}/{n.rsplit('/', 1)[1]}" for n in names]
+    for name, array in zip(flat, arrays, strict=True):
+        group.create_dataset(name, data=array)
+    write_fixed(group, "weight_names", flat)
+
+
+OLD_FILES = (
+    ("stacked_lstm", as_keras_2_13),
+    ("two_digits", as_keras_2_13),
+    ("stacked_gru", as_keras_2_0),
+)
+
+
+# ---- files that no server may answer for -----------------------------------
+@keras.saving.register_keras_serializable(package="example")
+class Doubled(keras.layers.Dense):
+    pass
+
+
+def doubled_tanh(x):
+    return 2 * keras.ops.tanh(x)
+
+
+def make_refused():
+    tall = keras.layers.Input((4, 2))
+    refused = {
+        "refused_lambda.keras": (
+            [
+                keras.layers.LSTM(2),
+                keras.layers.Lambda(doubled_tanh, name="odd"),
+            ],
+            ["odd", "Lambda"],
+        ),
+        "refused_custom_layer.keras": (
+            [keras.layers.LSTM(2), Doubled(2, name="odd")],
+            ["odd", "Doubled"],
+        ),
+        "refused_custom_activation.keras": (
+            [keras.layers.LSTM(2, activation=doubled_tanh, name="odd")],
+            ["odd", "activation", "doubled_tanh"],
+        ),
+    }
+    listed = []
+    for file, (layers, words) in refused.items():
+        keras.Sequential([tall, *layers]).save(MODELS / file)
+        listed.append({"file": file, "words": words})
+    model = keras.Sequential([tall, keras.layers.LSTM(2)])
+    model.save_weights(MODELS / "refused_only.weights.h5")
+    listed.append({"file": "refused_only.weights.h5", "words": ["weights"]})
+    old = tf_keras.Sequential(
+        [tf_keras.layers.Input((4, 2)), tf_keras.layers.LSTM(2)]
+    )
+    old.save_weights(MODELS / "refused_only_k2.h5")
+    listed.append({"file": "refused_only_k2.h5", "words": ["weights"]})
+    text = "[" + ",\n ".join(json.dumps(each) for each in listed) + "]\n"
+    (MODELS / "refused.json").write_text(text)
+
+
+def main():
+    """Everything, or the networks named on the command line."""
+    prepare_keras()
+    wanted = sys.argv[1:]
+    if not wanted:
+        shutil.rmtree(MODELS, ignore_errors=True)
+        MODELS.mkdir()
+    four = list(itertools.product(GENERATIONS, ("keras", "h5")))
+    for networks, files in (
+        (NETWORKS, four),
+        (SHAPES, [("k3", "keras"), ("k2", "h5")]),
+        (ACTIVATIONS, [("k3", "keras")]),
+    ):
+        for name, net in networks.items():
+            if not wanted or name in wanted:
+                make(name, net, files)
+    for name, make_old in OLD_FILES:
+        if not wanted or name in wanted:
+            make_old(name)
+    if not wanted:
+        make_refused()
+    files = list(MODELS.iterdir())
+    total = sum(file.stat().st_size for file in files)
+    print(f"{len(files)} files, {total} bytes")
+
+
+if __name__ == "__main__":
+    main()

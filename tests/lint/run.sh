@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# run.sh [CHECK...]: every static check of the house, or those named.
+#
+# One line for each check; what a failing one says is shown.  Ends with
+# `N passed, N failed`.
+#
+# LINT_FLAGS  flags of the compiler (the Makefile gives them)
+# JOBS        how many files at a time
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+export LINT_FLAGS=${LINT_FLAGS:--I. -D_GNU_SOURCE -std=c11 -Wall -Wextra}
+export JOBS=${JOBS:-2}
+here=tests/lint
+
+each() # COMMAND... over the C files, JOBS at a time
+{
+    find core config server tests -name '*.c' -print0 |
+        xargs -0 -n 1 -P "$JOBS" "$@"
+}
+
+check_format()
+{
+    find core config server tests -name '*.[ch]' -print0 |
+        xargs -0 clang-format --dry-run -Werror
+}
+
+check_shell()
+{
+    find . \( -name '*.sh' -o -path ./.ci/run \) -not -path './build/*' \
+        -print0 | xargs -0 shellcheck -x
+}
+
+# The analyzer of gcc 12 loses sight of what is put into an array, and calls
+# it leaked; clang-tidy and the sanitizers look for leaks as well.
+check_gcc()
+{
+    each $here/compile.sh gcc -O2 -fanalyzer -Wno-analyzer-malloc-leak \
+        -c -o /dev/null
+}
+
+check_clang()
+{
+    each $here/compile.sh clang -fsyntax-only
+}
+
+check_tidy()
+{
+    each $here/tidy.sh
+}
+
+check_cppcheck()
+{
+    cppcheck --quiet --error-exitcode=1 --std=c11 -j "$JOBS" -I. \
+        --enable=warning,performance,portability \
+        --library=posix --inline-suppr --suppress=missingIncludeSystem \
+        --suppressions-list=$here/cppcheck.txt core config server
+}
+
+all='format arrows sizes headers mirror rows words shell cppcheck clang gcc
+     tidy'
+passed=0 failed=0
+if [ $# -eq 0 ]; then
+    # shellcheck disable=SC2086 # the names are words
+    set -- $all
+fi
+for name in "$@"; do
+    start=$SECONDS
+    if [ "$(type -t "check_$name")" = function ]; then
+        output=$("check_$name" 2>&1)
+    else
+        output=$($here/"$name".sh 2>&1)
+    fi
+    # shellcheck disable=SC2181 # the output is wanted as well
+    if [ $? -eq 0 ]; then
+        passed=$((passed + 1)) verdict=ok
+    else
+        failed=$((failed + 1)) verdict=FAIL
+    fi
+    printf '%-4s lint %-12s %4d s\n' "$verdict" "$name" $((SECONDS - start))
+    [ $verdict = ok ] || tail -n 200 <<<"$output" | sed 's/^/     | /'
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
