@@ -219,12 +219,22 @@ $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
 	$(COMPILE) -c $< -o $@
 
-$(LIBRNN): $(CORE_OBJ)
-$(LIBIMPORT): $(call objects,$(IMPORT_SRC))
-$(LIBSERVER): $(call objects,$(SERVER_SRC) $(CONFIG_SRC))
-$(LIBTEST): $(call objects,$(SUPPORT_SRC))
+# An archive is made anew when one of its members, or their list, has changed.
+define archive
+$(1): $(2) $(1).list
+$(1).list: MEMBERS := $(2)
+endef
+$(eval $(call archive,$(LIBRNN),$(CORE_OBJ)))
+$(eval $(call archive,$(LIBIMPORT),$(call objects,$(IMPORT_SRC))))
+$(eval $(call archive,$(LIBSERVER),\
+         $(call objects,$(SERVER_SRC) $(CONFIG_SRC))))
+$(eval $(call archive,$(LIBTEST),$(call objects,$(SUPPORT_SRC))))
 $(BUILD)/%.a:
-	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
+	@rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
+$(BUILD)/%.a.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(MEMBERS)' | cmp -s - $@ || echo '$(MEMBERS)' >$@
+FORCE:
 
 $(BUILD)/librnn.so: $(CORE_OBJ)
 	$(LINK) -shared -Wl,-soname,librnn.so.0 -o $@ $^ $(CORE_LIBS)
@@ -254,4 +264,4 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 	$(LINK) $(WRAP) -o $@ $< $(TEST_LINK)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.SECONDARY:
+.PRECIOUS: $(BUILD)/%.o

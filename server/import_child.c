@@ -30,8 +30,7 @@ struct words {
     size_t length;
 };
 
-/* ---- which program
- * ---------------------------------------------------------- */
+/* ---- which program ------------------------------------------------------ */
 
 /* "rnn-import" in the folder that holds the program that is running. */
 static bool beside_ours(char program[PATH_MAX])
@@ -70,8 +69,7 @@ static enum rnn_status find_importer(const struct import_job *job,
                     program, strerror(errno));
 }
 
-/* ---- start
- * ------------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------- */
 
 /* Only what the loader and the sanitizers need; ours may hold secrets. */
 static void choose_environment(char *environment[], size_t room)
@@ -144,8 +142,7 @@ static int spawn(const char *program, const struct import_job *job,
     return failed;
 }
 
-/* ---- listen, wait, end
- * --------------------------------------------------------- */
+/* ---- listen, wait, end -------------------------------------------------- */
 
 static void hear(struct words *words, int pipe_fd, bool *is_open)
 {
@@ -217,8 +214,7 @@ static bool reap(pid_t child, int *how)
     return reaped == child;
 }
 
-/* ---- what it said
- * ---------------------------------------------------------------- */
+/* ---- what it said ------------------------------------------------------- */
 
 /* Notes go to the log, the last error is the sentence. */
 static const char *read_words(struct words *words,

@@ -56,8 +56,7 @@ void hdf5_file_close(struct hdf5_file *file)
     memset(file, 0, sizeof(*file));
 }
 
-/* ---- links ---------------------------------------------------------------
- */
+/* ---- links -------------------------------------------------------------- */
 
 static enum rnn_status open_one(hid_t parent, const char *name, hid_t *object,
                                 struct rnn_error *err)
@@ -119,8 +118,7 @@ enum rnn_status hdf5_open(hid_t parent, const char *path, hid_t *object,
     return status;
 }
 
-/* ---- what is in a group ---------------------------------------------------
- */
+/* ---- what is in a group ------------------------------------------------- */
 
 struct listing {
     struct arena *arena;

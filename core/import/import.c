@@ -79,8 +79,7 @@ static enum rnn_status write_out(struct import *import, struct rnn_error *err)
                              err);
 }
 
-/* ---- .keras ---------------------------------------------------------------
- */
+/* ---- .keras ------------------------------------------------------------- */
 
 static enum rnn_status read_version(const struct keras_zip *zip,
                                     struct import *import,
@@ -92,7 +91,7 @@ static enum rnn_status read_version(const struct keras_zip *zip,
 
     if (!status)
         status = rnn_metadata_version((const char *)metadata.bytes,
-                                      metadata.size, &import->inventory.arena,
+                                      metadata.size, &import->texts,
                                       &import->metadata.keras_version, err);
     if (!status)
         status = check_version(import->metadata.keras_version, err);
@@ -165,8 +164,7 @@ static enum rnn_status import_keras(const void *bytes, size_t size,
     return status;
 }
 
-/* ---- .h5 ------------------------------------------------------------------
- */
+/* ---- .h5 ---------------------------------------------------------------- */
 
 static bool has_link(hid_t file, const char *name)
 {

@@ -144,8 +144,7 @@ static void run_job(struct job *job)
     _exit(EXIT_FAILED);
 }
 
-/* ---- by rnnd ---------------------------------------------------------------
- */
+/* ---- by rnnd ------------------------------------------------------------ */
 
 static bool parse_size(const char *text, size_t *size)
 {
@@ -190,8 +189,7 @@ static int serve_descriptors(char **argv)
     return EXIT_FAILED;
 }
 
-/* ---- by hand
- * ---------------------------------------------------------------- */
+/* ---- by hand ------------------------------------------------------------ */
 
 /* What became of the child; its own sentence is on stderr already. */
 static int wait_for_child(pid_t child, const char *model)

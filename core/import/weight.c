@@ -33,8 +33,7 @@ void weight_list_release(struct weight_list *list)
     memset(list, 0, sizeof(*list));
 }
 
-/* ---- what a dataset is ----------------------------------------------------
- */
+/* ---- what a dataset is -------------------------------------------------- */
 
 static enum rnn_status check_type(hid_t type, struct weight *weight,
                                   struct rnn_error *err)
@@ -142,8 +141,7 @@ static enum rnn_status check_dataset(struct weight *weight,
     return status;
 }
 
-/* ---- adding one -----------------------------------------------------------
- */
+/* ---- adding one --------------------------------------------------------- */
 
 static const char *full_name(struct arena *arena,
                              const struct rnn_layer_weights *layer,
@@ -189,8 +187,7 @@ enum rnn_status weight_list_add(struct weight_list *list,
     return status;
 }
 
-/* ---- reading ---------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------ */
 
 static enum rnn_status check_finite(const struct weight *weight,
                                     const float *numbers,

@@ -121,15 +121,16 @@ VEC_INLINE vec math_quotient(vec x, const float p[5], const float q[5])
     return vec_div(vec_fma(high, vec_mul(x, s2), low), poly_4(s, s2, q));
 }
 
-/* Where tanh's quotient has reached 1. */
-#define MATH_TANH_END 9.02f
+/* Here tanh's quotient is exactly 1, and it is never more before; the true
+ * value is 1.2e-7 below. */
+#define MATH_TANH_END 0x1.0a4baap+3f
 
 VEC_INLINE vec math_tanh(vec x)
 {
-    static const float p[5] = {1.0f, 0x1.1213dep-3f, 0x1.ca6bd4p-9f,
-                               0x1.5a3854p-16f, 0x1.cbe820p-27f};
-    static const float q[5] = {1.0f, 0x1.de5f3cp-2f, 0x1.a81716p-6f,
-                               0x1.58d490p-12f, 0x1.a240a2p-21f};
+    static const float p[5] = {1.0f, 0x1.12e2aep-3f, 0x1.d099c6p-9f,
+                               0x1.677fe2p-16f, 0x1.f2fbf2p-27f};
+    static const float q[5] = {1.0f, 0x1.dec6a8p-2f, 0x1.ab0402p-6f,
+                               0x1.60fadep-12f, 0x1.babeccp-21f};
 
     return math_quotient(math_clamp(x, MATH_TANH_END), p, q);
 }
@@ -138,10 +139,10 @@ VEC_INLINE vec math_tanh(vec x)
  * a short way through.  The coefficients are tanh's, scaled by powers of 4. */
 VEC_INLINE vec math_gate(vec x)
 {
-    static const float p[5] = {0x1p-2f, 0x1.1213dep-7f, 0x1.ca6bd4p-15f,
-                               0x1.5a3854p-24f, 0x1.cbe820p-37f};
-    static const float q[5] = {1.0f, 0x1.de5f3cp-4f, 0x1.a81716p-10f,
-                               0x1.58d490p-18f, 0x1.a240a2p-29f};
+    static const float p[5] = {0x1p-2f, 0x1.12e2aep-7f, 0x1.d099c6p-15f,
+                               0x1.677fe2p-24f, 0x1.f2fbf2p-37f};
+    static const float q[5] = {1.0f, 0x1.dec6a8p-4f, 0x1.ab0402p-10f,
+                               0x1.60fadep-18f, 0x1.babeccp-29f};
     vec y = math_quotient(math_clamp(x, 2.0f * MATH_TANH_END), p, q);
 
     return vec_add(vec_set(0.5f), y);

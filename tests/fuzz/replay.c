@@ -1,7 +1,7 @@
 /* replay.c: run a fuzz target over its corpus, without a fuzzer.
  *
  * tests/fuzz/fuzz_x.c linked with this file is replay_x: it feeds every file
- * of tests/fuzz/corpus/fuzz_x (and of the folders given) to the target, so
+ * of tests/fuzz/corpus/x (and of the folders given) to the target, so
  * that what once crashed stays mended in every flavour. */
 #include <dirent.h>
 #include <stdint.h>
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     char corpus[256];
     int count;
 
-    snprintf(corpus, sizeof(corpus), "tests/fuzz/corpus/fuzz_%s",
+    snprintf(corpus, sizeof(corpus), "tests/fuzz/corpus/%s",
              name ? name + strlen("replay_") : "");
     count = replay_folder(corpus);
     for (int i = 1; count > 0 && i < argc; i++)

@@ -11,10 +11,10 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}
 
 for program in "$build"/tests/fuzz/fuzz_*; do
     [[ -x $program && $program != *.* ]] || continue
-    name=${program##*/}
+    name=${program##*/fuzz_}
     dictionary=()
     for words in tests/fuzz/*.dict; do
-        grep -q "^# for:.* $name\b" "$words" && dictionary=(-dict="$words")
+        grep -q "^# for:.* fuzz_$name\b" "$words" && dictionary=(-dict="$words")
     done
     log=$build/$name.log
     mkdir -p "$build/found/$name" "$build/crashes"
@@ -24,11 +24,11 @@ for program in "$build"/tests/fuzz/fuzz_*; do
         "${dictionary[@]}" \
         "$build/found/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-        printf 'ok   %-28s %12s inputs in %s s\n' "$name" "$runs" \
+        printf 'ok   fuzz %-23s %12s inputs in %s s\n' "$name" "$runs" \
             "$seconds"
         passed=$((passed + 1))
     else
-        printf 'FAIL %s\n' "$name"
+        printf 'FAIL fuzz %s\n' "$name"
         tail -n 60 "$log" | sed 's/^/     | /'
         failed=$((failed + 1))
     fi

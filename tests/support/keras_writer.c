@@ -49,8 +49,7 @@ static void check(bool good, const char *what)
     abort();
 }
 
-/* ---- pieces
- * ------------------------------------------------------------------ */
+/* ---- pieces ------------------------------------------------------------- */
 
 void keras_put_numbers(hid_t parent, const char *path, hid_t type, size_t rank,
                        const hsize_t *shape, const float *numbers)
@@ -188,8 +187,7 @@ void keras_remove_link(hid_t file, const char *path)
     check(H5Ldelete(file, path, H5P_DEFAULT) >= 0, path);
 }
 
-/* ---- .keras
- * ------------------------------------------------------------------- */
+/* ---- .keras ------------------------------------------------------------- */
 
 static void put_vars(hid_t container, const char *folder, const char *name)
 {
@@ -271,8 +269,7 @@ void keras_write_sample(const char *path)
     unlink(weights);
 }
 
-/* ---- .h5
- * ------------------------------------------------------------------------ */
+/* ---- .h5 ---------------------------------------------------------------- */
 
 static void write_layer(hid_t weights, const char *layer, size_t first,
                         size_t count, int keras_major)

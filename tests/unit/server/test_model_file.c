@@ -89,8 +89,7 @@ static void assert_bytes_fail(const void *bytes, size_t size,
     scratch_file_remove(path);
 }
 
-/* ---- what loads
- * -------------------------------------------------------------------- */
+/* ---- what loads --------------------------------------------------------- */
 
 static void safetensors_are_read_without_an_importer(void **state)
 {
@@ -168,8 +167,7 @@ static void models_saved_by_keras_load_or_are_refused(void **state)
     assert_true(refused > 2);
 }
 
-/* ---- what does not
- * ------------------------------------------------------------------- */
+/* ---- what does not ------------------------------------------------------ */
 
 static void what_is_no_model_is_named(void **state)
 {

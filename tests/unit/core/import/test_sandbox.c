@@ -173,8 +173,7 @@ static void limits_cannot_be_lifted(void **state)
     assert_holds(undo, NULL);
 }
 
-/* ---- what is left
- * ---------------------------------------------------------------- */
+/* ---- what is left ------------------------------------------------------- */
 
 static int use_descriptors(void *arg)
 {

@@ -20,8 +20,7 @@ int main(void)
         if (!rnn_isa_available((enum rnn_isa)isa))
             continue;
         digest = digest_of((enum rnn_isa)isa);
-        printf("%s %016" PRIx64 "\n", rnn_isa_name((enum rnn_isa)isa),
-               digest);
+        printf("%s %016" PRIx64 "\n", rnn_isa_name((enum rnn_isa)isa), digest);
         if (digest != DIGEST_GOLDEN)
             status = 1;
     }
