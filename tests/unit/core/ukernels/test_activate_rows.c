@@ -16,8 +16,8 @@ static int downwards(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The threshold of sparsemax, as Keras finds it: by sorting, and from the sum
- * of the running sums. */
+/* The threshold of sparsemax, as Keras finds it: by sorting, and with the sum
+ * of all running sums that count. */
 static double true_threshold(const double *x, size_t units)
 {
     double *sorted = malloc(units * sizeof(*sorted));
