@@ -4,8 +4,6 @@
  * measures but the number of inputs are constants where the functions below
  * are inlined, so that the loops over them unroll and the sums stay in
  * registers.  The order of the sum is that of ukernels.h.
- *
- * Included after RNN_VEC_HEADER.
  */
 #ifndef CORE_UKERNELS_VEC_TILE_H
 #define CORE_UKERNELS_VEC_TILE_H
@@ -84,8 +82,7 @@ VEC_INLINE void tile_block(const struct tile *tile, const int rows,
 /* The whole sums.  sum[row * wide + v] holds the start and then the result;
  * behind it is room for the other chains, TILE_SUMS in all. */
 VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
-                         const int wide, const int chains,
-                         vec sum[TILE_SUMS])
+                         const int wide, const int chains, vec sum[TILE_SUMS])
 {
     const size_t block = (size_t)chains * F32_BLOCK;
     size_t end = tile->inputs < block ? tile->inputs : block;

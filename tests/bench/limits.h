@@ -67,7 +67,8 @@ __attribute__((target("avx512f"))) static inline void fma_avx512(size_t count)
     const __m512 x = _mm512_set1_ps(1.0f);
 
 #define DECLARE(s) __m512 s = x;
-#define FMA(s)     __asm__ volatile("vfmadd231ps %1, %1, %0" : "+v"(s) : "v"(x));
+
+#define FMA(s) __asm__ volatile("vfmadd231ps %1, %1, %0" : "+v"(s) : "v"(x));
     TWELVE(DECLARE)
     for (size_t n = 0; n < count; n++) {
         TWELVE(FMA)
