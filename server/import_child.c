@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -121,8 +122,7 @@ static int spawn(const char *program, const struct import_job *job,
     int failed;
 
     snprintf(memory, sizeof(memory), "%zu", job->memory_bytes);
-    snprintf(seconds, sizeof(seconds), "%llu",
-             (unsigned long long)(job->timeout_ms / 1000 + 1));
+    snprintf(seconds, sizeof(seconds), "%" PRIu64, job->timeout_ms / 1000 + 1);
     choose_environment(environment, 16);
     sigemptyset(&none);
     sigfillset(&all);
