@@ -15,7 +15,7 @@
 #define MAX_PATH 1024
 
 struct folder {
-    char *name;        /* "lstm_1" */
+    const char *name;  /* "lstm_1"; in the inventory's arena */
     const char *class; /* its snake name: one of the inventory's, or NULL */
     unsigned long number;
     bool taken;
@@ -31,8 +31,6 @@ struct container {
 
 static void container_release(struct container *container)
 {
-    for (size_t i = 0; i < container->count; i++)
-        free(container->folders[i].name);
     free(container->folders);
     free(container->consumed);
     if (container->group >= 0)
@@ -80,7 +78,7 @@ static int compare_folders(const void *a, const void *b)
 
 /* The first part of each dataset's path; datasets of one folder follow one
  * another in the listing. */
-static enum rnn_status list_folders(const struct rnn_inventory *inventory,
+static enum rnn_status list_folders(struct rnn_inventory *inventory,
                                     struct container *container,
                                     struct rnn_error *err)
 {
@@ -99,7 +97,7 @@ static enum rnn_status list_folders(const struct rnn_inventory *inventory,
             strncmp(last[-1].name, path, length) == 0 &&
             last[-1].name[length] == '\0')
             continue;
-        last->name = strndup(path, length);
+        last->name = arena_copy_text(&inventory->arena, path, length);
         if (!last->name)
             return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
         find_class(last, inventory);
