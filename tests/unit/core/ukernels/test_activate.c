@@ -50,7 +50,7 @@ static const struct promise promises[] = {
     {RNN_ACT_TANH_SHRINK, 8.0, 0.0},
     {RNN_ACT_SOFT_SHRINK, 0.5, 0.0},
     {RNN_ACT_HARD_SHRINK, 0.0, 0.0},
-    {RNN_ACT_SQUAREPLUS, 2.5, 1e-37},
+    {RNN_ACT_SQUAREPLUS, 4.0, 1e-37},
     {RNN_ACT_SPARSE_PLUS, 2.0, 1e-7},
     {RNN_ACT_SPARSE_SIGMOID, 1.0, 1e-7},
 };

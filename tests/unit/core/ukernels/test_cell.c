@@ -75,10 +75,198 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
     }
 }
 
+/* A case, its whole result by the fastest instruction set, and its setup. */
+struct whole {
+    struct cell_case it;
+    struct cell_setup setup;
+    struct cell_result want;
+};
+
+static void whole_make(struct whole *whole, struct random *random, size_t turn)
+{
+    whole->it = random_case(random, turn);
+    whole->want = cell_result_make(&whole->it);
+    assert_true(cell_setup_make(
+        &whole->setup, rnn_ukernels_find(RNN_ISA_AUTO, whole->it.units),
+        &whole->it));
+    cell_run(&whole->setup, &whole->it, 0, whole->it.rows, whole->it.steps,
+             true, &whole->want);
+}
+
+static void whole_free(struct whole *whole)
+{
+    free(whole->want.all);
+    arena_release(&whole->setup.arena);
+    cell_case_free(&whole->it);
+}
+
+static void a_batch_gives_the_bits_of_one_by_one(void **state)
+{
+    struct random random = {2};
+
+    (void)state;
+    for (size_t turn = 0; turn < 120; turn++) {
+        struct whole whole;
+        struct cell_result got;
+
+        whole_make(&whole, &random, turn);
+        got = cell_result_make(&whole.it);
+        for (size_t r = 0; r < whole.it.rows; r++)
+            cell_run(&whole.setup, &whole.it, r, 1, whole.it.steps, true,
+                     &got);
+        assert_true(same_bits(got.all, whole.want.all, got.count));
+        free(got.all);
+        whole_free(&whole);
+    }
+}
+
+static void any_cut_gives_the_bits_of_the_whole(void **state)
+{
+    struct random random = {3};
+
+    (void)state;
+    for (size_t turn = 0; turn < 120; turn++) {
+        struct whole whole;
+        struct cell_result got;
+
+        whole_make(&whole, &random, turn);
+        got = cell_result_make(&whole.it);
+        cell_run(&whole.setup, &whole.it, 0, whole.it.rows,
+                 random_size(&random, 1, 3), true, &got);
+        assert_true(same_bits(got.all, whole.want.all, got.count));
+        free(got.all);
+        whole_free(&whole);
+    }
+}
+
+static void the_last_h_is_the_same_whether_y_is_wanted_or_not(void **state)
+{
+    struct random random = {4};
+
+    (void)state;
+    for (size_t turn = 0; turn < 120; turn++) {
+        struct whole whole;
+        struct cell_result got;
+        size_t count;
+
+        whole_make(&whole, &random, turn);
+        count = whole.it.rows * whole.it.units;
+        got = cell_result_make(&whole.it);
+        cell_run(&whole.setup, &whole.it, 0, whole.it.rows,
+                 random_size(&random, 1, 5), false, &got);
+        assert_true(same_bits(got.h, whole.want.h, count));
+        if (whole.it.kind == F32_CELL_LSTM)
+            assert_true(same_bits(got.c, whole.want.c, count));
+        free(got.all);
+        whole_free(&whole);
+    }
+}
+
+/* More rows than run side by side. */
+static void large_batches_are_run_in_blocks_of_the_same_bits(void **state)
+{
+    struct random random = {5};
+
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        struct cell_case it = {
+            .kind = (enum f32_cell_kind)kind,
+            .activation = named("tanh"),
+            .recurrent_activation = named("sigmoid"),
+            .inputs = 3,
+            .units = 21,
+            .rows = 61,
+            .steps = 4,
+        };
+        struct cell_setup setup;
+        struct cell_result all, one;
+
+        cell_case_fill(&it, &random);
+        all = cell_result_make(&it);
+        one = cell_result_make(&it);
+        assert_true(cell_setup_make(
+            &setup, rnn_ukernels_find(RNN_ISA_AUTO, it.units), &it));
+        cell_run(&setup, &it, 0, it.rows, it.steps, true, &all);
+        for (size_t r = 0; r < it.rows; r++)
+            cell_run(&setup, &it, r, 1, it.steps, true, &one);
+        assert_true(same_bits(all.all, one.all, all.count));
+        free(all.all);
+        free(one.all);
+        arena_release(&setup.arena);
+        cell_case_free(&it);
+    }
+}
+
+/* Step by step in parts of two panels, the last parts first. */
+static void run_in_parts(struct cell_setup *setup, const struct cell_case *it,
+                         struct cell_result *result)
+{
+    const size_t stride = setup->input.stride, padded = setup->padded;
+    const size_t panels = setup->cell.recurrent.panels, units = it->units;
+    float *z = aligned_floats(it->steps * stride);
+    float *h = aligned_floats(padded), *c = aligned_floats(padded);
+    float *y = aligned_floats(padded);
+    float *scratch = aligned_floats(rnn_cell_scratch_floats(&setup->cell, 1));
+
+    for (size_t r = 0; r < it->rows; r++) {
+        memcpy(h, it->h + r * units, units * sizeof(float));
+        memcpy(c, it->c + r * units, units * sizeof(float));
+        setup->ukernels->product(&setup->input, it->steps,
+                                 it->x + r * it->steps * it->inputs,
+                                 it->inputs, z, stride);
+        for (size_t t = 0; t < it->steps; t++) {
+            const struct f32_cell_row row = {z + t * stride, h, c, y};
+
+            for (size_t p = 0; p < rnn_cell_phases(&setup->cell); p++)
+                for (size_t part = (panels + 1) / 2; part-- > 0;)
+                    setup->ukernels->cell_part(
+                        &setup->cell, 1, &row, p, 2 * part,
+                        2 * part + 2 < panels ? 2 * part + 2 : panels,
+                        scratch);
+            memcpy(h, y, padded * sizeof(float));
+            memcpy(result->y + (r * it->steps + t) * units, y,
+                   units * sizeof(float));
+        }
+        memcpy(result->h + r * units, h, units * sizeof(float));
+        memcpy(result->c + r * units, c, units * sizeof(float));
+    }
+    free(z);
+    free(h);
+    free(c);
+    free(y);
+    free(scratch);
+}
+
+static void parts_of_a_step_give_the_bits_of_the_whole(void **state)
+{
+    struct random random = {6};
+
+    (void)state;
+    for (size_t turn = 0; turn < 120; turn++) {
+        struct whole whole;
+        struct cell_result got;
+
+        whole_make(&whole, &random, turn);
+        got = cell_result_make(&whole.it);
+        if (!rnn_activation_takes_rows(&whole.it.activation) &&
+            !rnn_activation_takes_rows(&whole.it.recurrent_activation)) {
+            run_in_parts(&whole.setup, &whole.it, &got);
+            assert_true(same_bits(got.all, whole.want.all, got.count));
+        }
+        free(got.all);
+        whole_free(&whole);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instruction_set_gives_the_bits_of_scalar),
+        cmocka_unit_test(a_batch_gives_the_bits_of_one_by_one),
+        cmocka_unit_test(any_cut_gives_the_bits_of_the_whole),
+        cmocka_unit_test(the_last_h_is_the_same_whether_y_is_wanted_or_not),
+        cmocka_unit_test(large_batches_are_run_in_blocks_of_the_same_bits),
+        cmocka_unit_test(parts_of_a_step_give_the_bits_of_the_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
