@@ -98,6 +98,7 @@ static enum rnn_status take(struct layer *layer, size_t width,
         if (there[i])
             status =
                 layer_take(layer, builder, names[i], &shape, &weights[i], err);
+    layer->fixed_parameters = 2 * (uint64_t)width;
     if (!status)
         status = fill(layer, weights, err);
     return status;

@@ -110,6 +110,8 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
             layer_take(layer, builder, "variance", &shape, &variance, err);
     if (status)
         return status;
+    layer->parameters++; /* Keras' own `count`, which nobody reads */
+    layer->fixed_parameters = layer->parameters;
     for (size_t k = 0; k < count; k++) {
         own->affine.scale[k] = mean[k];
         own->affine.shift[k] = variance[k];

@@ -368,6 +368,34 @@ static void what_is_not_supported_is_refused_by_name(void **state)
     }
 }
 
+/* As model.summary() counts: statistics are not trained, and the `count` of
+ * a Normalization is a parameter. */
+static void statistics_are_parameters_that_are_not_trained(void **state)
+{
+    struct model_builder b;
+    struct rnn_model *model;
+
+    (void)state;
+    build(&b, 3, "BatchNormalization", "\"axis\": -1");
+    add(&b, "x/gamma", 3, 0);
+    add(&b, "x/beta", 3, 0);
+    add(&b, "x/moving_mean", 3, 0);
+    add(&b, "x/moving_variance", 3, 0);
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_int_equal(rnn_model_info(model)->parameters, 12);
+    assert_int_equal(rnn_model_info(model)->trainable_parameters, 6);
+    rnn_model_free(model);
+    model_builder_release(&b);
+    build(&b, 3, "Normalization", "\"axis\": [-1]");
+    add(&b, "x/mean", 3, 0);
+    add(&b, "x/variance", 3, 0);
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_int_equal(rnn_model_info(model)->parameters, 7);
+    assert_int_equal(rnn_model_info(model)->trainable_parameters, 0);
+    rnn_model_free(model);
+    model_builder_release(&b);
+}
+
 /* sqrt of a negative sum would be NaN in every answer. */
 static void a_variance_without_a_root_is_refused(void **state)
 {
@@ -399,6 +427,7 @@ int main(void)
         cmocka_unit_test(rescaling_takes_one_number_or_one_for_each_feature),
         cmocka_unit_test(rows_inside_a_timestep_are_rows),
         cmocka_unit_test(what_is_not_supported_is_refused_by_name),
+        cmocka_unit_test(statistics_are_parameters_that_are_not_trained),
         cmocka_unit_test(a_variance_without_a_root_is_refused),
     };
 
