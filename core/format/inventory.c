@@ -8,7 +8,9 @@
 #include "core/format/json.h"
 
 /* How a class keeps its weights.  A weight with a field is there only when
- * that field of the configuration is not false. */
+ * that field of the configuration is not false; with "a|b", when a or b is
+ * set (an absent b is not); with "a!c" or "!c", only while c is not set.
+ * `unread` is a dataset behind them that Keras writes and nobody needs. */
 struct class_weights {
     const char *class_name;
     const char *snake_name;
@@ -16,25 +18,62 @@ struct class_weights {
     struct {
         const char *name, *field;
     } weights[RNN_MAX_LAYER_WEIGHTS];
+    const char *unread;
 };
 
+#define NO_WEIGHTS(class_name, snake_name)                                    \
+    {                                                                         \
+        class_name, snake_name, "", {{0, 0}}, 0                               \
+    }
+
+#define CELL_WEIGHTS(class_name, snake_name)                                  \
+    {                                                                         \
+        class_name, snake_name, "cell",                                       \
+            {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}, 0 \
+    }
+
 static const struct class_weights known_classes[] = {
-    {"SimpleRNN",
-     "simple_rnn",
-     "cell",
-     {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}},
-    {"LSTM",
-     "lstm",
-     "cell",
-     {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}},
-    {"GRU",
-     "gru",
-     "cell",
-     {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}},
-    {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}},
-    {"Dropout", "dropout", "", {{0, 0}}},
-    {"Activation", "activation", "", {{0, 0}}},
-    {"InputLayer", "input_layer", "", {{0, 0}}},
+    CELL_WEIGHTS("SimpleRNN", "simple_rnn"),
+    CELL_WEIGHTS("LSTM", "lstm"),
+    CELL_WEIGHTS("GRU", "gru"),
+    {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
+    {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
+    {"BatchNormalization",
+     "batch_normalization",
+     "",
+     {{"gamma", "scale"},
+      {"beta", "center"},
+      {"moving_mean", 0},
+      {"moving_variance", 0}},
+     0},
+    {"LayerNormalization",
+     "layer_normalization",
+     "",
+     {{"gamma", "scale|rms_scaling"}, {"beta", "center!rms_scaling"}},
+     0},
+    {"RMSNormalization", "rms_normalization", "", {{"scale", 0}}, 0},
+    {"Normalization",
+     "normalization",
+     "",
+     {{"mean", "!mean"}, {"variance", "!mean"}},
+     "count"},
+    {"PReLU", "p_re_lu", "", {{"alpha", 0}}, 0},
+    NO_WEIGHTS("Activation", "activation"),
+    NO_WEIGHTS("ActivityRegularization", "activity_regularization"),
+    NO_WEIGHTS("AlphaDropout", "alpha_dropout"),
+    NO_WEIGHTS("Dropout", "dropout"),
+    NO_WEIGHTS("ELU", "elu"),
+    NO_WEIGHTS("GaussianDropout", "gaussian_dropout"),
+    NO_WEIGHTS("GaussianNoise", "gaussian_noise"),
+    NO_WEIGHTS("Identity", "identity"),
+    NO_WEIGHTS("InputLayer", "input_layer"),
+    NO_WEIGHTS("LeakyReLU", "leaky_re_lu"),
+    NO_WEIGHTS("ReLU", "re_lu"),
+    NO_WEIGHTS("Rescaling", "rescaling"),
+    NO_WEIGHTS("Softmax", "softmax"),
+    NO_WEIGHTS("SpatialDropout1D", "spatial_dropout1d"),
+    NO_WEIGHTS("ThresholdedReLU", "thresholded_re_lu"),
+    NO_WEIGHTS("UnitNormalization", "unit_normalization"),
 };
 
 #define KNOWN_COUNT (sizeof(known_classes) / sizeof(known_classes[0]))
@@ -56,18 +95,45 @@ static const char *text_of(const struct rnn_json *object, const char *key)
 static enum rnn_status refuse_class(const char *name, const char *class_name,
                                     struct rnn_error *err)
 {
-    char list[160] = "";
-
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        size_t used = strlen(list);
-
-        snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-                 known_classes[i].class_name);
-    }
     return rnn_fail(err, RNN_UNSUPPORTED,
                     "layer \"%.80s\" is a %.80s, which is not supported; "
-                    "layers that are: %s",
-                    name, class_name, list);
+                    "docs/layers.md lists the layers that are",
+                    name, class_name);
+}
+
+/* Is the field that the first `length` bytes name neither false nor null?
+ * What is not there, or null, is `if_absent`. */
+static bool is_set(const struct rnn_json *config, const char *field,
+                   size_t length, bool if_absent)
+{
+    char key[32];
+    const struct rnn_json *value;
+    bool truth = true;
+
+    snprintf(key, sizeof(key), "%.*s", (int)length, field);
+    value = rnn_json_member(config, key);
+    if (rnn_json_is_null(value))
+        return if_absent;
+    rnn_json_bool(value, &truth);
+    return truth;
+}
+
+static bool has_weight(const struct rnn_json *config, const char *field)
+{
+    size_t length;
+    const char *other;
+    bool there;
+
+    if (!field)
+        return true;
+    length = strcspn(field, "|!");
+    other = field + length;
+    there = !length || is_set(config, field, length, true);
+    if (*other == '|')
+        return there || is_set(config, other + 1, strlen(other + 1), false);
+    if (*other == '!')
+        return there && !is_set(config, other + 1, strlen(other + 1), false);
+    return there;
 }
 
 static void fill_weights(const struct class_weights *known,
@@ -75,14 +141,9 @@ static void fill_weights(const struct class_weights *known,
                          struct rnn_layer_weights *layer)
 {
     for (size_t i = 0; i < RNN_MAX_LAYER_WEIGHTS; i++) {
-        const char *field = known->weights[i].field;
-        bool is_there = true;
-
         if (!known->weights[i].name)
             break;
-        if (field)
-            rnn_json_bool(rnn_json_member(config, field), &is_there);
-        if (is_there)
+        if (has_weight(config, known->weights[i].field))
             layer->weights[layer->weight_count++] = known->weights[i].name;
     }
 }
@@ -110,6 +171,7 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
         .class_name = known->class_name,
         .snake_name = known->snake_name,
         .inside = known->inside,
+        .unread = known->unread,
     };
     if (!layer->name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");

@@ -28,6 +28,8 @@ struct rnn_layer_weights {
     const char *inside;     /* where the layer keeps them: "cell", or "" */
     const char *weights[RNN_MAX_LAYER_WEIGHTS]; /* "kernel", ... in order */
     size_t weight_count;
+    const char *unread; /* a dataset behind these that no layer needs, of any
+                           kind ("count"); or NULL */
 };
 
 struct rnn_inventory {

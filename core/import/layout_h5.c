@@ -55,7 +55,8 @@ static enum rnn_status check_left_over(const struct hdf5_text_list *paths,
                                        struct rnn_error *err)
 {
     for (size_t i = 0; i < paths->count; i++) {
-        bool known = false;
+        bool known =
+            layer->unread && is_weight(paths->items[i], layer->unread);
 
         for (size_t k = 0; k < layer->weight_count; k++)
             known = known || is_weight(paths->items[i], layer->weights[k]);

@@ -206,6 +206,11 @@ static enum rnn_status fill_layer(struct container *container,
                                  path, err);
         consume(container, path);
     }
+    if (layer->unread) {
+        snprintf(path, sizeof(path), "%s/vars/%zu", folder->name,
+                 layer->weight_count);
+        consume(container, path);
+    }
     return status;
 }
 

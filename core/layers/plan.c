@@ -92,7 +92,8 @@ static enum rnn_status check_input_shape(const char *name,
                                          size_t *features,
                                          struct rnn_error *err)
 {
-    bool has_time = shape->rank > 1;
+    /* One open axis can only be time: that of token ids. */
+    bool has_time = shape->rank > 1 || shape->dim[0] == RNN_FREE;
     char text[RNN_SHAPE_TEXT];
 
     rnn_shape_print(shape, text);
@@ -126,7 +127,8 @@ enum rnn_status plan_add_input(struct plan_builder *builder, const char *name,
     if (status)
         return status;
     io->name = arena_copy_text(builder->arena, name, strlen(name));
-    added = add_value(builder, shape, shape->rank > 1, features);
+    added = add_value(builder, shape,
+                      shape->rank > 1 || shape->dim[0] == RNN_FREE, features);
     if (!io->name || !added)
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at input \"%.100s\"", name);

@@ -95,7 +95,7 @@ static const struct refusal refusals[] = {
     {"\"class_name\": \"Dropout\"",
      "\"class_name\": \"Bidirectional\"",
      RNN_UNSUPPORTED,
-     {"\"dropout\"", "\"Bidirectional\"", "it supports Activation"}},
+     {"\"dropout\"", "\"Bidirectional\"", "docs/layers.md"}},
     {"\"class_name\": \"Dropout\"",
      "\"class_name\": \"dropout\"",
      RNN_UNSUPPORTED,
