@@ -293,9 +293,10 @@ static void a_call_that_is_stopped_changes_nothing(void **state)
     struct api other;
 
     (void)state;
-    api_models_serve(&world.models,
-                     (const char *[]){"--request-timeout", "60ms", NULL},
-                     &hasty);
+    api_models_serve(
+        &world.models,
+        (const char *[]){"--request-timeout", "60ms", "--isa", "scalar", NULL},
+        &hasty);
     api_init(&other, hasty.url);
     api_post(&other, "/sessions", "{\"id\": \"late\", \"model\": \"big\"}");
     api_assert_status(&other, 201);
