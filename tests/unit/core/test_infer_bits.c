@@ -10,10 +10,11 @@
 #include <cmocka.h>
 
 #include "core/infer.h"
+#include "tests/support/effort.h"
 #include "tests/support/model_run.h"
 #include "tests/support/random_model.h"
 
-#define MODELS    60 /* random ones for each law */
+#define MODELS    effort_count(60) /* random ones for each law */
 #define MAX_UNITS 70
 
 static const enum rnn_isa isas[] = {RNN_ISA_SCALAR, RNN_ISA_AVX2,
@@ -340,11 +341,13 @@ static void compare_asked(size_t kind, size_t units, enum rnn_isa isa,
  * of steps, and of single steps (the 500 units). */
 static void being_asked_to_go_on_changes_no_bit(void **state)
 {
+    const size_t most = effort_is_quick() ? 160 : 500;
+
     (void)state;
     for (size_t kind = 0; kind < 4; kind++) {
         compare_asked(kind, 40, RNN_ISA_AUTO, 9, 37);
-        compare_asked(kind, 500, RNN_ISA_AUTO, 9, 37);
-        compare_asked(kind, 500, RNN_ISA_AUTO, 1, 37);
+        compare_asked(kind, most, RNN_ISA_AUTO, 9, 37);
+        compare_asked(kind, most, RNN_ISA_AUTO, 1, 37);
         compare_asked(kind, 40, RNN_ISA_SCALAR, 3, 9);
         compare_asked(kind, 200, RNN_ISA_SCALAR, 2, 2);
     }

@@ -20,6 +20,7 @@
 #include "server/model_registry.h"
 #include "server/session_store.h"
 #include "server/startup.h"
+#include "tests/support/effort.h"
 #include "tests/support/fail_malloc.h"
 #include "tests/support/model_builder.h"
 #include "tests/support/raw_http.h"
@@ -186,7 +187,7 @@ static void count_thousand(void (*one)(int fd))
     for (int i = 0; i < 20; i++)
         one(fd);
     fail_malloc_start(0);
-    for (int i = 0; i < 1000; i++)
+    for (size_t i = 0; i < effort_count(1000); i++)
         one(fd);
     assert_int_equal(fail_malloc_stop(), 0);
     close(fd);

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/effort.h"
+
 #include "tests/unit/core/ukernels/cases.h"
 
 static const enum rnn_isa all_isas[] = {RNN_ISA_SCALAR, RNN_ISA_AVX2,
@@ -54,7 +56,7 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
     const struct rnn_ukernels *scalar = rnn_ukernels_find(RNN_ISA_SCALAR, 1);
 
     (void)state;
-    for (size_t turn = 0; turn < 300; turn++) {
+    for (size_t turn = 0; turn < effort_count(300); turn++) {
         struct cell_case it = random_case(&random, turn);
         struct cell_result want = cell_result_make(&it);
 

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/effort.h"
+
 #include "server/json/json_float.h"
 #include "server/json/json_number.h"
 #include "server/json/json_writer.h"
@@ -171,7 +173,8 @@ static void floats_read_back_and_are_shortest_at_every_exponent(void **state)
 /* All of them as a slow test (RNND_SLOW=1), else one of 4,099. */
 static void floats_read_back(void **state)
 {
-    uint64_t step = getenv("RNND_SLOW") ? 1 : 4099, bits;
+    uint64_t step = effort_is_slow() ? 1 : effort_is_quick() ? 65537 : 4099;
+    uint64_t bits;
 
     (void)state;
     for (bits = 0; bits < UINT64_C(1) << 32; bits += step)
@@ -181,7 +184,10 @@ static void floats_read_back(void **state)
 
 static void floats_are_shortest_and_nearest(void **state)
 {
-    uint64_t step = getenv("RNND_SLOW") ? 251 : 65537, bits;
+    uint64_t step = effort_is_slow()    ? 251
+                    : effort_is_quick() ? 1048583
+                                        : 65537;
+    uint64_t bits;
 
     (void)state;
     for (bits = 1; bits < UINT64_C(1) << 31; bits += step)

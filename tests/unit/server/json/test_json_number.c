@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "server/json/json_number.h"
+#include "tests/support/effort.h"
 #include "tests/support/padded_text.h"
 
 static uint64_t seed = 20240229;
@@ -165,11 +166,12 @@ static void make_text(char *text, unsigned kind)
 static void numbers_are_rounded_as_the_c_library_does(void **state)
 {
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    unsigned rounds = getenv("RNND_SLOW") ? 1000000 : 100000, i, kind;
+    size_t rounds = effort_count(100000);
+    unsigned kind;
     char text[512];
 
     (void)state;
-    for (i = 0; i < rounds; i++)
+    for (size_t i = 0; i < rounds; i++)
         for (kind = 0; kind < 13; kind++) {
             make_text(text, kind);
             check_against_libc(text, c_locale);
