@@ -79,9 +79,6 @@ UNIT_SRC  := $(shell find tests/unit tests/golden -name 'test_*.c' \
                2>/dev/null)
 HTTP_SRC  := $(wildcard tests/http/test_*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
-ifeq ($(SAN),valgrind)
-UNIT_SRC := $(filter-out tests/unit/core/ukernels/% %_store_size.c,$(UNIT_SRC))
-endif
 UNIT_BIN  := $(call programs,$(UNIT_SRC))
 HTTP_BIN  := $(call programs,$(HTTP_SRC))
 FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
@@ -158,8 +155,6 @@ asan: ## unit and HTTP tests under AddressSanitizer and UBSan
 	$(AGAIN) test SAN=asan
 tsan: ## unit and HTTP tests under ThreadSanitizer
 	$(AGAIN) test SAN=tsan
-# Not the ukernels: valgrind computes some of their vector instructions in
-# other bits than the CPU; nor the size of a session: its allocator is another.
 valgrind: ## unit tests under valgrind
 	@.ci/deps.sh run test check
 	$(AGAIN) unit SAN=valgrind WRAPPER="valgrind -q --error-exitcode=9 \
