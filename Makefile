@@ -179,8 +179,11 @@ fuzz-targets: $(FUZZ_BIN)
 
 # ---- longer things ----------------------------------------------------------
 bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
+	@.ci/deps.sh run test bench
 	@for b in $(filter %$(B),$(BENCH_BIN)); do \
 	    RNND_TEST_BUILD=$(BUILD) $$b || exit 1; done
+	@case bench_http in *"$(B)") \
+	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
 N ?= 200
 conformance: ## N=200 random models against a live Keras
 	@.ci/deps.sh run test conformance

@@ -30,6 +30,9 @@ libclang-rt-14-dev        fuzz         file /usr/lib/llvm-14/lib/clang/*/lib/lin
 llvm                      fuzz         command llvm-symbolizer
 python3                   conformance  command python3
 python3-venv              conformance  file /usr/lib/python3*/ensurepip/__init__.py
+python3                   bench        command python3
+nginx-light               bench        command nginx
+wrk                       bench        command wrk
 mmdebstrap                container    command mmdebstrap
 buildah                   container    command buildah
 podman                    container    command podman
