@@ -152,6 +152,7 @@ here_predicts()
 {
     local log=$state/here.log port pid tries=100
 
+    : >"$log" # the port of an earlier daemon must not be read
     build/release/rnnd --listen 127.0.0.1:0 examples/seed.keras 2>"$log" &
     pid=$!
     until port=$(sed -n 's|.*listening on http://127.0.0.1:\([0-9]*\).*|\1|p' \

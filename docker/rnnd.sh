@@ -17,6 +17,6 @@ done < <(compgen -e RNND_ || true)
 exec podman --root "$state/root" --runroot "$state/run" run --rm -i \
     --no-healthcheck --network host --read-only --cap-drop=ALL \
     --security-opt no-new-privileges --user 0:0 \
-    --ulimit nofile="$descriptors:$descriptors" \
+    --ulimit nofile="$descriptors:$descriptors" --ulimit nproc=4096:4096 \
     -v /tmp:/tmp:ro -v "$PWD:$PWD:ro" -w "$PWD" "${variables[@]}" \
     "$RNND_TEST_IMAGE" "$@"
