@@ -35,7 +35,17 @@ static const struct class_weights known_classes[] = {
     {"Dropout", "dropout", "", {{0, 0}}},
     {"Activation", "activation", "", {{0, 0}}},
     {"InputLayer", "input_layer", "", {{0, 0}}},
+    {"AlphaDropout", "alpha_dropout", "", {{0, 0}}},
+    {"GaussianDropout", "gaussian_dropout", "", {{0, 0}}},
+    {"GaussianNoise", "gaussian_noise", "", {{0, 0}}},
+    {"SpatialDropout1D", "spatial_dropout1d", "", {{0, 0}}},
 };
+
+/* Models as layers; what they hold is listed behind them. */
+static const struct class_weights sequential = {
+    "Sequential", "sequential", "", {{0, 0}}};
+static const struct class_weights functional = {
+    "Functional", "functional", "", {{0, 0}}};
 
 #define KNOWN_COUNT (sizeof(known_classes) / sizeof(known_classes[0]))
 
@@ -45,6 +55,16 @@ static const struct class_weights *find_class(const char *name)
         if (strcmp(known_classes[i].class_name, name) == 0)
             return &known_classes[i];
     }
+    return NULL;
+}
+
+/* "Model" until Keras 2.3. */
+static const struct class_weights *find_model(const char *name)
+{
+    if (strcmp(name, sequential.class_name) == 0)
+        return &sequential;
+    if (strcmp(name, functional.class_name) == 0 || strcmp(name, "Model") == 0)
+        return &functional;
     return NULL;
 }
 
@@ -87,7 +107,25 @@ static void fill_weights(const struct class_weights *known,
     }
 }
 
+/* Where a list of layers stands. */
+struct place {
+    const char *prefix; /* "inner/" */
+    size_t model;
+};
+
+static const char *join(struct arena *arena, const char *prefix,
+                        const char *name, const char *end)
+{
+    size_t size = strlen(prefix) + strlen(name) + strlen(end) + 1;
+    char *joined = arena_alloc(arena, size, 1, 1);
+
+    if (joined)
+        snprintf(joined, size, "%s%s%s", prefix, name, end);
+    return joined;
+}
+
 static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
+                                  const struct place *place,
                                   struct arena *arena,
                                   struct rnn_layer_weights *layer,
                                   struct rnn_error *err)
@@ -97,24 +135,52 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
     const char *name = text_of(config, "name");
     const struct class_weights *known;
 
-    if (!class_name || !rnn_json_is_object(config) || !name || !*name)
+    if (!name)
+        name = text_of(item, "name");
+    if (!class_name || !config || !name || !*name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer %zu of the architecture has no class_name, no "
                         "config or no name",
                         index);
-    known = find_class(class_name);
+    known = find_model(class_name);
+    *layer = (struct rnn_layer_weights){.is_model = known};
+    if (!known)
+        known = find_class(class_name);
     if (!known)
         return refuse_class(name, class_name, err);
-    *layer = (struct rnn_layer_weights){
-        .name = arena_copy_text(arena, name, strlen(name)),
-        .class_name = known->class_name,
-        .snake_name = known->snake_name,
-        .inside = known->inside,
-    };
-    if (!layer->name)
+    layer->name = join(arena, place->prefix, name, "");
+    layer->layer_name = join(arena, "", name, "");
+    layer->class_name = known->class_name;
+    layer->snake_name = known->snake_name;
+    layer->inside = known->inside;
+    layer->model = place->model;
+    if (!layer->name || !layer->layer_name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     fill_weights(known, config, layer);
     return RNN_OK;
+}
+
+/* The list of layers: `config` itself in Sequential models of Keras before
+ * 2.2.3, config.layers afterwards. */
+static const struct rnn_json *layers_of(const struct rnn_json *model)
+{
+    const struct rnn_json *config = rnn_json_member(model, "config");
+
+    return rnn_json_is_array(config) ? config
+                                     : rnn_json_member(config, "layers");
+}
+
+/* Layers of the list and of all models in it. */
+static size_t count_layers(const struct rnn_json *list)
+{
+    size_t count = 0;
+
+    if (!rnn_json_is_array(list))
+        return 0;
+    for (const struct rnn_json *item = rnn_json_first(list); item;
+         item = rnn_json_next(item))
+        count += 1 + count_layers(layers_of(item));
+    return count;
 }
 
 static int by_name(const void *a, const void *b)
@@ -144,54 +210,97 @@ static enum rnn_status check_names(struct rnn_inventory *inventory,
 }
 
 static enum rnn_status read_layers(const struct rnn_json *list,
+                                   const struct place *place,
+                                   struct rnn_layer_weights *layers,
+                                   struct rnn_inventory *inventory,
+                                   struct rnn_error *err);
+
+/* A model as a layer: it stays in the list only if it holds weights. */
+static enum rnn_status read_nested(const struct rnn_json *item,
+                                   struct rnn_layer_weights *layers,
                                    struct rnn_inventory *inventory,
                                    struct rnn_error *err)
 {
-    size_t count = rnn_json_count(list), index = 0;
-    struct rnn_layer_weights *layers = arena_zalloc(
-        &inventory->arena, count ? count : 1, sizeof(*layers), 16);
-    const struct rnn_json *item;
+    size_t index = inventory->layer_count++;
+    struct place place = {.model = index};
+    enum rnn_status status;
+
+    place.prefix = join(&inventory->arena, layers[index].name, "/", "");
+    if (!place.prefix)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    if (!rnn_json_is_array(layers_of(item)))
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "the model \"%.80s\" lists no layers",
+                        layers[index].name);
+    status = read_layers(layers_of(item), &place, layers, inventory, err);
+    if (!status && inventory->layer_count == index + 1)
+        inventory->layer_count = index;
+    return status;
+}
+
+/* Depth of the recursion: that of the JSON, which is limited. */
+static enum rnn_status read_layers(const struct rnn_json *list,
+                                   const struct place *place,
+                                   struct rnn_layer_weights *layers,
+                                   struct rnn_inventory *inventory,
+                                   struct rnn_error *err)
+{
+    size_t index = 0;
+
+    for (const struct rnn_json *item = rnn_json_first(list); item;
+         item = rnn_json_next(item)) {
+        struct rnn_layer_weights *layer = &layers[inventory->layer_count];
+        enum rnn_status status =
+            read_layer(item, index++, place, &inventory->arena, layer, err);
+
+        if (!status && layer->is_model)
+            status = read_nested(item, layers, inventory, err);
+        else if (!status && layer->weight_count > 0)
+            inventory->layer_count++;
+        if (status)
+            return status;
+    }
+    if (index == 0)
+        return rnn_fail(err, RNN_BAD_MODEL, "the architecture has no layers");
+    return RNN_OK;
+}
+
+static enum rnn_status read_all(const struct rnn_json *list,
+                                struct rnn_inventory *inventory,
+                                struct rnn_error *err)
+{
+    const struct place whole = {"", RNN_NO_MODEL};
+    size_t count = count_layers(list);
+    /* One more: a layer is written before it is kept. */
+    struct rnn_layer_weights *layers =
+        arena_zalloc(&inventory->arena, count + 1, sizeof(*layers), 16);
+    enum rnn_status status;
 
     if (!layers)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     inventory->layers = layers;
-    for (item = rnn_json_first(list); item; item = rnn_json_next(item)) {
-        struct rnn_layer_weights *layer = &layers[inventory->layer_count];
-        enum rnn_status status =
-            read_layer(item, index++, &inventory->arena, layer, err);
-
-        if (status)
-            return status;
-        if (layer->weight_count > 0)
-            inventory->layer_count++;
-    }
-    if (index == 0)
-        return rnn_fail(err, RNN_BAD_MODEL, "the architecture has no layers");
-    return inventory->layer_count ? check_names(inventory, err) : RNN_OK;
+    status = read_layers(list, &whole, layers, inventory, err);
+    if (!status && inventory->layer_count)
+        status = check_names(inventory, err);
+    return status;
 }
 
-/* The list of layers: `config` itself in Sequential models of Keras before
- * 2.2.3, config.layers afterwards. */
 static enum rnn_status find_layers(const struct rnn_json *root,
                                    const struct rnn_json **list,
                                    struct rnn_error *err)
 {
     const char *class_name = text_of(root, "class_name");
-    const struct rnn_json *config = rnn_json_member(root, "config");
 
     if (!class_name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "the architecture has no class_name");
-    if (strcmp(class_name, "Sequential") != 0 &&
-        strcmp(class_name, "Functional") != 0 &&
-        strcmp(class_name, "Model") != 0)
+    if (!find_model(class_name))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the model is a %.80s, a class of its own, whose "
                         "layers are Python code; only Sequential and "
                         "Functional models can be read",
                         class_name);
-    *list =
-        rnn_json_is_array(config) ? config : rnn_json_member(config, "layers");
+    *list = layers_of(root);
     if (!rnn_json_is_array(*list))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the architecture lists no layers: a subclassed "
@@ -232,7 +341,7 @@ enum rnn_status rnn_inventory_init(const char *text, size_t length,
     if (!status)
         status = find_layers(root, &list, err);
     if (!status)
-        status = read_layers(list, &made, err);
+        status = read_all(list, &made, err);
     if (!status)
         status = keep_text(root, &made, err);
     rnn_json_free(root);

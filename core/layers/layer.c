@@ -109,6 +109,7 @@ static enum rnn_status make_layer(struct plan_builder *builder,
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at layer \"%.100s\"", name);
     made->name = made->path + strlen(prefix);
+    made->depth = builder->depth;
     *layer = made;
     return RNN_OK;
 }
@@ -152,6 +153,13 @@ static enum rnn_status check_unique(const struct plan *plan,
     return RNN_OK;
 }
 
+static void append_layer(struct plan_builder *builder, struct layer *layer)
+{
+    builder->plan->layer_count++;
+    *builder->last_layer = layer;
+    builder->last_layer = &layer->next;
+}
+
 enum rnn_status plan_add_layer(struct plan_builder *builder,
                                const struct rnn_json *description,
                                const char *prefix, struct layer **layer,
@@ -183,9 +191,29 @@ enum rnn_status plan_add_layer(struct plan_builder *builder,
         status = check_unique(builder->plan, made, err);
     if (status)
         return status;
-    builder->plan->layer_count++;
-    *builder->last_layer = made;
-    builder->last_layer = &made->next;
+    append_layer(builder, made);
+    *layer = made;
+    return RNN_OK;
+}
+
+enum rnn_status plan_add_model(struct plan_builder *builder,
+                               const char *class_name, const char *name,
+                               const char *prefix, struct layer **layer,
+                               struct rnn_error *err)
+{
+    static const struct layer_class sequential = {.name = "Sequential"};
+    static const struct layer_class functional = {.name = "Functional"};
+    struct layer *made = NULL;
+    enum rnn_status status = make_layer(
+        builder,
+        strcmp(class_name, sequential.name) ? &functional : &sequential, name,
+        prefix, &made, err);
+
+    if (!status)
+        status = check_unique(builder->plan, made, err);
+    if (status)
+        return status;
+    append_layer(builder, made);
     *layer = made;
     return RNN_OK;
 }

@@ -51,6 +51,7 @@ struct layer {
     const char *path; /* of its tensors and its state */
     bool trainable;
     uint64_t parameters;
+    size_t depth;                  /* models around it */
     size_t calls;                  /* so far */
     void *own;                     /* struct lstm, ...; class->own_bytes */
     struct rnn_shape output_shape; /* of the first call's first output */

@@ -245,7 +245,6 @@ static struct node *make_node(struct plan_builder *builder,
         return NULL;
     node->layer = layer;
     node->call = layer->calls;
-    node->index = builder->plan->node_count;
     node->input_count = input_count;
     node->output_count = 1;
     for (size_t i = 0; i < input_count; i++) {
@@ -262,6 +261,10 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     struct node *made;
     enum rnn_status status;
 
+    if (builder->plan->node_count >= PLAN_MAX_NODES)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "the model calls its layers more than %zu times",
+                        PLAN_MAX_NODES);
     made = make_node(builder, layer, inputs, input_count);
     if (!made)
         return plan_no_memory(layer, err);
@@ -272,7 +275,8 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     if (!layer->calls++)
         layer->output_shape = made->outputs[0]->shape;
     layer->state_bytes += made->state_bytes;
-    builder->plan->node_count++;
+    /* A wrapper's inner layers have been called by now: they run first. */
+    made->index = builder->plan->node_count++;
     *builder->last_node = made;
     builder->last_node = &made->next;
     *node = made;

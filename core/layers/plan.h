@@ -31,7 +31,10 @@
 #include "core/tensor.h"
 
 #define PLAN_MAX_INPUTS 64 /* of one node */
-#define PLAN_ALIGN      ((size_t)64)
+/* Calls of all layers: models inside models that are called several times
+ * multiply. */
+#define PLAN_MAX_NODES ((size_t)20000)
+#define PLAN_ALIGN     ((size_t)64)
 /* strides are multiples of so many floats */
 #define PLAN_FLOATS (PLAN_ALIGN / sizeof(float))
 
@@ -115,6 +118,7 @@ struct plan_builder {
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
     enum rnn_isa isa;     /* AUTO, or one that is there */
+    size_t depth;         /* models around the one that is read */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -150,6 +154,12 @@ RNN_CHECKED enum rnn_status plan_add_layer(struct plan_builder *builder,
                                            const char *prefix,
                                            struct layer **layer,
                                            struct rnn_error *err);
+
+/* A model that is a layer of another: a line in the list of layers before
+ * those inside it.  It is never called itself. */
+RNN_CHECKED enum rnn_status plan_add_model(
+    struct plan_builder *builder, const char *class_name, const char *name,
+    const char *prefix, struct layer **layer, struct rnn_error *err);
 
 /* Call `layer` on `inputs`; `*node` has its outputs. */
 RNN_CHECKED enum rnn_status plan_call(struct plan_builder *builder,
