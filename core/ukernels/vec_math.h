@@ -3,13 +3,13 @@
  * Only +, -, *, /, sqrt and fused multiply-add, in one written order, so that
  * every instruction set gives the same bits.  Coefficients come from
  * coefficients.py.  Errors are those of docs/numerics.md; a NaN gives a NaN.
- *
- * Included after RNN_VEC_HEADER.
  */
 #ifndef CORE_UKERNELS_VEC_MATH_H
 #define CORE_UKERNELS_VEC_MATH_H
 
 #include <math.h>
+
+#include RNN_VEC_HEADER
 
 #define VEC_INLINE static inline __attribute__((always_inline))
 

@@ -84,8 +84,7 @@ VEC_INLINE void tile_block(const struct tile *tile, const int rows,
 /* The whole sums.  sum[row * wide + v] holds the start and then the result;
  * behind it is room for the other chains, TILE_SUMS in all. */
 VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
-                         const int wide, const int chains,
-                         vec sum[TILE_SUMS])
+                         const int wide, const int chains, vec sum[TILE_SUMS])
 {
     const size_t block = (size_t)chains * F32_BLOCK;
     size_t end = tile->inputs < block ? tile->inputs : block;

@@ -66,25 +66,25 @@ __attribute__((target("avx512f"))) static inline void fma_avx512(size_t count)
 {
     const __m512 x = _mm512_set1_ps(1.0f);
 
-#define DECLARE(s) __m512 s = x;
-#define FMA(s)     __asm__ volatile("vfmadd231ps %1, %1, %0" : "+v"(s) : "v"(x));
-    TWELVE(DECLARE)
+#define DECL(s) __m512 s = x;
+#define FMA(s)  __asm__ volatile("vfmadd231ps %1, %1, %0" : "+v"(s) : "v"(x));
+    TWELVE(DECL)
     for (size_t n = 0; n < count; n++) {
         TWELVE(FMA)
     }
-#undef DECLARE
+#undef DECL
 }
 
 __attribute__((target("avx2,fma"))) static inline void fma_avx2(size_t count)
 {
     const __m256 x = _mm256_set1_ps(1.0f);
 
-#define DECLARE(s) __m256 s = x;
-    TWELVE(DECLARE)
+#define DECL(s) __m256 s = x;
+    TWELVE(DECL)
     for (size_t n = 0; n < count; n++) {
         TWELVE(FMA)
     }
-#undef DECLARE
+#undef DECL
 #undef FMA
 }
 

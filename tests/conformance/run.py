@@ -26,7 +26,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from files import prepare_keras, make_case  # noqa: E402  (after the lines above)
+from files import prepare_keras, make_case  # noqa: E402
 from asker import Asker, Mismatch, expect_bits  # noqa: E402
 from daemon import Client, Daemon, NotServing, Refused  # noqa: E402
 

@@ -134,7 +134,7 @@ static void run_release(struct run *run)
 
 static void run_batch(struct run *run, const struct rnn_model *model)
 {
-    struct rnn_sequence sequences[8];
+    struct rnn_sequence sequences[8] = {{0}};
     const float *inputs[8];
     float *outputs[8];
 
@@ -166,11 +166,19 @@ static void run_in_steps(const struct run *run, const struct rnn_model *model,
     free(state);
 }
 
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof(bits));
+    return bits;
+}
+
 static void assert_same_bits(const float *a, const float *b, size_t count,
                              const char *what)
 {
     for (size_t i = 0; i < count; i++) {
-        if (memcmp(&a[i], &b[i], sizeof(float)))
+        if (bits_of(a[i]) != bits_of(b[i]))
             fail_msg("%s: number %zu is %.9g, not %.9g", what, i, a[i], b[i]);
     }
 }

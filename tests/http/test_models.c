@@ -21,7 +21,7 @@ static struct raw_answer answer;
 /* Two models: the seed as Keras saved it, and a free one as safetensors. */
 static int set_up(void **state)
 {
-    static char seed[4096], other[SCRATCH_PATH_BYTES + 8];
+    static char seed[4096], other[256];
     static char path[SCRATCH_PATH_BYTES];
     struct model_builder builder;
 

@@ -41,7 +41,7 @@ static struct config config_of(char *first, char *second)
 
 static void models_are_found_by_name_and_the_first_is_the_default(void **state)
 {
-    char paths[2][SCRATCH_PATH_BYTES], words[2][SCRATCH_PATH_BYTES + 8];
+    char paths[2][SCRATCH_PATH_BYTES], words[2][256];
     struct model_registry *registry = NULL;
     const struct served_model *a, *b;
     struct config config;

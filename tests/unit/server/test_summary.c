@@ -178,7 +178,7 @@ static void model_that_cannot_stream_says_why(void **state)
 static void check_has_a_line_for_each_model(void **state)
 {
     struct model_builder builder;
-    char path[SCRATCH_PATH_BYTES], first[SCRATCH_PATH_BYTES + 4], *text = NULL;
+    char path[SCRATCH_PATH_BYTES], first[256], *text = NULL;
     char *argv[] = {"rnnd", first, path, NULL}, *environment[] = {NULL};
     struct model_registry *models = NULL;
     struct log log = {LOG_ERROR, false};

@@ -7,7 +7,7 @@
 #include "tests/unit/core/ukernels/cases.h"
 
 /* What every instruction set must give: numerics version 1. */
-#define DIGEST_GOLDEN 0x5b4dc969167a3353ull
+#define DIGEST_GOLDEN 0x6b8fc4e1c77a34a3ull
 
 static inline void digest_floats(uint64_t *digest, const float *x,
                                  size_t count)

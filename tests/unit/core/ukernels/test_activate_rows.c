@@ -16,18 +16,21 @@ static int downwards(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The threshold of sparsemax, as Keras finds it: by sorting. */
+/* The threshold of sparsemax, as Keras finds it: by sorting, and with the sum
+ * of all running sums that count. */
 static double true_threshold(const double *x, size_t units)
 {
     double *sorted = malloc(units * sizeof(*sorted));
-    double sum = 0.0, threshold = 0.0;
+    double sum = 0.0, sums = 0.0, threshold = 0.0;
 
     memcpy(sorted, x, units * sizeof(*sorted));
     qsort(sorted, units, sizeof(*sorted), downwards);
     for (size_t k = 1; k <= units; k++) {
         sum += sorted[k - 1];
-        if (1.0 + (double)k * sorted[k - 1] > sum)
-            threshold = (sum - 1.0) / (double)k;
+        if (1.0 + (double)k * sorted[k - 1] > sum) {
+            sums += sum;
+            threshold = (sums - 1.0) / (double)k;
+        }
     }
     free(sorted);
     return threshold;
