@@ -118,7 +118,7 @@ static enum rnn_status describe_layers(struct rnn_model *model,
         memcpy(described->shape, layer->output_shape.dim,
                sizeof(described->shape));
         described->parameters = layer->parameters;
-        described->streams = true;
+        described->streams = !layer->whole;
         described->state_bytes = layer->state_bytes;
         info->parameters += layer->parameters;
         if (layer->trainable)

@@ -160,30 +160,71 @@ static void append_layer(struct plan_builder *builder, struct layer *layer)
     builder->last_layer = &layer->next;
 }
 
-enum rnn_status plan_add_layer(struct plan_builder *builder,
-                               const struct rnn_json *description,
-                               const char *prefix, struct layer **layer,
-                               struct rnn_error *err)
+/* The class of what `description` describes; `name` is for the sentence. */
+static enum rnn_status find_class(const struct rnn_json *description,
+                                  const char *name,
+                                  const struct layer_class **class,
+                                  struct rnn_error *err)
 {
-    const struct rnn_json *config = rnn_json_member(description, "config");
     const char *class_name =
         rnn_json_text(rnn_json_member(description, "class_name"));
-    const char *name = rnn_json_text(rnn_json_member(config, "name"));
-    const struct layer_class *class;
-    struct layer *made = NULL;
-    enum rnn_status status = check_name(name, err);
+    enum rnn_status status;
 
-    if (status)
-        return status;
     if (!class_name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" has no class_name", name);
     status = check_origin(description, name, class_name, err);
     if (status)
         return status;
-    class = layer_class_find(class_name);
-    if (!class)
-        return refuse_class(name, class_name, err);
+    *class = layer_class_find(class_name);
+    return *class ? RNN_OK : refuse_class(name, class_name, err);
+}
+
+enum rnn_status plan_add_inner(struct plan_builder *builder,
+                               const struct rnn_json *description,
+                               struct layer *wrapper, const char *name,
+                               struct layer **layer, struct rnn_error *err)
+{
+    const struct layer_class *class;
+    char path[PATH_BYTES];
+    int length;
+    struct layer *made = NULL;
+    enum rnn_status status =
+        find_class(description, wrapper->name, &class, err);
+
+    if (status)
+        return status;
+    length = snprintf(path, sizeof(path), "%s/%s", wrapper->path, name);
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s...\": the name is too long",
+                        wrapper->path);
+    status = make_layer(builder, class, path, "", &made, err);
+    if (status)
+        return status;
+    made->wrapper = wrapper;
+    status = read_config(builder, rnn_json_member(description, "config"), made,
+                         err);
+    if (!status)
+        *layer = made;
+    return status;
+}
+
+enum rnn_status plan_add_layer(struct plan_builder *builder,
+                               const struct rnn_json *description,
+                               const char *prefix, struct layer **layer,
+                               struct rnn_error *err)
+{
+    const struct rnn_json *config = rnn_json_member(description, "config");
+    const char *name = rnn_json_text(rnn_json_member(config, "name"));
+    const struct layer_class *class;
+    struct layer *made = NULL;
+    enum rnn_status status = check_name(name, err);
+
+    if (!status)
+        status = find_class(description, name, &class, err);
+    if (status)
+        return status;
     status = make_layer(builder, class, name, prefix, &made, err);
     if (!status)
         status = read_config(builder, config, made, err);
@@ -239,7 +280,10 @@ enum rnn_status layer_take(struct layer *layer, struct plan_builder *builder,
     size_t count;
 
     /* The shape is that of a tensor in the file: its product fits. */
-    if (!status && rnn_shape_count(shape, 0, &count))
+    if (!status && rnn_shape_count(shape, 0, &count)) {
         layer->parameters += count;
+        if (layer->wrapper)
+            layer->wrapper->parameters += count;
+    }
     return status;
 }

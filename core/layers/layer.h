@@ -20,6 +20,8 @@
 enum layer_streaming {
     STREAM_ALONE, /* each step alone: nothing is kept */
     STREAM_STEPS, /* each step from the one before: h, c */
+    STREAM_FOLDS, /* a running result: sum, maximum, count */
+    STREAM_WHOLE, /* not at all: some or all calls need the whole sequence */
 };
 
 struct layer_class {
@@ -47,9 +49,11 @@ struct layer_class {
 
 struct layer {
     const struct layer_class *class;
-    const char *name; /* Keras' */
-    const char *path; /* of its tensors and its state */
+    const char *name;      /* Keras' */
+    const char *path;      /* of its tensors and its state */
+    struct layer *wrapper; /* whose inner layer this is; NULL */
     bool trainable;
+    bool whole; /* a call needs the whole sequence */
     uint64_t parameters;
     size_t depth;                  /* models around it */
     size_t calls;                  /* so far */
@@ -62,15 +66,28 @@ struct layer {
 /* class_name of Keras, as it stands in core/layers/ */
 #define LAYER_CLASS_MAP(XX)                                                   \
     XX(activation)                                                            \
+    XX(add)                                                                   \
     XX(alpha_dropout)                                                         \
+    XX(average)                                                               \
+    XX(bidirectional)                                                         \
+    XX(concatenate)                                                           \
     XX(dense)                                                                 \
     XX(dropout)                                                               \
+    XX(flatten)                                                               \
     XX(gaussian_dropout)                                                      \
     XX(gaussian_noise)                                                        \
+    XX(global_average_pooling1d)                                              \
+    XX(global_max_pooling1d)                                                  \
     XX(gru)                                                                   \
     XX(lstm)                                                                  \
+    XX(maximum)                                                               \
+    XX(minimum)                                                               \
+    XX(multiply)                                                              \
+    XX(repeat_vector)                                                         \
     XX(simple_rnn)                                                            \
-    XX(spatial_dropout1d)
+    XX(spatial_dropout1d)                                                     \
+    XX(subtract)                                                              \
+    XX(time_distributed)
 
 #define XX(name) extern const struct layer_class layer_##name;
 LAYER_CLASS_MAP(XX)
