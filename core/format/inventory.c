@@ -39,6 +39,17 @@ static const struct class_weights known_classes[] = {
     {"GaussianDropout", "gaussian_dropout", "", {{0, 0}}},
     {"GaussianNoise", "gaussian_noise", "", {{0, 0}}},
     {"SpatialDropout1D", "spatial_dropout1d", "", {{0, 0}}},
+    {"Add", "add", "", {{0, 0}}},
+    {"Subtract", "subtract", "", {{0, 0}}},
+    {"Multiply", "multiply", "", {{0, 0}}},
+    {"Average", "average", "", {{0, 0}}},
+    {"Maximum", "maximum", "", {{0, 0}}},
+    {"Minimum", "minimum", "", {{0, 0}}},
+    {"Concatenate", "concatenate", "", {{0, 0}}},
+    {"Flatten", "flatten", "", {{0, 0}}},
+    {"RepeatVector", "repeat_vector", "", {{0, 0}}},
+    {"GlobalMaxPooling1D", "global_max_pooling1d", "", {{0, 0}}},
+    {"GlobalAveragePooling1D", "global_average_pooling1d", "", {{0, 0}}},
 };
 
 /* Models as layers; what they hold is listed behind them. */
@@ -55,6 +66,32 @@ static const struct class_weights *find_class(const char *name)
         if (strcmp(known_classes[i].class_name, name) == 0)
             return &known_classes[i];
     }
+    return NULL;
+}
+
+/* Layers around a layer: each part is an entry. */
+static const struct wrapper {
+    const char *class_name, *snake_name;
+    struct {
+        const char *name, *field, *or_field, *side;
+    } parts[2];
+} wrappers[] = {
+    {"Bidirectional",
+     "bidirectional",
+     {{"forward_layer", "layer", "layer", "forward_"},
+      {"backward_layer", "backward_layer", "layer", NULL}}},
+    {"TimeDistributed",
+     "time_distributed",
+     {{"layer", "layer", "layer", NULL}, {0}}},
+};
+
+#define WRAPPER_COUNT (sizeof(wrappers) / sizeof(wrappers[0]))
+
+static const struct wrapper *find_wrapper(const char *name)
+{
+    for (size_t i = 0; i < WRAPPER_COUNT; i++)
+        if (strcmp(wrappers[i].class_name, name) == 0)
+            return &wrappers[i];
     return NULL;
 }
 
@@ -124,6 +161,64 @@ static const char *join(struct arena *arena, const char *prefix,
     return joined;
 }
 
+/* Part `index` of a wrapper that has been read into *layer: an entry of its
+ * own. */
+static enum rnn_status read_part(const struct wrapper *wrapper, size_t index,
+                                 const struct rnn_json *config,
+                                 const struct rnn_layer_weights *whole,
+                                 struct arena *arena,
+                                 struct rnn_layer_weights *part,
+                                 struct rnn_error *err)
+{
+    const char *name = wrapper->parts[index].name;
+    const struct rnn_json *inner =
+        rnn_json_member(config, wrapper->parts[index].field);
+    const char *class_name;
+    const struct class_weights *known;
+
+    if (rnn_json_is_null(inner))
+        inner = rnn_json_member(config, wrapper->parts[index].or_field);
+    class_name = text_of(inner, "class_name");
+    if (!class_name)
+        return rnn_fail(err, RNN_BAD_MODEL, "layer \"%.80s\" (%s) has no %s",
+                        whole->name, wrapper->class_name,
+                        wrapper->parts[index].field);
+    known = find_class(class_name);
+    if (!known)
+        return refuse_class(whole->name, class_name, err);
+    *part = *whole;
+    part->name = join(arena, whole->name, "/", name);
+    part->inside =
+        *known->inside ? join(arena, name, "/", known->inside) : name;
+    part->side = wrapper->parts[index].side;
+    part->is_second = index > 0;
+    if (!part->name || !part->inside)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    fill_weights(known, rnn_json_member(inner, "config"), part);
+    return RNN_OK;
+}
+
+static enum rnn_status read_wrapper(const struct wrapper *wrapper,
+                                    const struct rnn_json *item,
+                                    struct rnn_layer_weights *layers,
+                                    struct rnn_inventory *inventory,
+                                    struct rnn_error *err)
+{
+    const struct rnn_layer_weights whole = layers[inventory->layer_count];
+
+    for (size_t i = 0; i < 2 && wrapper->parts[i].name; i++) {
+        struct rnn_layer_weights *part = &layers[inventory->layer_count];
+        enum rnn_status status =
+            read_part(wrapper, i, rnn_json_member(item, "config"), &whole,
+                      &inventory->arena, part, err);
+
+        if (status)
+            return status;
+        inventory->layer_count += part->weight_count > 0;
+    }
+    return RNN_OK;
+}
+
 static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
                                   const struct place *place,
                                   struct arena *arena,
@@ -134,6 +229,7 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
     const char *class_name = text_of(item, "class_name");
     const char *name = text_of(config, "name");
     const struct class_weights *known;
+    const struct wrapper *wrapper;
 
     if (!name)
         name = text_of(item, "name");
@@ -144,19 +240,21 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
                         index);
     known = find_model(class_name);
     *layer = (struct rnn_layer_weights){.is_model = known};
+    wrapper = find_wrapper(class_name);
     if (!known)
         known = find_class(class_name);
-    if (!known)
+    if (!known && !wrapper)
         return refuse_class(name, class_name, err);
     layer->name = join(arena, place->prefix, name, "");
     layer->layer_name = join(arena, "", name, "");
-    layer->class_name = known->class_name;
-    layer->snake_name = known->snake_name;
-    layer->inside = known->inside;
+    layer->class_name = known ? known->class_name : wrapper->class_name;
+    layer->snake_name = known ? known->snake_name : wrapper->snake_name;
+    layer->inside = known ? known->inside : "";
     layer->model = place->model;
     if (!layer->name || !layer->layer_name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    fill_weights(known, config, layer);
+    if (known)
+        fill_weights(known, config, layer);
     return RNN_OK;
 }
 
@@ -179,7 +277,7 @@ static size_t count_layers(const struct rnn_json *list)
         return 0;
     for (const struct rnn_json *item = rnn_json_first(list); item;
          item = rnn_json_next(item))
-        count += 1 + count_layers(layers_of(item));
+        count += 2 + count_layers(layers_of(item)); /* two sides at most */
     return count;
 }
 
@@ -250,10 +348,14 @@ static enum rnn_status read_layers(const struct rnn_json *list,
     for (const struct rnn_json *item = rnn_json_first(list); item;
          item = rnn_json_next(item)) {
         struct rnn_layer_weights *layer = &layers[inventory->layer_count];
+        const struct wrapper *wrapper;
         enum rnn_status status =
             read_layer(item, index++, place, &inventory->arena, layer, err);
 
-        if (!status && layer->is_model)
+        wrapper = status ? NULL : find_wrapper(layer->class_name);
+        if (wrapper)
+            status = read_wrapper(wrapper, item, layers, inventory, err);
+        else if (!status && layer->is_model)
             status = read_nested(item, layers, inventory, err);
         else if (!status && layer->weight_count > 0)
             inventory->layer_count++;

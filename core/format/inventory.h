@@ -23,8 +23,8 @@
 
 #define RNN_NO_MODEL ((size_t)-1)
 
-/* One layer that holds weights, or a model that holds such layers; those
- * follow it. */
+/* One layer that holds weights, or one side of a Bidirectional, or a model
+ * that holds such layers; those follow it. */
 struct rnn_layer_weights {
     const char *name;       /* of its tensors: "lstm_1", "inner/dense" */
     const char *layer_name; /* as the architecture calls it: "dense" */
@@ -35,6 +35,9 @@ struct rnn_layer_weights {
     size_t weight_count;
     size_t model; /* index of the model around it; RNN_NO_MODEL: the whole */
     bool is_model;
+    bool is_second;   /* of the same layer as the entry before it */
+    const char *side; /* "forward_": how a part of its names in an .h5 begins;
+                         NULL: anyhow, and the other side has taken its own */
 };
 
 struct rnn_inventory {

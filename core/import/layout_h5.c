@@ -46,6 +46,15 @@ static bool has_part(const char *path, const char *name)
     return false;
 }
 
+/* Does a part of `path` begin so? */
+static bool has_start(const char *path, const char *start)
+{
+    for (const char *at = strstr(path, start); at; at = strstr(at + 1, start))
+        if (at == path || at[-1] == '/')
+            return true;
+    return false;
+}
+
 /* Find weight `index` of the layer, which stands in the path as `name`; NULL:
  * it need not.  One that has an owner already is not looked at. */
 static enum rnn_status find_weight(struct group *group,
@@ -59,7 +68,8 @@ static enum rnn_status find_weight(struct group *group,
     for (size_t i = 0; i < paths->count; i++) {
         if (group->owners[i].layer ||
             !is_weight(paths->items[i], layer->weights[index]) ||
-            (name && !has_part(paths->items[i], name)))
+            (name && !has_part(paths->items[i], name)) ||
+            (layer->side && !has_start(paths->items[i], layer->side)))
             continue;
         if (*found < paths->count)
             return rnn_fail(err, RNN_BAD_MODEL,
@@ -179,7 +189,7 @@ static enum rnn_status own_all(struct group *group,
     enum rnn_status status = RNN_OK;
 
     for (size_t i = first + 1; i < end; i++)
-        if (layers[i].model != first)
+        if (layers[i].model != RNN_NO_MODEL && layers[i].model != first)
             own_by_whole_name(group, &layers[i], layers[i].name + above);
     for (size_t i = first; i < end && !status; i++)
         status = own_by_name(group, &layers[i], err);
@@ -284,7 +294,8 @@ enum rnn_status layout_h5(hid_t file, struct rnn_inventory *inventory,
         return status;
     for (size_t i = 0, end; i < inventory->layer_count && !status; i = end) {
         for (end = i + 1; end < inventory->layer_count &&
-                          inventory->layers[end].model != RNN_NO_MODEL;)
+                          (inventory->layers[end].model != RNN_NO_MODEL ||
+                           inventory->layers[end].is_second);)
             end++;
         status = fill_group(weights, inventory, i, end, list, err);
     }

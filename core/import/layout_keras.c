@@ -29,6 +29,7 @@ struct container {
     const char *name;       /* "layers" */
     struct folder *folders; /* those that hold datasets */
     size_t count;
+    struct folder *last;            /* the one that was given away last */
     struct hdf5_text_list datasets; /* paths of all datasets below it */
     bool *consumed;                 /* for each of them */
 };
@@ -227,7 +228,9 @@ static enum rnn_status fill_layer(struct container *container,
                                   struct rnn_error *err)
 {
     const struct rnn_layer_weights *layer = &inventory->layers[index];
-    struct folder *folder = next_folder(container, layer->snake_name);
+    struct folder *folder = layer->is_second
+                                ? container->last
+                                : next_folder(container, layer->snake_name);
     enum rnn_status status;
     char path[MAX_PATH];
 
@@ -237,6 +240,7 @@ static enum rnn_status fill_layer(struct container *container,
                         "no group of that class is left in model.weights.h5",
                         layer->name, layer->class_name);
     folder->taken = true;
+    container->last = folder;
     status = check_name(container, folder, layer, &inventory->arena, err);
     if (!status && layer->is_model)
         return fill_nested(container, folder, inventory, index, list, err);
