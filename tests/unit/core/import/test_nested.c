@@ -53,7 +53,8 @@ static void assert_numbers(struct import_result *result,
     free(result->bytes);
 }
 
-static struct import_result import_weights(const struct weight *weights,
+static struct import_result import_weights(const char *architecture,
+                                           const struct weight *weights,
                                            size_t count, const char *more)
 {
     char path[SCRATCH_PATH_BYTES], inside[SCRATCH_PATH_BYTES];
@@ -67,8 +68,8 @@ static struct import_result import_weights(const struct weight *weights,
     if (more)
         put(file, more, 1);
     H5Fclose(file);
-    keras_write_zip(
-        path, &(struct keras_parts){.config = config, .weights_path = inside});
+    keras_write_zip(path, &(struct keras_parts){.config = architecture,
+                                                .weights_path = inside});
     unlink(inside);
     return import_path(path);
 }
@@ -98,20 +99,20 @@ static void a_folder_in_a_folder_is_numbered_by_itself(void **state)
          3},
         {"out/kernel", "_layer_checkpoint_dependencies/dense_2/vars/0", 4},
     };
-    struct import_result result = import_weights(keras_3, 4, NULL);
+    struct import_result result = import_weights(config, keras_3, 4, NULL);
 
     (void)state;
     assert_numbers(&result, keras_3, 4);
-    result = import_weights(keras_2, 4, NULL);
+    result = import_weights(config, keras_2, 4, NULL);
     assert_numbers(&result, keras_2, 4);
-    result = import_weights(keras_3, 3, NULL);
+    result = import_weights(config, keras_3, 3, NULL);
     assert_refused(&result, RNN_BAD_MODEL, "layer \"out\" (Dense) are missin");
-    result = import_weights(keras_3 + 1, 3, NULL);
+    result = import_weights(config, keras_3 + 1, 3, NULL);
     assert_refused(&result, RNN_BAD_MODEL, "layer \"m\" (Functional) are mis");
-    result = import_weights(keras_3, 4, "layers/functional/vars/0");
+    result = import_weights(config, keras_3, 4, "layers/functional/vars/0");
     assert_refused(&result, RNN_BAD_MODEL, "functional/vars/0, which belongs");
-    result =
-        import_weights(keras_3, 4, "layers/functional/layers/dense_1/vars/0");
+    result = import_weights(config, keras_3, 4,
+                            "layers/functional/layers/dense_1/vars/0");
     assert_refused(&result, RNN_BAD_MODEL, "dense_1/vars/0, which belongs");
 }
 
@@ -181,11 +182,112 @@ static void names_of_a_group_are_matched_by_their_end(void **state)
     assert_refused(&result, RNN_BAD_MODEL, "\"s\" (Sequential) has no weight");
 }
 
+/* b: SimpleRNN there, LSTM back; t: a Dense for each timestep. */
+/* clang-format off */
+static const char wrapped[] =
+    MODEL("Sequential", "whole",
+          NAMED("Bidirectional", "b",
+                ",\"layer\":" NAMED("SimpleRNN", "r",
+                                    ",\"units\":1,\"use_bias\":false") "}"
+                ",\"backward_layer\":" NAMED("SimpleRNN", "q",
+                                    ",\"units\":1,\"use_bias\":false") "}")
+          "},"
+          NAMED("Bidirectional", "c",
+                ",\"layer\":" NAMED("SimpleRNN", "r",
+                                    ",\"units\":1,\"use_bias\":false") "}")
+          "},"
+          NAMED("TimeDistributed", "t", ",\"layer\":" DENSE("d")) "}");
+/* clang-format on */
+
+static const struct weight sides[] = {
+    {"b/forward_layer/kernel",
+     "layers/bidirectional/forward_layer/cell/vars/0", 1},
+    {"b/forward_layer/recurrent_kernel",
+     "layers/bidirectional/forward_layer/cell/vars/1", 2},
+    {"b/backward_layer/kernel",
+     "layers/bidirectional/backward_layer/cell/vars/0", 3},
+    {"b/backward_layer/recurrent_kernel",
+     "layers/bidirectional/backward_layer/cell/vars/1", 4},
+    {"c/forward_layer/kernel",
+     "layers/bidirectional_1/forward_layer/cell/vars/0", 5},
+    {"c/forward_layer/recurrent_kernel",
+     "layers/bidirectional_1/forward_layer/cell/vars/1", 6},
+    {"c/backward_layer/kernel",
+     "layers/bidirectional_1/backward_layer/cell/vars/0", 7},
+    {"c/backward_layer/recurrent_kernel",
+     "layers/bidirectional_1/backward_layer/cell/vars/1", 8},
+    {"t/layer/kernel", "layers/time_distributed/layer/vars/0", 9},
+};
+
+static void wrappers_have_a_folder_for_each_part(void **state)
+{
+    struct import_result result = import_weights(wrapped, sides, 9, NULL);
+
+    (void)state;
+    assert_numbers(&result, sides, 9);
+    result = import_weights(wrapped, sides, 8, NULL);
+    assert_refused(&result, RNN_BAD_MODEL, "\"t/layer\" (TimeDistributed)");
+    result = import_weights(wrapped, sides + 1, 8, NULL);
+    assert_refused(&result, RNN_BAD_MODEL, "b/forward_layer/kernel");
+    result = import_weights(wrapped, sides, 9,
+                            "layers/bidirectional/backward_layer/cell/vars/2");
+    assert_refused(&result, RNN_BAD_MODEL, "cell/vars/2, which belongs");
+}
+
+static void put_group(hid_t file, const char *layer, const char *const *names,
+                      size_t count, float first)
+{
+    char path[128];
+    hid_t group;
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "model_weights/%s/%s", layer, names[i]);
+        put(file, path, first + (float)i);
+    }
+    snprintf(path, sizeof(path), "model_weights/%s", layer);
+    group = H5Oopen(file, path, H5P_DEFAULT);
+    keras_put_texts(group, "weight_names", count, names, true);
+    H5Oclose(group);
+}
+
+/* The side stands in the name; a backward_layer of its own has its own. */
+static void sides_are_told_apart_by_name(void **state)
+{
+    static const char *const layers[] = {"b", "c", "t"};
+    static const char *const b[] = {
+        "b/forward_r/cell/kernel:0", "b/forward_r/cell/recurrent_kernel:0",
+        "b/q/cell/kernel:0", "b/q/cell/recurrent_kernel:0"};
+    static const char *const c[] = {
+        "forward_r/kernel", "forward_r/recurrent_kernel", "backward_r/kernel",
+        "backward_r/recurrent_kernel"};
+    static const char *const t[] = {"t/kernel:0"};
+    char path[SCRATCH_PATH_BYTES];
+    struct import_result result;
+    hid_t file, weights;
+
+    (void)state;
+    new_path(path);
+    file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    keras_put_text(file, "model_config", wrapped);
+    keras_put_text(file, "keras_version", "2.15.0");
+    put_group(file, "b", b, 4, 1);
+    put_group(file, "c", c, 4, 5);
+    put_group(file, "t", t, 1, 9);
+    weights = H5Oopen(file, "model_weights", H5P_DEFAULT);
+    keras_put_texts(weights, "layer_names", 3, layers, true);
+    H5Oclose(weights);
+    H5Fclose(file);
+    result = import_path(path);
+    assert_numbers(&result, sides, 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_in_a_folder_is_numbered_by_itself),
         cmocka_unit_test(names_of_a_group_are_matched_by_their_end),
+        cmocka_unit_test(wrappers_have_a_folder_for_each_part),
+        cmocka_unit_test(sides_are_told_apart_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
