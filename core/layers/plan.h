@@ -50,7 +50,7 @@ struct value {
     bool has_time;
     size_t features;    /* floats of one item */
     size_t stride;      /* floats from one item to the next; of an input: the
-                           features, since it is read where the caller has it */
+                           features: it is read where the caller has it */
     size_t index;       /* among all values */
     size_t fixed_steps; /* its timesteps; 0: those of the model's input */
     bool is_input;
