@@ -55,6 +55,12 @@ static bool has_start(const char *path, const char *start)
     return false;
 }
 
+/* Keras 3.0 wrote no more than the weight's own name. */
+static bool may_be_of(const char *path, const char *name)
+{
+    return has_part(path, name) || !strchr(path, '/');
+}
+
 /* Find weight `index` of the layer, which stands in the path as `name`; NULL:
  * it need not.  One that has an owner already is not looked at. */
 static enum rnn_status find_weight(struct group *group,
@@ -68,7 +74,7 @@ static enum rnn_status find_weight(struct group *group,
     for (size_t i = 0; i < paths->count; i++) {
         if (group->owners[i].layer ||
             !is_weight(paths->items[i], layer->weights[index]) ||
-            (name && !has_part(paths->items[i], name)) ||
+            (name && !may_be_of(paths->items[i], name)) ||
             (layer->side && !has_start(paths->items[i], layer->side)))
             continue;
         if (*found < paths->count)
