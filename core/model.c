@@ -122,7 +122,8 @@ static enum rnn_status describe_layers(struct rnn_model *model,
         described->state_bytes = layer->state_bytes;
         info->parameters += layer->parameters;
         if (layer->trainable)
-            info->trainable_parameters += layer->parameters;
+            info->trainable_parameters +=
+                layer->parameters - layer->fixed_parameters;
     }
     info->layers = layers;
     return RNN_OK;

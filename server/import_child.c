@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,8 +122,7 @@ static int spawn(const char *program, const struct import_job *job,
     int failed;
 
     snprintf(memory, sizeof(memory), "%zu", job->memory_bytes);
-    snprintf(seconds, sizeof(seconds), "%llu",
-             (unsigned long long)(job->timeout_ms / 1000 + 1));
+    snprintf(seconds, sizeof(seconds), "%" PRIu64, job->timeout_ms / 1000 + 1);
     choose_environment(environment, 16);
     sigemptyset(&none);
     sigfillset(&all);
@@ -184,23 +183,22 @@ static bool listen_until(struct words *words, int pipe_fd, uint64_t deadline)
     return true;
 }
 
-/* A program that closed its stderr need not have ended.  Without pidfd_open
- * (Linux 5.3) that is taken on trust. */
+/* A program that closed its stderr need not have ended; the importer's does
+ * so by ending, a moment before it can be seen to have. */
 static bool ends_until(pid_t child, uint64_t deadline)
 {
-    struct pollfd poll_fd = {pidfd_open(child, 0), POLLIN, 0};
-    bool has_ended = poll_fd.fd < 0;
+    siginfo_t info = {.si_pid = 0};
+    bool is_known = true;
 
-    while (!has_ended) {
-        uint64_t now = clock_monotonic_ms();
-
-        if (now >= deadline)
-            break;
-        has_ended = poll(&poll_fd, 1, (int)(deadline - now)) > 0;
+    while (is_known && info.si_pid != child) {
+        if (clock_monotonic_ms() >= deadline)
+            return false;
+        is_known = waitid(P_PID, (id_t)child, &info,
+                          WEXITED | WNOHANG | WNOWAIT) == 0;
+        if (is_known && info.si_pid != child)
+            poll(NULL, 0, 1);
     }
-    if (poll_fd.fd >= 0)
-        close(poll_fd.fd);
-    return has_ended;
+    return true;
 }
 
 /* False: the system knows nothing of the child. */

@@ -78,15 +78,14 @@ enum rnn_status model_registry_create(const struct config *config,
                                       struct rnn_error *err)
 {
     struct model_registry *made = calloc(1, sizeof(*made));
-    enum rnn_status status = RNN_OK;
+    size_t count = config->model_count ? config->model_count : 1;
+    enum rnn_status status;
 
-    if (made)
-        made->models = calloc(config->model_count ? config->model_count : 1,
-                              sizeof(*made->models));
-    if (!made || !made->models)
-        status = rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    if (!status)
-        status = load_all(config, log, made, err);
+    if (!made)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    made->models = calloc(count, sizeof(*made->models));
+    status = made->models ? load_all(config, log, made, err)
+                          : rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     if (status)
         model_registry_free(made);
     else

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/format/activation_fields.h"
 #include "core/format/json.h"
+#include "core/format/numbers.h"
 
 #define VALUE_TEXT 100
 
@@ -118,6 +120,64 @@ enum rnn_status fields_bool(struct fields *fields, const char *key,
     return RNN_OK;
 }
 
+enum rnn_status fields_number(struct fields *fields, const char *key,
+                              double if_absent, double *value,
+                              struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    size_t count = 0;
+
+    if (!field)
+        *value = if_absent;
+    else if (!rnn_numbers_count(field, &count) || count != 1)
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "a number was expected", err);
+    else
+        rnn_numbers_read(field, value);
+    return RNN_OK;
+}
+
+enum rnn_status fields_axis(struct fields *fields, const char *key, long *axis,
+                            struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    double number = -1;
+
+    if (rnn_json_is_array(field)) {
+        if (rnn_json_count(field) != 1)
+            return fields_refuse(fields, RNN_UNSUPPORTED, key,
+                                 "only one axis, the last, is supported", err);
+        field = rnn_json_first(field);
+    }
+    if (field &&
+        (!rnn_json_number(field, &number) || !(number >= -RNN_JSON_DEPTH) ||
+         number > RNN_JSON_DEPTH || number != (double)(long)number))
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "the number of an axis was expected", err);
+    *axis = (long)number;
+    return RNN_OK;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return !strncmp(text, start, strlen(start));
+}
+
+bool fields_are_keras(const struct rnn_json *description)
+{
+    const char *module = rnn_json_text(rnn_json_member(description, "module"));
+    const char *registered =
+        rnn_json_text(rnn_json_member(description, "registered_name"));
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
+
+    if (registered && (!class_name || strcmp(registered, class_name)))
+        return false;
+    return !module || starts_with(module, "keras") ||
+           starts_with(module, "tf_keras") ||
+           starts_with(module, "tensorflow");
+}
+
 enum rnn_status fields_activation(struct fields *fields, const char *key,
                                   const char *if_absent,
                                   struct rnn_activation *value,
@@ -130,6 +190,8 @@ enum rnn_status fields_activation(struct fields *fields, const char *key,
                                  : if_absent;
     struct rnn_activation parsed;
 
+    if (rnn_json_is_object(field))
+        return fields_activation_object(fields, key, value, err);
     if (!name)
         return fields_refuse(fields, RNN_UNSUPPORTED, key,
                              "which is no activation of Keras' own; custom "

@@ -56,7 +56,23 @@ RNN_CHECKED enum rnn_status fields_bool(struct fields *fields, const char *key,
                                         bool if_absent, bool *value,
                                         struct rnn_error *err);
 
-/* An activation by name; `if_absent` names the default. */
+/* A finite number. */
+RNN_CHECKED enum rnn_status fields_number(struct fields *fields,
+                                          const char *key, double if_absent,
+                                          double *value,
+                                          struct rnn_error *err);
+
+/* One axis, as Keras counts (-1 when absent): a whole number, or a list of
+ * one.  UNSUPPORTED: a list of several or of none. */
+RNN_CHECKED enum rnn_status fields_axis(struct fields *fields, const char *key,
+                                        long *axis, struct rnn_error *err);
+
+/* Is what `description` ({"module", "class_name", "registered_name"}) names
+ * one of Keras' own?  Anybody may register a class of the same name. */
+bool fields_are_keras(const struct rnn_json *description);
+
+/* An activation by name, or a layer that is one; `if_absent` names the
+ * default. */
 RNN_CHECKED enum rnn_status fields_activation(struct fields *fields,
                                               const char *key,
                                               const char *if_absent,

@@ -5,105 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/format/class_weights.h"
 #include "core/format/json.h"
-
-/* How a class keeps its weights.  A weight with a field is there only when
- * that field of the configuration is not false. */
-struct class_weights {
-    const char *class_name;
-    const char *snake_name;
-    const char *inside;
-    struct {
-        const char *name, *field;
-    } weights[RNN_MAX_LAYER_WEIGHTS];
-};
-
-static const struct class_weights known_classes[] = {
-    {"SimpleRNN",
-     "simple_rnn",
-     "cell",
-     {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}},
-    {"LSTM",
-     "lstm",
-     "cell",
-     {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}},
-    {"GRU",
-     "gru",
-     "cell",
-     {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}},
-    {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}},
-    {"Dropout", "dropout", "", {{0, 0}}},
-    {"Activation", "activation", "", {{0, 0}}},
-    {"InputLayer", "input_layer", "", {{0, 0}}},
-    {"AlphaDropout", "alpha_dropout", "", {{0, 0}}},
-    {"GaussianDropout", "gaussian_dropout", "", {{0, 0}}},
-    {"GaussianNoise", "gaussian_noise", "", {{0, 0}}},
-    {"SpatialDropout1D", "spatial_dropout1d", "", {{0, 0}}},
-    {"Add", "add", "", {{0, 0}}},
-    {"Subtract", "subtract", "", {{0, 0}}},
-    {"Multiply", "multiply", "", {{0, 0}}},
-    {"Average", "average", "", {{0, 0}}},
-    {"Maximum", "maximum", "", {{0, 0}}},
-    {"Minimum", "minimum", "", {{0, 0}}},
-    {"Concatenate", "concatenate", "", {{0, 0}}},
-    {"Flatten", "flatten", "", {{0, 0}}},
-    {"RepeatVector", "repeat_vector", "", {{0, 0}}},
-    {"GlobalMaxPooling1D", "global_max_pooling1d", "", {{0, 0}}},
-    {"GlobalAveragePooling1D", "global_average_pooling1d", "", {{0, 0}}},
-};
-
-/* Models as layers; what they hold is listed behind them. */
-static const struct class_weights sequential = {
-    "Sequential", "sequential", "", {{0, 0}}};
-static const struct class_weights functional = {
-    "Functional", "functional", "", {{0, 0}}};
-
-#define KNOWN_COUNT (sizeof(known_classes) / sizeof(known_classes[0]))
-
-static const struct class_weights *find_class(const char *name)
-{
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        if (strcmp(known_classes[i].class_name, name) == 0)
-            return &known_classes[i];
-    }
-    return NULL;
-}
-
-/* Layers around a layer: each part is an entry. */
-static const struct wrapper {
-    const char *class_name, *snake_name;
-    struct {
-        const char *name, *field, *or_field, *side;
-    } parts[2];
-} wrappers[] = {
-    {"Bidirectional",
-     "bidirectional",
-     {{"forward_layer", "layer", "layer", "forward_"},
-      {"backward_layer", "backward_layer", "layer", NULL}}},
-    {"TimeDistributed",
-     "time_distributed",
-     {{"layer", "layer", "layer", NULL}, {0}}},
-};
-
-#define WRAPPER_COUNT (sizeof(wrappers) / sizeof(wrappers[0]))
-
-static const struct wrapper *find_wrapper(const char *name)
-{
-    for (size_t i = 0; i < WRAPPER_COUNT; i++)
-        if (strcmp(wrappers[i].class_name, name) == 0)
-            return &wrappers[i];
-    return NULL;
-}
-
-/* "Model" until Keras 2.3. */
-static const struct class_weights *find_model(const char *name)
-{
-    if (strcmp(name, sequential.class_name) == 0)
-        return &sequential;
-    if (strcmp(name, functional.class_name) == 0 || strcmp(name, "Model") == 0)
-        return &functional;
-    return NULL;
-}
 
 static const char *text_of(const struct rnn_json *object, const char *key)
 {
@@ -113,35 +16,10 @@ static const char *text_of(const struct rnn_json *object, const char *key)
 static enum rnn_status refuse_class(const char *name, const char *class_name,
                                     struct rnn_error *err)
 {
-    char list[160] = "";
-
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        size_t used = strlen(list);
-
-        snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-                 known_classes[i].class_name);
-    }
     return rnn_fail(err, RNN_UNSUPPORTED,
                     "layer \"%.80s\" is a %.80s, which is not supported; "
-                    "layers that are: %s",
-                    name, class_name, list);
-}
-
-static void fill_weights(const struct class_weights *known,
-                         const struct rnn_json *config,
-                         struct rnn_layer_weights *layer)
-{
-    for (size_t i = 0; i < RNN_MAX_LAYER_WEIGHTS; i++) {
-        const char *field = known->weights[i].field;
-        bool is_there = true;
-
-        if (!known->weights[i].name)
-            break;
-        if (field)
-            rnn_json_bool(rnn_json_member(config, field), &is_there);
-        if (is_there)
-            layer->weights[layer->weight_count++] = known->weights[i].name;
-    }
+                    "docs/layers.md lists the layers that are",
+                    name, class_name);
 }
 
 /* Where a list of layers stands. */
@@ -163,8 +41,8 @@ static const char *join(struct arena *arena, const char *prefix,
 
 /* Part `index` of a wrapper that has been read into *layer: an entry of its
  * own. */
-static enum rnn_status read_part(const struct wrapper *wrapper, size_t index,
-                                 const struct rnn_json *config,
+static enum rnn_status read_part(const struct class_wrapper *wrapper,
+                                 size_t index, const struct rnn_json *config,
                                  const struct rnn_layer_weights *whole,
                                  struct arena *arena,
                                  struct rnn_layer_weights *part,
@@ -183,22 +61,23 @@ static enum rnn_status read_part(const struct wrapper *wrapper, size_t index,
         return rnn_fail(err, RNN_BAD_MODEL, "layer \"%.80s\" (%s) has no %s",
                         whole->name, wrapper->class_name,
                         wrapper->parts[index].field);
-    known = find_class(class_name);
+    known = class_weights_find(class_name);
     if (!known)
         return refuse_class(whole->name, class_name, err);
     *part = *whole;
     part->name = join(arena, whole->name, "/", name);
     part->inside =
         *known->inside ? join(arena, name, "/", known->inside) : name;
+    part->unread = known->unread;
     part->side = wrapper->parts[index].side;
     part->is_second = index > 0;
     if (!part->name || !part->inside)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    fill_weights(known, rnn_json_member(inner, "config"), part);
+    class_weights_fill(known, rnn_json_member(inner, "config"), part);
     return RNN_OK;
 }
 
-static enum rnn_status read_wrapper(const struct wrapper *wrapper,
+static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
                                     const struct rnn_json *item,
                                     struct rnn_layer_weights *layers,
                                     struct rnn_inventory *inventory,
@@ -229,7 +108,7 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
     const char *class_name = text_of(item, "class_name");
     const char *name = text_of(config, "name");
     const struct class_weights *known;
-    const struct wrapper *wrapper;
+    const struct class_wrapper *wrapper;
 
     if (!name)
         name = text_of(item, "name");
@@ -238,11 +117,11 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
                         "layer %zu of the architecture has no class_name, no "
                         "config or no name",
                         index);
-    known = find_model(class_name);
+    known = class_weights_of_model(class_name);
     *layer = (struct rnn_layer_weights){.is_model = known};
-    wrapper = find_wrapper(class_name);
+    wrapper = class_wrapper_find(class_name);
     if (!known)
-        known = find_class(class_name);
+        known = class_weights_find(class_name);
     if (!known && !wrapper)
         return refuse_class(name, class_name, err);
     layer->name = join(arena, place->prefix, name, "");
@@ -250,11 +129,12 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
     layer->class_name = known ? known->class_name : wrapper->class_name;
     layer->snake_name = known ? known->snake_name : wrapper->snake_name;
     layer->inside = known ? known->inside : "";
+    layer->unread = known ? known->unread : NULL;
     layer->model = place->model;
     if (!layer->name || !layer->layer_name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     if (known)
-        fill_weights(known, config, layer);
+        class_weights_fill(known, config, layer);
     return RNN_OK;
 }
 
@@ -348,11 +228,11 @@ static enum rnn_status read_layers(const struct rnn_json *list,
     for (const struct rnn_json *item = rnn_json_first(list); item;
          item = rnn_json_next(item)) {
         struct rnn_layer_weights *layer = &layers[inventory->layer_count];
-        const struct wrapper *wrapper;
+        const struct class_wrapper *wrapper;
         enum rnn_status status =
             read_layer(item, index++, place, &inventory->arena, layer, err);
 
-        wrapper = status ? NULL : find_wrapper(layer->class_name);
+        wrapper = status ? NULL : class_wrapper_find(layer->class_name);
         if (wrapper)
             status = read_wrapper(wrapper, item, layers, inventory, err);
         else if (!status && layer->is_model)
@@ -396,7 +276,7 @@ static enum rnn_status find_layers(const struct rnn_json *root,
     if (!class_name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "the architecture has no class_name");
-    if (!find_model(class_name))
+    if (!class_weights_of_model(class_name))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the model is a %.80s, a class of its own, whose "
                         "layers are Python code; only Sequential and "

@@ -33,6 +33,8 @@ struct rnn_layer_weights {
     const char *inside;     /* where the layer keeps them: "cell", or "" */
     const char *weights[RNN_MAX_LAYER_WEIGHTS]; /* "kernel", ... in order */
     size_t weight_count;
+    const char *unread; /* a dataset behind these that no layer needs, of any
+                           kind ("count"); or NULL */
     size_t model; /* index of the model around it; RNN_NO_MODEL: the whole */
     bool is_model;
     bool is_second;   /* of the same layer as the entry before it */

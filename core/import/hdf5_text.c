@@ -205,7 +205,7 @@ enum rnn_status hdf5_read_text_list(hid_t object, const char *name,
                                     struct hdf5_text_list *list,
                                     struct rnn_error *err)
 {
-    struct hdf5_text_list all = {0}, part;
+    struct hdf5_text_list all = {0}, part = {0};
     enum rnn_status status = RNN_OK;
     char numbered[64];
     unsigned chunk = 0;

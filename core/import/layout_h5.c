@@ -20,8 +20,8 @@ struct group {
     struct hdf5_text_list paths;
     struct owner {
         const struct rnn_layer_weights *layer; /* NULL: nobody's yet */
-        size_t index;
-    } * owners; /* [paths.count] */
+        size_t index;                          /* weight_count: `unread` */
+    } * owners;                                /* [paths.count] */
 };
 
 /* Does `path` end in the weight called `name`, with or without ":0"? */
@@ -139,6 +139,21 @@ static enum rnn_status own_by_name(struct group *group,
     return RNN_OK;
 }
 
+/* What the layer keeps behind its weights and nobody needs is its own too. */
+static void own_unread(struct group *group,
+                       const struct rnn_layer_weights *layer)
+{
+    const char *name = layer->model == RNN_NO_MODEL ? NULL : layer->layer_name;
+
+    for (size_t i = 0; layer->unread && i < group->paths.count; i++) {
+        const char *path = group->paths.items[i];
+
+        if (!group->owners[i].layer && is_weight(path, layer->unread) &&
+            (!name || may_be_of(path, name)))
+            group->owners[i] = (struct owner){layer, layer->weight_count};
+    }
+}
+
 /* Every path must be one of the group's weights. */
 static enum rnn_status check_left_over(const struct group *group,
                                        const struct rnn_layer_weights *layer,
@@ -199,6 +214,8 @@ static enum rnn_status own_all(struct group *group,
             own_by_whole_name(group, &layers[i], layers[i].name + above);
     for (size_t i = first; i < end && !status; i++)
         status = own_by_name(group, &layers[i], err);
+    for (size_t i = first; i < end; i++)
+        own_unread(group, &layers[i]);
     if (!status)
         status = check_left_over(group, &layers[first], err);
     return status;

@@ -17,7 +17,7 @@
 #define MAX_PATH 1024
 
 struct folder {
-    char *name;        /* "lstm_1" */
+    const char *name;  /* "lstm_1"; in the inventory's arena */
     const char *class; /* its snake name: one of the inventory's, or NULL */
     unsigned long number;
     bool taken;
@@ -36,8 +36,6 @@ struct container {
 
 static void container_release(struct container *container)
 {
-    for (size_t i = 0; i < container->count; i++)
-        free(container->folders[i].name);
     free(container->folders);
     free(container->consumed);
     if (container->group >= 0)
@@ -86,7 +84,7 @@ static int compare_folders(const void *a, const void *b)
 
 /* The first part of each dataset's path; datasets of one folder follow one
  * another in the listing. */
-static enum rnn_status list_folders(const struct rnn_inventory *inventory,
+static enum rnn_status list_folders(struct rnn_inventory *inventory,
                                     struct container *container,
                                     struct rnn_error *err)
 {
@@ -105,7 +103,7 @@ static enum rnn_status list_folders(const struct rnn_inventory *inventory,
             strncmp(last[-1].name, path, length) == 0 &&
             last[-1].name[length] == '\0')
             continue;
-        last->name = strndup(path, length);
+        last->name = arena_copy_text(&inventory->arena, path, length);
         if (!last->name)
             return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
         find_class(last, container->model, inventory);
@@ -249,6 +247,12 @@ static enum rnn_status fill_layer(struct container *container,
                  layer->inside, *layer->inside ? "/" : "", i);
         status = weight_list_add(list, inventory, index, i, container->group,
                                  path, err);
+        consume(container, path);
+    }
+    if (layer->unread) {
+        snprintf(path, sizeof(path), "%s/%s%svars/%zu", folder->name,
+                 layer->inside, *layer->inside ? "/" : "",
+                 layer->weight_count);
         consume(container, path);
     }
     return status;

@@ -1,14 +1,23 @@
-/* Activation
+/* Activation, ReLU, LeakyReLU, ELU, Softmax, ThresholdedReLU
  *
  *     y = act(x)
  *
- * Keras: keras/src/layers/activations/activation.py
+ * ReLU             x from threshold on, at most max_value;
+ *                  below it -negative_slope * (threshold - x)
+ * LeakyReLU        x above 0, else negative_slope * x (alpha in Keras 2)
+ * ELU              x above 0, else alpha * (e^x - 1)
+ * Softmax          e^x / sum e^x along the last axis
+ * ThresholdedReLU  x above theta, else 0 (Keras 2)
+ *
+ * Keras: keras/src/layers/activations/activation.py and its neighbours
  */
 #include <string.h>
 
+#include "core/format/activation_fields.h"
 #include "core/layers/layer.h"
 
 struct activation {
+    long axis; /* that a softmax works along */
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels;
 };
@@ -20,8 +29,17 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
 {
     struct activation *own = layer->own;
 
+    own->axis = -1;
     return fields_activation(fields, "activation", NULL, &own->activation,
                              err);
+}
+
+static enum rnn_status read_class(struct layer *layer, struct fields *fields,
+                                  struct rnn_error *err)
+{
+    struct activation *own = layer->own;
+
+    return fields_activation_class(fields, &own->activation, &own->axis, err);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -30,8 +48,11 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 {
     struct activation *own = layer->own;
     struct value *x = NULL;
+    size_t width = 0;
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
+    if (!status && own->axis != -1)
+        status = layer_last_axis(layer, x, own->axis, 0, &width, err);
     if (status)
         return status;
     own->ukernels = rnn_ukernels_find(builder->isa, x->features);
@@ -60,12 +81,20 @@ static bool run(const struct node *node, struct run *run)
     return true;
 }
 
-const struct layer_class layer_activation = {
-    .name = "Activation",
-    .inert = inert,
-    .streaming = STREAM_ALONE,
-    .own_bytes = sizeof(struct activation),
-    .read = read,
-    .connect = connect,
-    .run = run,
-};
+#define ACTIVATION(label, keras, reader)                                      \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = inert,                                                       \
+        .streaming = STREAM_ALONE,                                            \
+        .own_bytes = sizeof(struct activation),                               \
+        .read = (reader),                                                     \
+        .connect = connect,                                                   \
+        .run = run,                                                           \
+    }
+
+ACTIVATION(activation, "Activation", read);
+ACTIVATION(elu, "ELU", read_class);
+ACTIVATION(leaky_relu, "LeakyReLU", read_class);
+ACTIVATION(relu, "ReLU", read_class);
+ACTIVATION(softmax, "Softmax", read_class);
+ACTIVATION(thresholded_relu, "ThresholdedReLU", read_class);

@@ -1,4 +1,5 @@
-/* Dropout, AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D
+/* ActivityRegularization, AlphaDropout, Dropout, GaussianDropout,
+ * GaussianNoise, Identity, SpatialDropout1D
  *
  *     y = x        outside training
  *
@@ -6,8 +7,9 @@
  */
 #include "core/layers/layer.h"
 
-static const char *const inert[] = {"rate",   "noise_shape", "seed",
-                                    "stddev", "data_format", NULL};
+static const char *const inert[] = {"rate",   "noise_shape",          "seed",
+                                    "stddev", "data_format",          "l1",
+                                    "l2",     "activity_regularizer", NULL};
 
 static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
@@ -39,8 +41,10 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .connect = connect,                                                   \
     }
 
+NOTHING(activity_regularization, "ActivityRegularization");
 NOTHING(alpha_dropout, "AlphaDropout");
 NOTHING(dropout, "Dropout");
 NOTHING(gaussian_dropout, "GaussianDropout");
 NOTHING(gaussian_noise, "GaussianNoise");
+NOTHING(identity, "Identity");
 NOTHING(spatial_dropout1d, "SpatialDropout1D");

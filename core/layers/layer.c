@@ -25,11 +25,6 @@ const struct layer_class *layer_class_find(const char *name)
     return NULL;
 }
 
-static bool starts_with(const char *text, const char *start)
-{
-    return !strncmp(text, start, strlen(start));
-}
-
 static enum rnn_status check_name(const char *name, struct rnn_error *err)
 {
     if (!name || !name[0])
@@ -51,10 +46,7 @@ static enum rnn_status check_origin(const struct rnn_json *description,
     const char *registered =
         rnn_json_text(rnn_json_member(description, "registered_name"));
 
-    if ((registered && strcmp(registered, class_name)) ||
-        (module && !starts_with(module, "keras") &&
-         !starts_with(module, "tf_keras") &&
-         !starts_with(module, "tensorflow")))
+    if (!fields_are_keras(description))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" is of the custom class \"%.100s\": "
                         "only layers of Keras itself can be run",
@@ -70,20 +62,22 @@ static enum rnn_status check_origin(const struct rnn_json *description,
 static enum rnn_status refuse_class(const char *name, const char *class_name,
                                     struct rnn_error *err)
 {
-    char known[256] = "";
-
     if (!strcmp(class_name, "Lambda"))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" is a Lambda: its Python code cannot "
                         "be run; replace it by layers of Keras",
                         name);
-    for (size_t i = 0, used = 0; i < CLASS_COUNT && used < sizeof(known); i++)
-        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
-                                 i ? ", " : "", classes[i]->name);
+    if (!strcmp(class_name, "Masking"))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" is a Masking: masks are not "
+                        "supported; send sequences of different length as "
+                        "they are, without padding",
+                        name);
     return rnn_fail(err, RNN_UNSUPPORTED,
-                    "layer \"%.60s\" has the class \"%.60s\", which this "
-                    "version does not support; it supports %s",
-                    name, class_name, known);
+                    "layer \"%.100s\" has the class \"%.100s\", which this "
+                    "version does not support; docs/layers.md lists those "
+                    "that it does",
+                    name, class_name);
 }
 
 static enum rnn_status make_layer(struct plan_builder *builder,
@@ -114,6 +108,14 @@ static enum rnn_status make_layer(struct plan_builder *builder,
     return RNN_OK;
 }
 
+/* Keras 2 wrote the dtype of the ids where that of the layer stands now. */
+static bool are_ids(const struct rnn_json *config)
+{
+    const char *dtype = rnn_json_text(rnn_json_member(config, "dtype"));
+
+    return dtype && (!strcmp(dtype, "int32") || !strcmp(dtype, "int64"));
+}
+
 static enum rnn_status read_config(const struct plan_builder *builder,
                                    const struct rnn_json *config,
                                    struct layer *layer, struct rnn_error *err)
@@ -131,7 +133,10 @@ static enum rnn_status read_config(const struct plan_builder *builder,
         return status;
     fields_inert(&fields, common);
     fields_inert(&fields, layer->class->inert);
-    status = fields_float32(&fields, err);
+    if (!layer->class->takes_ids || !are_ids(config))
+        status = fields_float32(&fields, err);
+    else
+        fields_get(&fields, "dtype");
     if (!status)
         status =
             fields_bool(&fields, "trainable", true, &layer->trainable, err);
@@ -268,6 +273,27 @@ enum rnn_status layer_only_input(const struct layer *layer,
                         "layer \"%.100s\" (%s) takes 1 input, it is given %zu",
                         layer->name, layer->class->name, node->input_count);
     *value = node->inputs[0];
+    return RNN_OK;
+}
+
+enum rnn_status layer_last_axis(const struct layer *layer,
+                                const struct value *x, long axis, size_t known,
+                                size_t *size, struct rnn_error *err)
+{
+    long rank = (long)x->shape.rank;
+    size_t last = x->shape.dim[x->shape.rank - 1];
+
+    if (axis != -1 && axis != rank)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s) works along axis %ld; only the "
+                        "last, %ld, is supported",
+                        layer->name, layer->class->name, axis, rank);
+    if (known && known != last)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s) has weights for %zu features, "
+                        "it is given %zu",
+                        layer->name, layer->class->name, known, last);
+    *size = last;
     return RNN_OK;
 }
 

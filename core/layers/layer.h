@@ -27,6 +27,8 @@ enum layer_streaming {
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
+    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
+                       it alone is called on time without features */
     enum layer_streaming streaming;
     size_t own_bytes; /* of the layer's own struct, zeroed before read() */
 
@@ -56,6 +58,7 @@ struct layer {
     bool whole; /* a call needs the whole sequence */
     uint64_t parameters;
     size_t depth;                  /* models around it */
+    uint64_t fixed_parameters;     /* of these: no training moves them */
     size_t calls;                  /* so far */
     void *own;                     /* struct lstm, ...; class->own_bytes */
     struct rnn_shape output_shape; /* of the first call's first output */
@@ -66,28 +69,43 @@ struct layer {
 /* class_name of Keras, as it stands in core/layers/ */
 #define LAYER_CLASS_MAP(XX)                                                   \
     XX(activation)                                                            \
+    XX(activity_regularization)                                               \
     XX(add)                                                                   \
     XX(alpha_dropout)                                                         \
     XX(average)                                                               \
+    XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
     XX(concatenate)                                                           \
     XX(dense)                                                                 \
     XX(dropout)                                                               \
+    XX(elu)                                                                   \
+    XX(embedding)                                                             \
     XX(flatten)                                                               \
     XX(gaussian_dropout)                                                      \
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
     XX(gru)                                                                   \
+    XX(identity)                                                              \
+    XX(layer_normalization)                                                   \
+    XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
     XX(multiply)                                                              \
+    XX(normalization)                                                         \
+    XX(prelu)                                                                 \
+    XX(relu)                                                                  \
     XX(repeat_vector)                                                         \
+    XX(rescaling)                                                             \
+    XX(rms_normalization)                                                     \
     XX(simple_rnn)                                                            \
+    XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
     XX(subtract)                                                              \
-    XX(time_distributed)
+    XX(thresholded_relu)                                                      \
+    XX(time_distributed)                                                      \
+    XX(unit_normalization)
 
 #define XX(name) extern const struct layer_class layer_##name;
 LAYER_CLASS_MAP(XX)
@@ -101,6 +119,14 @@ RNN_CHECKED enum rnn_status layer_only_input(const struct layer *layer,
                                              const struct node *node,
                                              struct value **value,
                                              struct rnn_error *err);
+
+/* The size of the last axis of `x`, which `axis` has to be (as Keras counts:
+ * from the batch, or from the end).  `known` is the size at an earlier call,
+ * or 0. */
+RNN_CHECKED enum rnn_status layer_last_axis(const struct layer *layer,
+                                            const struct value *x, long axis,
+                                            size_t known, size_t *size,
+                                            struct rnn_error *err);
 
 /* A weight of this shape, counted as a parameter of the layer. */
 RNN_CHECKED enum rnn_status layer_take(struct layer *layer,

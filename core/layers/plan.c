@@ -98,7 +98,8 @@ static enum rnn_status check_input_shape(const char *name,
                                          size_t *features,
                                          struct rnn_error *err)
 {
-    bool has_time = shape->rank > 1;
+    /* One open axis can only be time: that of token ids. */
+    bool has_time = shape->rank > 1 || shape->dim[0] == RNN_FREE;
     char text[RNN_SHAPE_TEXT];
 
     rnn_shape_print(shape, text);
@@ -132,7 +133,8 @@ enum rnn_status plan_add_input(struct plan_builder *builder, const char *name,
     if (status)
         return status;
     io->name = arena_copy_text(builder->arena, name, strlen(name));
-    added = add_value(builder, shape, shape->rank > 1, features);
+    added = add_value(builder, shape,
+                      shape->rank > 1 || shape->dim[0] == RNN_FREE, features);
     if (!io->name || !added)
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at input \"%.100s\"", name);
@@ -321,6 +323,21 @@ static struct node *make_node(struct plan_builder *builder,
     return node;
 }
 
+/* A sequence without an axis of features is one of ids. */
+static enum rnn_status check_ids(const struct layer *layer,
+                                 struct value *const *inputs,
+                                 size_t input_count, struct rnn_error *err)
+{
+    for (size_t i = 0; i < input_count && !layer->class->takes_ids; i++)
+        if (inputs[i]->has_time && inputs[i]->shape.rank == 1)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) reads a sequence of "
+                            "numbers without an axis of features; only an "
+                            "Embedding can",
+                            layer->name, layer->class->name);
+    return RNN_OK;
+}
+
 enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
@@ -332,6 +349,9 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the model calls its layers more than %zu times",
                         PLAN_MAX_NODES);
+    status = check_ids(layer, inputs, input_count, err);
+    if (status)
+        return status;
     made = make_node(builder, layer, inputs, input_count);
     if (!made)
         return plan_no_memory(layer, err);

@@ -27,7 +27,7 @@ bool rnn_activation_parse(const char *name, unsigned keras_major,
                           struct rnn_activation *activation)
 {
     static const char *const names[] = {
-#define XX(name, text, rows) [RNN_ACT_##name] = text,
+#define XX(name, text, rows) [RNN_ACT_##name] = (text),
         RNN_ACTIVATION_MAP(XX)
 #undef XX
     };
@@ -52,12 +52,11 @@ bool rnn_activation_parse(const char *name, unsigned keras_major,
 
 bool rnn_activation_takes_rows(const struct rnn_activation *activation)
 {
-    switch (activation->kind) {
-#define XX(name, text, rows)                                                  \
-    case RNN_ACT_##name:                                                      \
-        return rows;
+    static const bool takes[] = {
+#define XX(name, text, rows) [RNN_ACT_##name] = (rows),
         RNN_ACTIVATION_MAP(XX)
 #undef XX
-    }
-    return false;
+    };
+
+    return takes[activation->kind];
 }

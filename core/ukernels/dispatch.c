@@ -3,9 +3,9 @@
 
 #define TABLE(isa_name, constant, lane_count, rows)                           \
     static const struct rnn_ukernels isa_name##_table = {                     \
-        .isa = constant,                                                      \
-        .lanes = lane_count,                                                  \
-        .block_rows = rows,                                                   \
+        .isa = (constant),                                                    \
+        .lanes = (lane_count),                                                \
+        .block_rows = (rows),                                                 \
         .product = f32_product_##isa_name,                                    \
         .cell = f32_cell_##isa_name,                                          \
         .cell_part = f32_cell_part_##isa_name,                                \

@@ -58,7 +58,7 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
     for (size_t r = 0; r < rows; r++) {
         step.c[r] = row[r].c;
         step.h[r] = row[r].h;
-        if (place_of(row + r, steps, 0, y_stride, NULL) == row[r].h) {
+        if (!row[r].y && steps % 2 == 1) { /* the first goes into h */
             memcpy(spare + r * padded, row[r].h, padded * sizeof(*spare));
             step.h[r] = spare + r * padded;
         }

@@ -1,7 +1,5 @@
 /* vec_cell.h: what the cells' files share: tiles that start from the input's
  * part, and a function for every number of rows.
- *
- * Included after RNN_VEC_HEADER.
  */
 #ifndef CORE_UKERNELS_VEC_CELL_H
 #define CORE_UKERNELS_VEC_CELL_H

@@ -1,7 +1,7 @@
 /* vec_dot.h: one long sum in sixteen chains that lie in lanes.
  *
  * Input k belongs to chain k % 16, whatever the width of a vector; the chains
- * are joined by halves.  Included after RNN_VEC_HEADER.
+ * are joined by halves.
  */
 #ifndef CORE_UKERNELS_VEC_DOT_H
 #define CORE_UKERNELS_VEC_DOT_H

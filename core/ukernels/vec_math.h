@@ -13,12 +13,7 @@
 
 #define VEC_INLINE static inline __attribute__((always_inline))
 
-/* p0 + p1 x + ... by Estrin's scheme, given x and x^2: short chains. */
-VEC_INLINE vec poly_3(vec x, vec x2, vec p0, vec p1, vec p2, vec p3)
-{
-    return vec_fma(vec_fma(p3, x, p2), x2, vec_fma(p1, x, p0));
-}
-
+/* p0 + p1 x + ... + p4 x^4, given x and x^2: a short chain. */
 VEC_INLINE vec poly_4(vec x, vec x2, const float p[5])
 {
     vec high = vec_fma(vec_set(p[4]), x, vec_set(p[3]));

@@ -4,8 +4,6 @@
  * measures but the number of inputs are constants where the functions below
  * are inlined, so that the loops over them unroll and the sums stay in
  * registers.  The order of the sum is that of ukernels.h.
- *
- * Included after RNN_VEC_HEADER.
  */
 #ifndef CORE_UKERNELS_VEC_TILE_H
 #define CORE_UKERNELS_VEC_TILE_H

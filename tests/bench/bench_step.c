@@ -216,8 +216,8 @@ static bool choose(int argc, char **argv, struct choice *choice)
             }
         if (strcmp(argv[i], "--csv") == 0)
             choice->csv = known = true;
-        if (atoi(argv[i]) > 0) {
-            choice->batch = (size_t)atoi(argv[i]);
+        if (strtoul(argv[i], NULL, 10) > 0) {
+            choice->batch = strtoul(argv[i], NULL, 10);
             known = true;
         }
         if (!known)

@@ -3,7 +3,10 @@
 A network is a dict:
     timesteps  int, or None where the model leaves them free
     features   int
-    layers     list of {"class": ..., and that class's own arguments}
+    layers     list of {"class": ..., and that class's own arguments}; those
+               that only one generation has, or spells so, are in "k2" and
+               "k3"; an argument may be a layer of its own
+    ids        True where the input is token ids [timesteps], below `features`
     input      how Keras learns the input's shape: "layer" (the default) an
                Input, "argument" input_shape of the first layer, "call" from
                the first batch, whose size the file then names too
@@ -36,7 +39,10 @@ KERAS3_ACTIVATIONS = sorted(
 def activations_of(network):
     keys = ("activation", "recurrent_activation")
     return {
-        layer[k] for layer in network["layers"] for k in keys if k in layer
+        layer[k]
+        for layer in network["layers"]
+        for k in keys
+        if isinstance(layer.get(k), str)
     }
 
 
@@ -71,18 +77,33 @@ def for_every_step(network):
     return dict(network, layers=layers)
 
 
+def input_shape(network):
+    if network.get("ids"):
+        return (network["timesteps"],)
+    return (network["timesteps"], network["features"])
+
+
+def build_layer(keras, description, dtype, **more):
+    arguments = dict(description, dtype=dtype, **more)
+    for generation in ("k2", "k3"):
+        own = arguments.pop(generation, {})
+        if generation[1] == keras.__version__[0]:
+            arguments |= own
+    for key, value in arguments.items():
+        if isinstance(value, dict) and "class" in value:
+            arguments[key] = build_layer(keras, value, dtype)
+    return getattr(keras.layers, arguments.pop("class"))(**arguments)
+
+
 def build(keras, network, dtype="float32"):
     """`keras` is the module, Keras 3 or tf_keras."""
-    shape = (network["timesteps"], network["features"])
+    shape = input_shape(network)
     how = network.get("input", "layer")
     layers = [keras.layers.Input(shape, dtype=dtype)] if how == "layer" else []
     for description in network["layers"]:
-        arguments = dict(description, dtype=dtype)
-        if how == "argument" and not layers:
-            arguments["input_shape"] = shape
-        layers.append(
-            getattr(keras.layers, arguments.pop("class"))(**arguments)
-        )
+        first = how == "argument" and not layers
+        more = {"input_shape": shape} if first else {}
+        layers.append(build_layer(keras, description, dtype, **more))
     model = keras.Sequential(layers)
     if how == "call":
         model(np.zeros((CALLED_BATCH, *shape), dtype))
@@ -91,10 +112,19 @@ def build(keras, network, dtype="float32"):
 
 def draw_weights(model, rng):
     """Weights of a trained network's size: kernels by their fan-in, and
-    biases that are not zero."""
+    biases that are not zero.  A variance is above 0, and the `count` of a
+    Normalization a whole number."""
     weights = []
     for weight in model.weights:
         shape = tuple(weight.shape)
+        if "variance" in weight.name or "count" in weight.name:
+            drawn = rng.uniform(0.2, 2, size=shape)
+            weights.append(np.asarray(drawn, np.float32))
+            continue
+        if len(shape) < 2 and "bias" not in weight.name:
+            drawn = rng.normal(loc=0.5, scale=0.4, size=shape)
+            weights.append(drawn.astype(np.float32))
+            continue
         scale = 0.3 if "bias" in weight.name else shape[0] ** -0.5
         weights.append(rng.normal(scale=scale, size=shape).astype(np.float32))
     return weights
@@ -102,8 +132,18 @@ def draw_weights(model, rng):
 
 def with_weights(keras, network, weights, dtype="float32"):
     model = build(keras, network, dtype)
-    model.set_weights([np.asarray(w, dtype) for w in weights])
+    set_weights(model, weights)
     return model
+
+
+def set_weights(model, weights):
+    dtypes = [getattr(w.dtype, "name", w.dtype) for w in model.weights]
+    model.set_weights(
+        [np.asarray(w, d) for w, d in zip(weights, dtypes, strict=True)]
+    )
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # Normalization keeps copies
+            layer.finalize_state()
 
 
 def answer(keras, network, weights, x, dtype):

@@ -14,6 +14,23 @@ FEATURES = (1, 1, 2, 3, 4, 5, 8, 13, 32)
 TIMESTEPS = (1, 2, 3, 4, 5, 7, 8, 10, 12)
 MANY_TIMESTEPS = (24, 40)
 GATES = ("hard_sigmoid", "hard_sigmoid", "tanh", "relu", "softmax", "linear")
+# Act on each timestep alone.  Slopes are exact in float32, to which Keras 2
+# rounds them.
+LEAKY_3 = {"negative_slope": 0.25}
+EACH_ALONE = (
+    {"class": "BatchNormalization"},
+    {"class": "BatchNormalization", "scale": False, "epsilon": 0.01},
+    {"class": "BatchNormalization", "center": False},
+    {"class": "LayerNormalization", "epsilon": 0.25},
+    {"class": "LayerNormalization", "epsilon": 0.5, "center": False},
+    {"class": "Rescaling", "scale": 0.75, "offset": -0.125},
+    {"class": "ELU", "alpha": 0.5},
+    {"class": "LeakyReLU", "k2": {"alpha": 0.25}, "k3": LEAKY_3},
+    {"class": "ReLU", "max_value": 2.0, "negative_slope": 0.125},
+    {"class": "Softmax"},
+    {"class": "Identity"},
+    {"class": "GaussianNoise", "stddev": 0.5},
+)
 LARGEST_NUMBER = 1e4
 ONLY_KERAS3_EVERY = 7
 GAINS = (1, 0.5, 0.25, 0.1, 0.03)
@@ -122,11 +139,17 @@ def usual_timesteps(network):
 
 def draw(seed, index):
     """A network that Keras 2 and Keras 3 can save; every seventh one may use
-    activations that Keras 3 alone has."""
+    activations that Keras 3 alone has.  Layers that act on each timestep
+    alone are put into it afterwards."""
     rng = np.random.default_rng([seed, index])
     only_keras3 = index % ONLY_KERAS3_EVERY == ONLY_KERAS3_EVERY - 1
     names = nw.KERAS3_ACTIVATIONS if only_keras3 else nw.KERAS2_ACTIVATIONS
-    return Drawer(rng, names).network(), rng
+    network = Drawer(rng, names).network()
+    more = Drawer(np.random.default_rng([seed, index, 1]), names)
+    while more.chance(0.4):
+        place = 1 + int(more.rng.integers(len(network["layers"])))
+        network["layers"].insert(place, dict(more.pick(EACH_ALONE)))
+    return network, rng
 
 
 def draw_weights(longer, rng, x):
@@ -135,7 +158,7 @@ def draw_weights(longer, rng, x):
     drawn = nw.draw_weights(longer, rng)
     for gain in GAINS:
         weights = [np.float32(gain) * w for w in drawn]
-        longer.set_weights(weights)
+        nw.set_weights(longer, weights)
         if largest_of_all_layers(longer, x) < LARGEST_NUMBER:
             return weights, np.asarray(longer(x, training=False))
     raise SystemExit("no weights keep this network within reason")

@@ -175,6 +175,216 @@ SHAPES = {
     ),
 }
 
+# Layers that act on each timestep alone.  Numbers are exact in float32, to
+# which Keras 2 rounds them whatever it computes in.  Where a generation lacks one, the
+# second part says which have it.
+LAYERS = {
+    "relu_layers": (
+        network(
+            7,
+            3,
+            layer("Dense", 6),
+            layer("ReLU", max_value=1.5, negative_slope=0.125, threshold=0.25),
+            layer("LSTM", 5, **SEQ),
+            layer("LeakyReLU", k2={"alpha": 0.25}, k3={"negative_slope": 0.25}),
+            layer("SimpleRNN", 4),
+            layer("ELU", alpha=0.75),
+            layer("Dense", 5),
+            layer("ReLU", max_value=6.0),
+        ),
+        ("k3", "k2"),
+    ),
+    "softmax_layer": (
+        network(
+            5,
+            2,
+            layer("GRU", 4, **SEQ),
+            layer("Softmax"),
+            layer("Dense", 3),
+            layer("Softmax", axis=-1),
+        ),
+        ("k3", "k2"),
+    ),
+    "thresholded_relu": (
+        network(
+            5,
+            2,
+            layer("Dense", 4),
+            layer("ThresholdedReLU", theta=0.3),
+            layer("GRU", 3),
+        ),
+        ("k2",),
+    ),
+    "prelu": (
+        network(
+            6,
+            3,
+            layer("Dense", 5),
+            layer("PReLU", shared_axes=[1]),
+            layer("LSTM", 4, **SEQ),
+            layer("PReLU", shared_axes=[1, 2]),
+            layer("GRU", 4),
+            layer("Dense", 2),
+        ),
+        ("k3", "k2"),
+    ),
+    "activation_objects": (
+        network(
+            5,
+            3,
+            layer(
+                "Dense",
+                5,
+                activation=layer(
+                    "LeakyReLU",
+                    k2={"alpha": 0.125},
+                    k3={"negative_slope": 0.125},
+                ),
+            ),
+            layer("GRU", 4, activation=layer("ELU", alpha=0.5)),
+            layer("Dense", 3),
+            layer("Activation", activation=layer("ELU", alpha=0.25)),
+        ),
+        ("k3", "k2"),
+    ),
+    "batch_normalization": (
+        network(
+            6,
+            3,
+            layer("BatchNormalization"),
+            layer("LSTM", 5, **SEQ),
+            layer("BatchNormalization", epsilon=0.01, scale=False),
+            layer("GRU", 4),
+            layer("BatchNormalization", center=False, trainable=False),
+            layer("Dense", 3),
+            layer("BatchNormalization", center=False, scale=False),
+        ),
+        ("k3", "k2"),
+    ),
+    "layer_normalization": (
+        network(
+            6,
+            3,
+            layer("LayerNormalization"),
+            layer("LSTM", 5, **SEQ),
+            layer("LayerNormalization", epsilon=0.01, scale=False),
+            layer("GRU", 4),
+            layer("LayerNormalization", center=False),
+            layer("Dense", 3),
+            layer("LayerNormalization", center=False, scale=False),
+        ),
+        ("k3", "k2"),
+    ),
+    "rms_scaling": (
+        network(
+            None,
+            4,
+            layer("LayerNormalization", rms_scaling=True),
+            layer("LSTM", 5, **SEQ),
+            layer("LayerNormalization", rms_scaling=True, scale=False),
+            layer("Dense", 2),
+        ),
+        ("k3",),
+    ),
+    "rms_normalization": (
+        network(
+            None,
+            4,
+            layer("RMSNormalization"),
+            layer("GRU", 5),
+            layer("RMSNormalization", epsilon=0.05),
+        ),
+        ("k3",),
+    ),
+    "unit_normalization": (
+        network(
+            None,
+            4,
+            layer("UnitNormalization"),
+            layer("GRU", 5, **SEQ),
+            layer("UnitNormalization"),
+        ),
+        ("k3", "k2"),
+    ),
+    "normalization": (
+        network(
+            5,
+            3,
+            layer("Normalization"),
+            layer("LSTM", 4),
+            layer("Dense", 3),
+            layer("Normalization", axis=None),
+        ),
+        ("k3", "k2"),
+    ),
+    "normalization_given": (
+        network(
+            5,
+            3,
+            layer(
+                "Normalization", mean=[0.125, -2, 0.5], variance=[0.25, 2, 1.5]
+            ),
+            layer("LSTM", 4),
+            layer("Dense", 3),
+            layer(
+                "Normalization",
+                mean=[3.0, 2.0, -1.0],
+                variance=[0.25, 2.0, 1.5],
+                invert=True,
+            ),
+        ),
+        ("k3", "k2"),
+    ),
+    "rescaling": (
+        network(
+            5,
+            3,
+            layer("Rescaling", scale=0.375, offset=-0.25),
+            layer("GRU", 4, **SEQ),
+            layer("Rescaling", scale=[2.0, -1.0, 0.75, 0.125], offset=0.5),
+        ),
+        ("k3", "k2"),
+    ),
+    "embedding": (
+        network(
+            6,
+            11,
+            layer("Embedding", input_dim=11, output_dim=4),
+            layer("LSTM", 5),
+            layer("Dense", 3),
+            ids=True,
+        ),
+        ("k3", "k2"),
+    ),
+    "embedding_free": (
+        network(
+            None,
+            7,
+            layer("Embedding", input_dim=7, output_dim=3),
+            layer("GRU", 4, **SEQ),
+            layer("Dense", 7, activation="softmax"),
+            ids=True,
+        ),
+        ("k3", "k2"),
+    ),
+    "no_ops": (
+        network(
+            5,
+            3,
+            layer("GaussianNoise", stddev=0.5),
+            layer("LSTM", 4, **SEQ),
+            layer("SpatialDropout1D", rate=0.5),
+            layer("GaussianDropout", rate=0.5),
+            layer("Identity"),
+            layer("GRU", 3),
+            layer("AlphaDropout", rate=0.5),
+            layer("ActivityRegularization", l1=0.1, l2=0.2),
+            layer("Dense", 2),
+        ),
+        ("k3", "k2"),
+    ),
+}
+
 # Activations: one .keras of Keras 3 each, by turns in each kind of cell.
 CELLS = ("SimpleRNN", "LSTM", "GRU")
 ACTIVATIONS = {
@@ -200,6 +410,8 @@ ACTIVATIONS |= {
 
 def nested(array):
     """float32 by the digits that read back to it, float64 likewise."""
+    if array.ndim == 2 and array.dtype == np.int64:  # ids, each an item
+        return array[..., np.newaxis].tolist()
     if array.dtype == np.float32:
         return array.astype(str).astype(float).tolist()
     return array.tolist()
@@ -250,32 +462,39 @@ def is_fit(expected):
     return scale < 100 and np.abs(reference - single).max() < 1e-5 * scale
 
 
-def draw(name, net):
+def draw(module, name, net):
     """Weights and inputs of one network, the same at every run, and scaled
     so that the numbers are fit."""
     rng = np.random.default_rng(list(name.encode()))
-    drawn = nw.draw_weights(nw.build(keras, net), rng)
+    drawn = nw.draw_weights(nw.build(module, net), rng)
     timesteps = net["timesteps"] or FREE_TIMESTEPS
     batch = nw.CALLED_BATCH if net.get("input") == "call" else SEQUENCES
-    x = rng.normal(size=(batch, timesteps, net["features"]))
-    x = x.astype(np.float32)
+    if net.get("ids"):
+        x = rng.integers(net["features"], size=(batch, timesteps))
+    else:
+        x = rng.normal(size=(batch, timesteps, net["features"]))
+        x = x.astype(np.float32)
     for gain in (1, 2, 4, 0.5, 0.25, 0.125):
         weights = [np.float32(gain) * w for w in drawn]
-        expected = answers(keras, net, weights, x)
-        if is_fit(expected) and is_calm(net, weights, x, expected, rng):
+        expected = answers(module, net, weights, x)
+        if is_fit(expected) and is_calm(module, net, weights, x, expected, rng):
             return weights, x
     raise SystemExit(f"{name}: no weights give numbers to judge by")
 
 
-def is_calm(net, weights, x, expected, rng):
+def is_calm(module, net, weights, x, expected, rng):
     """Do the numbers stay where they are, whatever way weights are rounded?
     Each is moved by up to half a unit in its last place, some times."""
     reference = expected["reference"]
     scale = max(1.0, np.abs(reference).max())
-    model = nw.build(keras, net, "float64")
+    model = nw.build(module, net, "float64")
     for _ in range(10):
-        model.set_weights(
-            [w * (1 + 2.0**-24 * rng.uniform(-1, 1, w.shape)) for w in weights]
+        nw.set_weights(
+            model,
+            [
+                w * (1 + 2.0**-24 * rng.uniform(-1, 1, w.shape))
+                for w in weights
+            ],
         )
         moved = np.asarray(model(x.astype(np.float64), training=False))
         if np.abs(moved - reference).max() > 2.5e-7 * scale:
@@ -293,7 +512,7 @@ def expected_of(module, net, weights, x):
 
 def make(name, net, files):
     """`files` is a list of generation and suffix: ("k3", "keras")."""
-    weights, x = draw(name, net)
+    weights, x = draw(GENERATIONS[files[0][0]], name, net)
     names = {}
     for generation, suffix in files:
         file = f"{name}.{generation}.{suffix}"
@@ -457,6 +676,10 @@ def main():
         shutil.rmtree(MODELS, ignore_errors=True)
         MODELS.mkdir()
     four = list(itertools.product(GENERATIONS, ("keras", "h5")))
+    for name, (net, generations) in LAYERS.items():
+        if not wanted or name in wanted:
+            files = itertools.product(generations, ("keras", "h5"))
+            make(name, net, list(files))
     for networks, files in (
         (NETWORKS, four),
         (SHAPES, [("k3", "keras"), ("k2", "h5")]),

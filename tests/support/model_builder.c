@@ -176,6 +176,27 @@ static void name_layer(struct model_builder *builder, size_t index)
                  base);
 }
 
+/* Weights of one number for each feature, of layers that are not `bare`.  A
+ * variance is above 0. */
+static void add_rows(struct model_builder *builder, const char *class_name,
+                     const char *name, size_t features)
+{
+    static const char *const rows[] = {"gamma", "beta", "moving_mean",
+                                       "moving_variance"};
+    size_t count = !strcmp(class_name, "LayerNormalization")   ? 2
+                   : !strcmp(class_name, "BatchNormalization") ? 4
+                                                               : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        float *data;
+
+        add_weight(builder, name, rows[i], 1, 1, features);
+        data = builder->tensors[builder->tensor_count - 1].data;
+        for (size_t k = 0; i == 3 && k < features; k++)
+            data[k] = 0.25f + fabsf(data[k]);
+    }
+}
+
 void model_builder_add(struct model_builder *builder,
                        const struct model_layer *layer)
 {
@@ -192,8 +213,11 @@ void model_builder_add(struct model_builder *builder,
     name_layer(builder, index);
     if (gates)
         builder->has_time = layer->return_sequences;
-    if (!gates && strcmp(layer->class_name, "Dense"))
+    if (!gates && strcmp(layer->class_name, "Dense")) {
+        if (!layer->bare)
+            add_rows(builder, layer->class_name, name, features);
         return;
+    }
     columns = (gates ? gates : 1) * layer->units;
     add_weight(builder, name, "kernel", 2, features, columns);
     if (gates)

@@ -16,6 +16,9 @@ static const char *const heads[] = {
     "celu",        "tanh_shrink",
 };
 
+static const char *const norms[] = {"BatchNormalization",
+                                    "LayerNormalization"};
+
 #define PICK(list, seed)                                                      \
     ((list)[model_random(seed) % (sizeof(list) / sizeof((list)[0]))])
 
@@ -70,11 +73,17 @@ void random_model_build(struct model_builder *builder, uint64_t seed,
             ? MODEL_KERAS_3
             : (enum model_spelling)(MODEL_KERAS_2 + model_random(&seed) % 3);
     layers = up_to(&seed, 3);
+    if (model_random(&seed) % 6 == 0)
+        model_builder_add(
+            builder, &(struct model_layer){.class_name = PICK(norms, &seed)});
     for (size_t i = 0; i < layers; i++) {
         add_recurrent(builder, &seed, max_units, i + 1 == layers);
         if (model_random(&seed) % 4 == 0)
             model_builder_add(builder,
                               &(struct model_layer){.class_name = "Dropout"});
+        if (model_random(&seed) % 4 == 0)
+            model_builder_add(builder, &(struct model_layer){
+                                           .class_name = PICK(norms, &seed)});
         if (model_random(&seed) % 6 == 0)
             model_builder_add(builder, &(struct model_layer){
                                            .class_name = "Activation",

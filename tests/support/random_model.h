@@ -1,8 +1,8 @@
 /* random_model.h: random Sequential models for tests of laws.
  *
- * Stacks of recurrent layers with Dropout, Activation and Dense between, of
- * odd sizes, with every spelling, activation and switch: whatever holds for
- * all models has to hold for these.
+ * Stacks of recurrent layers with Dropout, Activation, normalisations and
+ * Dense between, of odd sizes, with every spelling, activation and switch:
+ * whatever holds for all models has to hold for these.
  */
 #ifndef TESTS_SUPPORT_RANDOM_MODEL_H
 #define TESTS_SUPPORT_RANDOM_MODEL_H

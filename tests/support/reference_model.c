@@ -305,6 +305,37 @@ static void run_dense(const struct weights *w, const double *x, size_t items,
     }
 }
 
+/* y = (x - mean) / sqrt(variance) * gamma + beta, for classes whose numbers
+ * come from the row or from training. */
+static void norm_row(struct model_builder *builder, size_t index, double *row,
+                     size_t units)
+{
+    const char *class_name = builder->layers[index].class_name;
+    bool batch = !strcmp(class_name, "BatchNormalization");
+    const float *gamma = weight(builder, index, "gamma");
+    const float *beta = weight(builder, index, "beta");
+    const float *means = batch ? weight(builder, index, "moving_mean") : NULL;
+    const float *variances =
+        batch ? weight(builder, index, "moving_variance") : NULL;
+    double mean = 0, variance = 0;
+
+    for (size_t j = 0; j < units; j++)
+        mean += row[j] / (double)units;
+    for (size_t j = 0; j < units; j++)
+        variance += (row[j] - mean) * (row[j] - mean) / (double)units;
+    for (size_t j = 0; j < units; j++)
+        row[j] = (row[j] - (batch ? means[j] : mean)) /
+                     sqrt((batch ? variances[j] : variance) + 1e-3) *
+                     gamma[j] +
+                 beta[j];
+}
+
+static bool is_norm(const char *class_name)
+{
+    return !strcmp(class_name, "BatchNormalization") ||
+           !strcmp(class_name, "LayerNormalization");
+}
+
 static struct weights weights_of(struct model_builder *builder, size_t index,
                                  bool recurrent, bool rounded)
 {
@@ -363,8 +394,11 @@ static double *run_layer(struct model_builder *builder, size_t index,
         run_dense(&w, x, *items, y);
     } else {
         memcpy(y, x, *items * w.units * sizeof(double));
-        for (size_t i = 0; i < *items; i++)
+        for (size_t i = 0; i < *items; i++) {
+            if (is_norm(layer->class_name))
+                norm_row(builder, index, y + i * w.units, w.units);
             activate(&w, y + i * w.units);
+        }
     }
     return y;
 }

@@ -95,7 +95,7 @@ static const struct refusal refusals[] = {
     {"\"class_name\": \"Dropout\"",
      "\"class_name\": \"ConvLSTM1D\"",
      RNN_UNSUPPORTED,
-     {"\"dropout\"", "\"ConvLSTM1D\"", "it supports Activation"}},
+     {"\"dropout\"", "\"ConvLSTM1D\"", "docs/layers.md"}},
     {"\"class_name\": \"Dropout\"",
      "\"class_name\": \"dropout\"",
      RNN_UNSUPPORTED,

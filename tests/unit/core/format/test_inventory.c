@@ -99,6 +99,59 @@ static void every_class_of_the_table_is_known(void **state)
     }
 }
 
+/* Weights that a field adds or takes away. */
+static void weights_depend_on_the_fields_of_their_class(void **state)
+{
+    static const struct {
+        const char *class_name, *fields;
+        size_t count;
+        const char *first, *last;
+    } cases[] = {
+        {"Embedding", "", 1, "embeddings", "embeddings"},
+        {"BatchNormalization", "", 4, "gamma", "moving_variance"},
+        {"BatchNormalization", ",\"scale\":false", 3, "beta",
+         "moving_variance"},
+        {"BatchNormalization", ",\"scale\":false,\"center\":false", 2,
+         "moving_mean", "moving_variance"},
+        {"LayerNormalization", "", 2, "gamma", "beta"},
+        {"LayerNormalization", ",\"scale\":false", 1, "beta", "beta"},
+        {"LayerNormalization", ",\"center\":false", 1, "gamma", "gamma"},
+        {"LayerNormalization", ",\"rms_scaling\":false", 2, "gamma", "beta"},
+        {"LayerNormalization", ",\"rms_scaling\":true", 1, "gamma", "gamma"},
+        {"LayerNormalization", ",\"scale\":false,\"rms_scaling\":true", 1,
+         "gamma", "gamma"},
+        {"RMSNormalization", "", 1, "scale", "scale"},
+        {"Normalization", ",\"mean\":null", 2, "mean", "variance"},
+        {"Normalization", ",\"mean\":0.0", 0, NULL, NULL},
+        {"Normalization", ",\"mean\":[1,2]", 0, NULL, NULL},
+        {"UnitNormalization", "", 0, NULL, NULL},
+        {"Rescaling", ",\"scale\":2", 0, NULL, NULL},
+        {"PReLU", "", 1, "alpha", "alpha"},
+        {"LeakyReLU", "", 0, NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rnn_inventory inventory = {0};
+        char layer[160];
+
+        snprintf(layer, sizeof(layer),
+                 "{\"class_name\":\"%s\",\"config\":{\"name\":\"x\"%s}}",
+                 cases[i].class_name, cases[i].fields);
+        assert_int_equal(read_layers(layer, i % 2, &inventory, NULL), RNN_OK);
+        assert_int_equal(inventory.layer_count, cases[i].count > 0);
+        if (cases[i].count) {
+            const struct rnn_layer_weights *made = &inventory.layers[0];
+
+            assert_int_equal(made->weight_count, cases[i].count);
+            assert_string_equal(made->weights[0], cases[i].first);
+            assert_string_equal(made->weights[made->weight_count - 1],
+                                cases[i].last);
+        }
+        rnn_inventory_release(&inventory);
+    }
+}
+
 static void text_is_kept_without_what_depends_on_the_run(void **state)
 {
     static const char text[] =
@@ -127,8 +180,7 @@ static void layer_that_is_not_known_is_named(void **state)
         "{\"class_name\":\"Lambda\",\"config\":{\"name\":\"last\"}}",
         RNN_UNSUPPORTED,
         "layer \"last\" is a Lambda, which is not supported; "
-        "layers that are: SimpleRNN, LSTM, GRU, Dense, "
-        "Dropout, Activation, InputLayer");
+        "docs/layers.md lists the layers that are");
 }
 
 static void layer_without_a_part_is_refused_by_its_number(void **state)
@@ -203,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_with_weights_are_listed_in_order),
         cmocka_unit_test(every_class_of_the_table_is_known),
+        cmocka_unit_test(weights_depend_on_the_fields_of_their_class),
         cmocka_unit_test(text_is_kept_without_what_depends_on_the_run),
         cmocka_unit_test(layer_that_is_not_known_is_named),
         cmocka_unit_test(layer_without_a_part_is_refused_by_its_number),

@@ -282,6 +282,57 @@ static void sides_are_told_apart_by_name(void **state)
     assert_numbers(&result, sides, 9);
 }
 
+/* Normalization keeps a count behind its weights, inside a model too. */
+static void what_nobody_needs_is_left_there(void **state)
+{
+    /* clang-format off */
+    static const char counted[] =
+        MODEL("Sequential", "whole",
+              NAMED("Normalization", "n", "") "},"
+              MODEL("Functional", "m", INPUT ","
+                    NAMED("Normalization", "n", "") "}"));
+    /* clang-format on */
+    static const struct weight weights[] = {
+        {"n/mean", "layers/normalization/vars/0", 1},
+        {"n/variance", "layers/normalization/vars/1", 2},
+        {"m/n/mean", "layers/functional/layers/normalization/vars/0", 3},
+        {"m/n/variance", "layers/functional/layers/normalization/vars/1", 4},
+        {"-", "layers/normalization/vars/2", 5},
+        {"-", "layers/functional/layers/normalization/vars/2", 6},
+    };
+    static const char *const layers[] = {"n", "m"};
+    static const char *const n[] = {"mean:0", "variance:0", "count:0"};
+    static const char *const m[] = {"n/mean:0", "n/variance:0", "n/count:0"};
+    static const char *const q[] = {"n/mean:0", "n/variance:0", "q/count:0"};
+    struct import_result result = import_weights(counted, weights, 6, NULL);
+
+    (void)state;
+    assert_numbers(&result, weights, 4);
+    result = import_weights(counted, weights, 6,
+                            "layers/functional/layers/normalization/vars/3");
+    assert_refused(&result, RNN_BAD_MODEL, "vars/3, which belongs");
+    for (size_t strange = 0; strange < 2; strange++) {
+        char path[SCRATCH_PATH_BYTES];
+        hid_t file, group;
+
+        new_path(path);
+        file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+        keras_put_text(file, "model_config", counted);
+        keras_put_text(file, "keras_version", "2.15.0");
+        put_group(file, "n", n, 3, 1);
+        put_group(file, "m", strange ? q : m, 3, 3);
+        group = H5Oopen(file, "model_weights", H5P_DEFAULT);
+        keras_put_texts(group, "layer_names", 2, layers, true);
+        H5Oclose(group);
+        H5Fclose(file);
+        result = import_path(path);
+        if (strange)
+            assert_refused(&result, RNN_BAD_MODEL, "q/count:0");
+        else
+            assert_numbers(&result, weights, 4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +340,7 @@ int main(void)
         cmocka_unit_test(names_of_a_group_are_matched_by_their_end),
         cmocka_unit_test(wrappers_have_a_folder_for_each_part),
         cmocka_unit_test(sides_are_told_apart_by_name),
+        cmocka_unit_test(what_nobody_needs_is_left_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

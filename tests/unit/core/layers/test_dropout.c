@@ -9,9 +9,13 @@
 
 #include "tests/support/model_run.h"
 
-static const char *const classes[] = {"Dropout", "AlphaDropout",
-                                      "GaussianDropout", "GaussianNoise",
-                                      "SpatialDropout1D"};
+static const char *const classes[] = {"Dropout",
+                                      "AlphaDropout",
+                                      "GaussianDropout",
+                                      "GaussianNoise",
+                                      "SpatialDropout1D",
+                                      "Identity",
+                                      "ActivityRegularization"};
 
 /* At the input, between layers and at the output. */
 static void layers_for_training_alone_change_no_bit(void **state)

@@ -1,0 +1,39 @@
+/* affine.h: y = x * scale + shift along the last axis, for the layers that
+ * come down to it.
+ *
+ * Both are float64 and so is the sum; it is rounded once, to float32.  So a
+ * mean that is large beside its deviation costs no digit, every instruction
+ * set gives the same bits, and no result depends on what stands beside it.
+ *
+ * Memory   In the model's arena.
+ * Threads  Written while a layer is connected, afterwards only read.
+ */
+#ifndef CORE_LAYERS_AFFINE_H
+#define CORE_LAYERS_AFFINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/layers/layer.h"
+
+struct affine {
+    size_t width;          /* of the last axis */
+    double *scale, *shift; /* [width] */
+};
+
+/* Room for `width`, all zero.  NO_MEMORY. */
+RNN_CHECKED enum rnn_status affine_init(struct affine *affine, size_t width,
+                                        const struct layer *layer,
+                                        struct plan_builder *builder,
+                                        struct rnn_error *err);
+
+/* Output 0 is like input 0. */
+RNN_CHECKED enum rnn_status affine_connect(struct node *node,
+                                           struct plan_builder *builder,
+                                           struct rnn_error *err);
+
+/* One chunk of `node`; false: the caller said stop. */
+bool affine_run(const struct affine *affine, const struct node *node,
+                struct run *run);
+
+#endif

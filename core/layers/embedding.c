@@ -1,0 +1,175 @@
+/* Embedding
+ *
+ *     y = embeddings[x]        for each id x
+ *
+ * An id is a whole number from 0 to input_dim - 1.  Where the ids are an
+ * input of the model, whoever calls checks them (rnn_io.vocabulary).  An id
+ * out of range, or one that is no number, makes a row of NaN: there is
+ * nothing that it could mean, and no memory is read for it.
+ *
+ * An input of the shape [T] that is read here is a sequence of T ids.
+ *
+ * Keras: keras/src/layers/core/embedding.py
+ */
+#include <math.h>
+#include <stdalign.h>
+#include <string.h>
+
+#include "core/layers/layer.h"
+
+/* Beyond it float32 has no name for each whole number. */
+#define MOST_IDS ((size_t)1 << 24)
+
+struct embedding {
+    size_t ids, units;
+    float *table; /* [ids, units] */
+};
+
+static const char *const inert[] = {"embeddings_initializer",
+                                    "embeddings_regularizer",
+                                    "embeddings_constraint",
+                                    "activity_regularizer",
+                                    "input_length",
+                                    "batch_size",
+                                    NULL};
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    struct embedding *own = layer->own;
+    enum rnn_status status = fields_count(fields, "input_dim", &own->ids, err);
+
+    if (!status)
+        status = fields_count(fields, "output_dim", &own->units, err);
+    if (!status)
+        status = fields_only_false(fields, "mask_zero",
+                                   "masks are not supported", err);
+    if (!status && own->ids > MOST_IDS)
+        status = fields_refuse(fields, RNN_UNSUPPORTED, "input_dim",
+                               "more ids than float32 can tell apart", err);
+    return status;
+}
+
+static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    struct embedding *own = layer->own;
+    struct rnn_shape shape = {.rank = 2, .dim = {own->ids, own->units}};
+    const float *numbers = NULL;
+    size_t count = 0;
+    enum rnn_status status =
+        layer_take(layer, builder, "embeddings", &shape, &numbers, err);
+
+    if (status)
+        return status;
+    if (rnn_shape_count(&shape, 0, &count))
+        own->table =
+            arena_alloc(builder->arena, count, sizeof(float), alignof(float));
+    if (!own->table)
+        return plan_no_memory(layer, err);
+    memcpy(own->table, numbers, count * sizeof(float));
+    return RNN_OK;
+}
+
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one id.  Inputs behind it move up. */
+static enum rnn_status become_time(const struct layer *layer, struct value *x,
+                                   struct plan_builder *builder,
+                                   struct rnn_error *err)
+{
+    struct plan *plan = builder->plan;
+    size_t fewer = x->features - 1;
+
+    for (const struct node *node = plan->nodes; node; node = node->next)
+        for (size_t i = 0; i < node->input_count; i++)
+            if (node->inputs[i] == x)
+                return rnn_fail(err, RNN_UNSUPPORTED,
+                                "the input \"%.100s\" is read as ids by layer "
+                                "\"%.100s\" and as numbers by layer "
+                                "\"%.100s\"",
+                                plan->inputs[x->input].name, layer->name,
+                                node->layer->name);
+    for (struct value *other = plan->values; other; other = other->next)
+        if (other->is_input && other->input > x->input)
+            other->place -= fewer;
+    plan->input_stride -= fewer;
+    plan->inputs[x->input].has_time = x->has_time = true;
+    plan->inputs[x->input].features = x->features = x->stride = 1;
+    return RNN_OK;
+}
+
+/* The fewest ids of all layers that read the input. */
+static void note_vocabulary(const struct embedding *own, const struct value *x,
+                            struct plan *plan)
+{
+    size_t *vocabulary = &plan->inputs[x->input].vocabulary;
+
+    if (!*vocabulary || *vocabulary > own->ids)
+        *vocabulary = own->ids;
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct embedding *own = layer->own;
+    struct value *x = NULL;
+    struct rnn_shape shape;
+    enum rnn_status status = layer_only_input(layer, node, &x, err);
+
+    if (!status && x->is_input && !x->has_time && x->shape.rank == 1)
+        status = become_time(layer, x, builder, err);
+    if (!status && x->shape.rank == RNN_MAX_RANK)
+        status = rnn_fail(err, RNN_UNSUPPORTED,
+                          "layer \"%.100s\" (Embedding): its output has more "
+                          "than %d axes",
+                          layer->name, RNN_MAX_RANK);
+    if (!status && !layer->calls)
+        status = take(layer, builder, err);
+    if (status)
+        return status;
+    if (x->is_input)
+        note_vocabulary(own, x, builder->plan);
+    node->has_time = x->has_time;
+    shape = x->shape;
+    shape.dim[shape.rank++] = own->units;
+    node->cost = (uint64_t)x->features * own->units;
+    return plan_make_output(builder, node, 0, &shape, x->has_time, err);
+}
+
+static void look_up(const struct embedding *own, float id, float *y)
+{
+    if (id > -1 && id < (float)own->ids)
+        memcpy(y, own->table + (size_t)(long)id * own->units,
+               own->units * sizeof(float));
+    else
+        for (size_t k = 0; k < own->units; k++)
+            y[k] = NAN;
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct embedding *own = node->layer->own;
+    const struct value *input = node->inputs[0];
+    size_t items = run_items(run, input);
+    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+
+    if (!run_may_go_on(run, run_work(node->cost, items)))
+        return false;
+    for (size_t i = 0; i < items; i++)
+        for (size_t k = 0; k < input->features; k++)
+            look_up(own, x.data[i * x.stride + k],
+                    y.data + i * y.stride + k * own->units);
+    return true;
+}
+
+const struct layer_class layer_embedding = {
+    .name = "Embedding",
+    .inert = inert,
+    .takes_ids = true,
+    .streaming = STREAM_ALONE,
+    .own_bytes = sizeof(struct embedding),
+    .read = read,
+    .connect = connect,
+    .run = run,
+};

@@ -1,0 +1,163 @@
+/* PReLU
+ *
+ *     y = x            where x > 0
+ *     y = alpha * x    elsewhere
+ *
+ * alpha has the shape of an item, with 1 on the axes that share it
+ * (`shared_axes`, counted from 1 behind the batch).  Where the item has a
+ * time axis, that axis has to be among them: an alpha of its own for each
+ * timestep would need to know where in the sequence a timestep stands.
+ *
+ * Keras: keras/src/layers/activations/prelu.py
+ */
+#include <stdalign.h>
+
+#include "core/format/json.h"
+#include "core/layers/layer.h"
+
+struct prelu {
+    bool shared[RNN_MAX_RANK];
+    struct rnn_shape shape; /* of the first call's input */
+    size_t features;        /* of its items */
+    float *alpha;           /* [features], spread over the shared axes */
+};
+
+static const char *const inert[] = {"alpha_initializer", "alpha_regularizer",
+                                    "alpha_constraint", NULL};
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    struct prelu *own = layer->own;
+    const struct rnn_json *axes = fields_get(fields, "shared_axes");
+    const struct rnn_json *axis =
+        rnn_json_is_array(axes) ? rnn_json_first(axes) : axes;
+
+    for (; axis; axis = rnn_json_next(axis)) {
+        size_t number;
+
+        if (!rnn_json_size(axis, &number) || !number || number > RNN_MAX_RANK)
+            return fields_refuse(fields, RNN_BAD_MODEL, "shared_axes",
+                                 "axes from 1 were expected", err);
+        own->shared[number - 1] = true;
+        if (axis == axes)
+            break;
+    }
+    return RNN_OK;
+}
+
+/* Number k of an item is alpha[`where`]. */
+static size_t place_in_alpha(const struct prelu *own, size_t first, size_t k)
+{
+    size_t where = 0, step = 1;
+
+    for (size_t i = own->shape.rank; i-- > first;) {
+        size_t size = own->shape.dim[i];
+
+        if (!own->shared[i]) {
+            where += k % size * step;
+            step *= size;
+        }
+        k /= size;
+    }
+    return where;
+}
+
+static enum rnn_status take(struct layer *layer, const struct value *x,
+                            struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    struct prelu *own = layer->own;
+    struct rnn_shape shape = x->shape;
+    const float *alpha = NULL;
+    enum rnn_status status;
+
+    for (size_t i = 0; i < shape.rank; i++)
+        if (own->shared[i])
+            shape.dim[i] = 1;
+    status = layer_take(layer, builder, "alpha", &shape, &alpha, err);
+    if (status)
+        return status;
+    own->alpha = arena_alloc(builder->arena, x->features, sizeof(float),
+                             alignof(float));
+    if (!own->alpha)
+        return plan_no_memory(layer, err);
+    for (size_t k = 0; k < x->features; k++)
+        own->alpha[k] = alpha[place_in_alpha(own, x->has_time, k)];
+    return RNN_OK;
+}
+
+static enum rnn_status check(const struct layer *layer, const struct value *x,
+                             struct rnn_error *err)
+{
+    const struct prelu *own = layer->own;
+    bool same =
+        x->shape.rank == own->shape.rank && x->features == own->features;
+
+    if (x->has_time && !own->shared[0])
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (PReLU) has an alpha for each "
+                        "timestep, which is not supported; share them with "
+                        "shared_axes=[1]",
+                        layer->name);
+    for (size_t i = x->has_time; same && i < x->shape.rank; i++)
+        same = x->shape.dim[i] == own->shape.dim[i];
+    if (layer->calls && !same)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (PReLU) is called with inputs of "
+                        "two shapes",
+                        layer->name);
+    return RNN_OK;
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct prelu *own = layer->own;
+    struct value *x = NULL;
+    enum rnn_status status = layer_only_input(layer, node, &x, err);
+
+    if (!status)
+        status = check(layer, x, err);
+    if (status)
+        return status;
+    if (!layer->calls) {
+        own->shape = x->shape;
+        own->features = x->features;
+        status = take(layer, x, builder, err);
+    }
+    if (status)
+        return status;
+    node->cost = 2 * (uint64_t)x->features;
+    return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct prelu *own = node->layer->own;
+    const struct value *input = node->inputs[0];
+    size_t items = run_items(run, input);
+    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+
+    if (!run_may_go_on(run, run_work(node->cost, items)))
+        return false;
+    for (size_t i = 0; i < items; i++) {
+        const float *from = x.data + i * x.stride;
+        float *to = y.data + i * y.stride;
+
+        for (size_t k = 0; k < input->features; k++)
+            to[k] = from[k] > 0 ? from[k] : own->alpha[k] * from[k];
+    }
+    return true;
+}
+
+const struct layer_class layer_prelu = {
+    .name = "PReLU",
+    .inert = inert,
+    .streaming = STREAM_ALONE,
+    .own_bytes = sizeof(struct prelu),
+    .read = read,
+    .connect = connect,
+    .run = run,
+};
