@@ -12,6 +12,8 @@
  * the reading of a kernel over many rows, few enough to stay in the cache. */
 #define CHUNK_STEPS ((size_t)32)
 #define CHUNK_ITEMS ((size_t)64)
+/* Where whole sequences run at once: items of several together. */
+#define WHOLE_ITEMS ((size_t)1024)
 
 /* Work (run.h) between two questions whether to go on: about half a
  * millisecond of reading a kernel from memory; scalar code computes so slowly
@@ -53,9 +55,27 @@ static size_t chunk_steps(size_t rows)
     return rows < CHUNK_ITEMS ? CHUNK_ITEMS / rows : 1;
 }
 
-/* Items of the largest chunk of up to `rows` sequences. */
-static size_t chunk_items(size_t rows, size_t timesteps)
+/* Sequences of this many timesteps that run whole and together. */
+static size_t whole_rows(const struct plan *plan, size_t rows,
+                         size_t timesteps)
 {
+    size_t each = timesteps > plan->most_steps ? timesteps : plan->most_steps;
+
+    return each >= WHOLE_ITEMS ? 1 : smaller(rows, WHOLE_ITEMS / each);
+}
+
+/* Items of the largest chunk of up to `rows` sequences. */
+static size_t chunk_items(const struct plan *plan, size_t rows,
+                          size_t timesteps)
+{
+    if (plan->whole) {
+        size_t each =
+            timesteps > plan->most_steps ? timesteps : plan->most_steps;
+        size_t all = plan_sum(0, rows, each);
+
+        return smaller(all, each > WHOLE_ITEMS ? each : WHOLE_ITEMS);
+    }
+
     size_t most = rows > CHUNK_ITEMS ? rows : CHUNK_ITEMS;
     size_t each = smaller(timesteps, CHUNK_STEPS);
 
@@ -66,12 +86,21 @@ static size_t take(size_t *total, size_t bytes)
 {
     size_t offset = *total;
 
-    *total += (bytes + PLAN_ALIGN - 1) & ~(PLAN_ALIGN - 1);
+    if (bytes > SIZE_MAX - PLAN_ALIGN)
+        *total = SIZE_MAX;
+    else
+        *total =
+            plan_sum(*total, (bytes + PLAN_ALIGN - 1) & ~(PLAN_ALIGN - 1), 1);
     return offset;
 }
 
-/* No sum in here can overflow: rows and items are small numbers and strides
- * are limited when a model is loaded (plan.c). */
+static size_t take_floats(size_t *total, size_t items, size_t stride)
+{
+    return take(total, plan_sum(0, plan_sum(0, items, stride), sizeof(float)));
+}
+
+/* Rows are few and strides are limited when a model is loaded (plan.c), but
+ * items are as many as the timesteps where whole sequences run. */
 static struct layout lay_out(const struct plan *plan, size_t rows,
                              size_t items)
 {
@@ -84,16 +113,16 @@ static struct layout lay_out(const struct plan *plan, size_t rows,
     at.states = take(&at.total, rows * sizeof(unsigned char *));
     at.cell_rows = take(&at.total, rows * sizeof(struct f32_cell_row));
     at.work = take(&at.total, rows * plan->work_bytes);
-    at.slots = take(&at.total, items * plan->slots_stride * sizeof(float));
-    at.inputs = take(
-        &at.total, rows > 1 ? items * plan->input_stride * sizeof(float) : 0);
+    at.slots = take_floats(&at.total, items, plan->slots_stride);
+    at.inputs =
+        take_floats(&at.total, rows > 1 ? items : 0, plan->input_stride);
     for (const struct node *node = plan->nodes; node; node = node->next)
         if (node->layer->class->scratch) {
             size_t floats = node->layer->class->scratch(node, rows, items);
 
             most = floats > most ? floats : most;
         }
-    at.scratch = take(&at.total, most * sizeof(float));
+    at.scratch = take_floats(&at.total, most, 1);
     return at;
 }
 
@@ -109,7 +138,7 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
     assert(rank + added <= RNN_MAX_RANK);
     memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
     if (value->has_time || every_step)
-        shape[0] = timesteps;
+        shape[0] = value->fixed_steps ? value->fixed_steps : timesteps;
     return rank + added;
 }
 
@@ -132,7 +161,7 @@ size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
     (void)every_step; /* a chunk is as large with it as without */
     if (!plan->has_time)
         timesteps = 1;
-    return lay_out(plan, rows, chunk_items(rows, timesteps)).total;
+    return lay_out(plan, rows, chunk_items(plan, rows, timesteps)).total;
 }
 
 /* ---- state ---------------------------------------------------------------*/
@@ -248,10 +277,12 @@ static void write_output(struct block *block, size_t index)
         return;
     }
     for (size_t r = 0; r < run->rows; r++) {
-        copy_items(value, from, run->steps,
+        size_t steps = run_steps(run, value);
+
+        copy_items(value, from, steps,
                    block->sequences[r]->outputs[index] +
                        block->t * value->features);
-        from.data += run->steps * from.stride;
+        from.data += steps * from.stride;
     }
 }
 
@@ -262,7 +293,7 @@ static void begin_chunk(struct block *block)
 {
     struct run *run = &block->run;
 
-    run->steps = chunk_steps(run->rows);
+    run->steps = block->plan->whole ? SIZE_MAX : chunk_steps(run->rows);
     for (size_t r = 0; r < run->rows; r++)
         run->steps = smaller(run->steps, timesteps_of(block, r) - block->t);
     run->ending_count = 0;
@@ -374,6 +405,14 @@ static enum rnn_status check_sequences(const struct rnn_model *model,
         if (!sequences[i].timesteps)
             return rnn_fail(err, RNN_INVALID_ARGUMENT,
                             "sequence %zu has 0 timesteps", i);
+        for (size_t k = 0; plan->whole && k < plan->input_count; k++)
+            if (plan->inputs[k].has_time && plan->inputs[k].shape[0] &&
+                plan->inputs[k].shape[0] != sequences[i].timesteps)
+                return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                                "sequence %zu has %zu timesteps, the model "
+                                "takes %zu",
+                                i, sequences[i].timesteps,
+                                plan->inputs[k].shape[0]);
         if (sequences[i].state && !plan->streams)
             return rnn_fail(err, RNN_INVALID_ARGUMENT,
                             "sequence %zu has a state, but the model does not "
@@ -381,6 +420,24 @@ static enum rnn_status check_sequences(const struct rnn_model *model,
                             i, plan->cannot_stream_because);
     }
     return RNN_OK;
+}
+
+/* How many of the sequences from `first` on make the next block. */
+static size_t block_size(const struct plan *plan,
+                         const struct rnn_sequence *first, size_t count,
+                         size_t rows)
+{
+    size_t same = 1;
+
+    rows = smaller(rows, count);
+    if (!plan->whole)
+        return rows;
+    if (!plan->has_time)
+        return whole_rows(plan, rows, 1);
+    rows = whole_rows(plan, rows, first->timesteps);
+    while (same < rows && first[same].timesteps == first->timesteps)
+        same++;
+    return same;
 }
 
 enum rnn_status rnn_infer(const struct rnn_model *model,
@@ -404,7 +461,7 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
     for (size_t i = 0; plan->has_time && i < count; i++)
         if (sequences[i].timesteps > longest)
             longest = sequences[i].timesteps;
-    items = chunk_items(rows, longest);
+    items = chunk_items(plan, rows, longest);
     at = lay_out(plan, rows, items);
     prepare(plan, scratch, &at, items, &block);
     block.run.every_step = options->every_step;
@@ -412,8 +469,10 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
     block.run.arg = options->arg;
     block.run.work_limit =
         model->info.isa == RNN_ISA_SCALAR ? WORK_LIMIT_SCALAR : WORK_LIMIT;
-    for (size_t i = 0; i < count; i += rows)
-        if (!run_block(&block, sequences + i, smaller(rows, count - i)))
+    for (size_t i = 0, size; i < count; i += size) {
+        size = block_size(plan, sequences + i, count - i, rows);
+        if (!run_block(&block, sequences + i, size))
             return rnn_fail(err, RNN_CANCELLED, "the caller asked to stop");
+    }
     return RNN_OK;
 }

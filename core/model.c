@@ -113,11 +113,12 @@ static enum rnn_status describe_layers(struct rnn_model *model,
 
         described->name = layer->name;
         described->class_name = layer->class->name;
+        described->depth = layer->depth;
         described->rank = layer->output_shape.rank;
         memcpy(described->shape, layer->output_shape.dim,
                sizeof(described->shape));
         described->parameters = layer->parameters;
-        described->streams = true;
+        described->streams = !layer->whole;
         described->state_bytes = layer->state_bytes;
         info->parameters += layer->parameters;
         if (layer->trainable)

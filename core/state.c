@@ -34,14 +34,22 @@ static bool is_finite(const struct rnn_state_entry *entry,
         return rnn_all_finite((const float *)(const void *)bytes,
                               size / sizeof(float));
     case RNN_F64:
-        for (size_t i = 0; i < size / sizeof(double); i++)
-            if (!isfinite(((const double *)(const void *)bytes)[i]))
+        for (size_t i = 0; i < size / sizeof(double); i++) {
+            double number;
+
+            memcpy(&number, bytes + i * sizeof(number), sizeof(number));
+            if (!isfinite(number))
                 return false;
+        }
         return true;
     case RNN_I64:
-        for (size_t i = 0; i < size / sizeof(int64_t); i++)
-            if (((const int64_t *)(const void *)bytes)[i] < 0)
+        for (size_t i = 0; i < size / sizeof(int64_t); i++) {
+            int64_t number;
+
+            memcpy(&number, bytes + i * sizeof(number), sizeof(number));
+            if (number < 0)
                 return false;
+        }
         return true;
     }
     return false;

@@ -1,6 +1,7 @@
 #include "core/format/fields.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,6 +78,33 @@ enum rnn_status fields_count(struct fields *fields, const char *key,
                              "a whole number from 1 was expected", err);
     *value = count;
     return RNN_OK;
+}
+
+enum rnn_status fields_integer(struct fields *fields, const char *key,
+                               long if_absent, long *value,
+                               struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    double number = (double)if_absent;
+
+    if (field && (!rnn_json_number(field, &number) || number != rint(number) ||
+                  fabs(number) > 1e9))
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "a whole number was expected", err);
+    *value = (long)number;
+    return RNN_OK;
+}
+
+enum rnn_status fields_channels_last(struct fields *fields,
+                                     struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, "data_format");
+    const char *name = rnn_json_text(field);
+
+    if (!field || (name && !strcmp(name, "channels_last")))
+        return RNN_OK;
+    return fields_refuse(fields, RNN_UNSUPPORTED, "data_format",
+                         "only channels_last can be run", err);
 }
 
 enum rnn_status fields_bool(struct fields *fields, const char *key,

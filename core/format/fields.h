@@ -43,6 +43,15 @@ RNN_CHECKED enum rnn_status fields_count(struct fields *fields,
                                          const char *key, size_t *value,
                                          struct rnn_error *err);
 
+/* Any whole number. */
+RNN_CHECKED enum rnn_status fields_integer(struct fields *fields,
+                                           const char *key, long if_absent,
+                                           long *value, struct rnn_error *err);
+
+/* data_format, as a text or absent: anything but channels_first. */
+RNN_CHECKED enum rnn_status fields_channels_last(struct fields *fields,
+                                                 struct rnn_error *err);
+
 RNN_CHECKED enum rnn_status fields_bool(struct fields *fields, const char *key,
                                         bool if_absent, bool *value,
                                         struct rnn_error *err);

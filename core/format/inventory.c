@@ -5,87 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/format/class_weights.h"
 #include "core/format/json.h"
-
-/* How a class keeps its weights.  A weight with a field is there only when
- * that field of the configuration is not false; with "a|b", when a or b is
- * set (an absent b is not); with "a!c" or "!c", only while c is not set.
- * `unread` is a dataset behind them that Keras writes and nobody needs. */
-struct class_weights {
-    const char *class_name;
-    const char *snake_name;
-    const char *inside;
-    struct {
-        const char *name, *field;
-    } weights[RNN_MAX_LAYER_WEIGHTS];
-    const char *unread;
-};
-
-#define NO_WEIGHTS(class_name, snake_name)                                    \
-    {                                                                         \
-        class_name, snake_name, "", {{0, 0}}, 0                               \
-    }
-
-#define CELL_WEIGHTS(class_name, snake_name)                                  \
-    {                                                                         \
-        class_name, snake_name, "cell",                                       \
-            {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}, 0 \
-    }
-
-static const struct class_weights known_classes[] = {
-    CELL_WEIGHTS("SimpleRNN", "simple_rnn"),
-    CELL_WEIGHTS("LSTM", "lstm"),
-    CELL_WEIGHTS("GRU", "gru"),
-    {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
-    {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
-    {"BatchNormalization",
-     "batch_normalization",
-     "",
-     {{"gamma", "scale"},
-      {"beta", "center"},
-      {"moving_mean", 0},
-      {"moving_variance", 0}},
-     0},
-    {"LayerNormalization",
-     "layer_normalization",
-     "",
-     {{"gamma", "scale|rms_scaling"}, {"beta", "center!rms_scaling"}},
-     0},
-    {"RMSNormalization", "rms_normalization", "", {{"scale", 0}}, 0},
-    {"Normalization",
-     "normalization",
-     "",
-     {{"mean", "!mean"}, {"variance", "!mean"}},
-     "count"},
-    {"PReLU", "p_re_lu", "", {{"alpha", 0}}, 0},
-    NO_WEIGHTS("Activation", "activation"),
-    NO_WEIGHTS("ActivityRegularization", "activity_regularization"),
-    NO_WEIGHTS("AlphaDropout", "alpha_dropout"),
-    NO_WEIGHTS("Dropout", "dropout"),
-    NO_WEIGHTS("ELU", "elu"),
-    NO_WEIGHTS("GaussianDropout", "gaussian_dropout"),
-    NO_WEIGHTS("GaussianNoise", "gaussian_noise"),
-    NO_WEIGHTS("Identity", "identity"),
-    NO_WEIGHTS("InputLayer", "input_layer"),
-    NO_WEIGHTS("LeakyReLU", "leaky_re_lu"),
-    NO_WEIGHTS("ReLU", "re_lu"),
-    NO_WEIGHTS("Rescaling", "rescaling"),
-    NO_WEIGHTS("Softmax", "softmax"),
-    NO_WEIGHTS("SpatialDropout1D", "spatial_dropout1d"),
-    NO_WEIGHTS("ThresholdedReLU", "thresholded_re_lu"),
-    NO_WEIGHTS("UnitNormalization", "unit_normalization"),
-};
-
-#define KNOWN_COUNT (sizeof(known_classes) / sizeof(known_classes[0]))
-
-static const struct class_weights *find_class(const char *name)
-{
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        if (strcmp(known_classes[i].class_name, name) == 0)
-            return &known_classes[i];
-    }
-    return NULL;
-}
 
 static const char *text_of(const struct rnn_json *object, const char *key)
 {
@@ -101,54 +22,84 @@ static enum rnn_status refuse_class(const char *name, const char *class_name,
                     name, class_name);
 }
 
-/* Is the field that the first `length` bytes name neither false nor null?
- * What is not there, or null, is `if_absent`. */
-static bool is_set(const struct rnn_json *config, const char *field,
-                   size_t length, bool if_absent)
-{
-    char key[32];
-    const struct rnn_json *value;
-    bool truth = true;
+/* Where a list of layers stands. */
+struct place {
+    const char *prefix; /* "inner/" */
+    size_t model;
+};
 
-    snprintf(key, sizeof(key), "%.*s", (int)length, field);
-    value = rnn_json_member(config, key);
-    if (rnn_json_is_null(value))
-        return if_absent;
-    rnn_json_bool(value, &truth);
-    return truth;
+static const char *join(struct arena *arena, const char *prefix,
+                        const char *name, const char *end)
+{
+    size_t size = strlen(prefix) + strlen(name) + strlen(end) + 1;
+    char *joined = arena_alloc(arena, size, 1, 1);
+
+    if (joined)
+        snprintf(joined, size, "%s%s%s", prefix, name, end);
+    return joined;
 }
 
-static bool has_weight(const struct rnn_json *config, const char *field)
+/* Part `index` of a wrapper that has been read into *layer: an entry of its
+ * own. */
+static enum rnn_status read_part(const struct class_wrapper *wrapper,
+                                 size_t index, const struct rnn_json *config,
+                                 const struct rnn_layer_weights *whole,
+                                 struct arena *arena,
+                                 struct rnn_layer_weights *part,
+                                 struct rnn_error *err)
 {
-    size_t length;
-    const char *other;
-    bool there;
+    const char *name = wrapper->parts[index].name;
+    const struct rnn_json *inner =
+        rnn_json_member(config, wrapper->parts[index].field);
+    const char *class_name;
+    const struct class_weights *known;
 
-    if (!field)
-        return true;
-    length = strcspn(field, "|!");
-    other = field + length;
-    there = !length || is_set(config, field, length, true);
-    if (*other == '|')
-        return there || is_set(config, other + 1, strlen(other + 1), false);
-    if (*other == '!')
-        return there && !is_set(config, other + 1, strlen(other + 1), false);
-    return there;
+    if (rnn_json_is_null(inner))
+        inner = rnn_json_member(config, wrapper->parts[index].or_field);
+    class_name = text_of(inner, "class_name");
+    if (!class_name)
+        return rnn_fail(err, RNN_BAD_MODEL, "layer \"%.80s\" (%s) has no %s",
+                        whole->name, wrapper->class_name,
+                        wrapper->parts[index].field);
+    known = class_weights_find(class_name);
+    if (!known)
+        return refuse_class(whole->name, class_name, err);
+    *part = *whole;
+    part->name = join(arena, whole->name, "/", name);
+    part->inside =
+        *known->inside ? join(arena, name, "/", known->inside) : name;
+    part->unread = known->unread;
+    part->side = wrapper->parts[index].side;
+    part->is_second = index > 0;
+    if (!part->name || !part->inside)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    class_weights_fill(known, rnn_json_member(inner, "config"), part);
+    return RNN_OK;
 }
 
-static void fill_weights(const struct class_weights *known,
-                         const struct rnn_json *config,
-                         struct rnn_layer_weights *layer)
+static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
+                                    const struct rnn_json *item,
+                                    struct rnn_layer_weights *layers,
+                                    struct rnn_inventory *inventory,
+                                    struct rnn_error *err)
 {
-    for (size_t i = 0; i < RNN_MAX_LAYER_WEIGHTS; i++) {
-        if (!known->weights[i].name)
-            break;
-        if (has_weight(config, known->weights[i].field))
-            layer->weights[layer->weight_count++] = known->weights[i].name;
+    const struct rnn_layer_weights whole = layers[inventory->layer_count];
+
+    for (size_t i = 0; i < 2 && wrapper->parts[i].name; i++) {
+        struct rnn_layer_weights *part = &layers[inventory->layer_count];
+        enum rnn_status status =
+            read_part(wrapper, i, rnn_json_member(item, "config"), &whole,
+                      &inventory->arena, part, err);
+
+        if (status)
+            return status;
+        inventory->layer_count += part->weight_count > 0;
     }
+    return RNN_OK;
 }
 
 static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
+                                  const struct place *place,
                                   struct arena *arena,
                                   struct rnn_layer_weights *layer,
                                   struct rnn_error *err)
@@ -157,26 +108,57 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
     const char *class_name = text_of(item, "class_name");
     const char *name = text_of(config, "name");
     const struct class_weights *known;
+    const struct class_wrapper *wrapper;
 
-    if (!class_name || !rnn_json_is_object(config) || !name || !*name)
+    if (!name)
+        name = text_of(item, "name");
+    if (!class_name || !config || !name || !*name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer %zu of the architecture has no class_name, no "
                         "config or no name",
                         index);
-    known = find_class(class_name);
+    known = class_weights_of_model(class_name);
+    *layer = (struct rnn_layer_weights){.is_model = known};
+    wrapper = class_wrapper_find(class_name);
     if (!known)
+        known = class_weights_find(class_name);
+    if (!known && !wrapper)
         return refuse_class(name, class_name, err);
-    *layer = (struct rnn_layer_weights){
-        .name = arena_copy_text(arena, name, strlen(name)),
-        .class_name = known->class_name,
-        .snake_name = known->snake_name,
-        .inside = known->inside,
-        .unread = known->unread,
-    };
-    if (!layer->name)
+    layer->name = join(arena, place->prefix, name, "");
+    layer->layer_name = join(arena, "", name, "");
+    layer->class_name = known ? known->class_name : wrapper->class_name;
+    layer->snake_name = known ? known->snake_name : wrapper->snake_name;
+    layer->inside = known ? known->inside : "";
+    layer->unread = known ? known->unread : NULL;
+    layer->model = place->model;
+    if (!layer->name || !layer->layer_name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    fill_weights(known, config, layer);
+    if (known)
+        class_weights_fill(known, config, layer);
     return RNN_OK;
+}
+
+/* The list of layers: `config` itself in Sequential models of Keras before
+ * 2.2.3, config.layers afterwards. */
+static const struct rnn_json *layers_of(const struct rnn_json *model)
+{
+    const struct rnn_json *config = rnn_json_member(model, "config");
+
+    return rnn_json_is_array(config) ? config
+                                     : rnn_json_member(config, "layers");
+}
+
+/* Layers of the list and of all models in it. */
+static size_t count_layers(const struct rnn_json *list)
+{
+    size_t count = 0;
+
+    if (!rnn_json_is_array(list))
+        return 0;
+    for (const struct rnn_json *item = rnn_json_first(list); item;
+         item = rnn_json_next(item))
+        count += 2 + count_layers(layers_of(item)); /* two sides at most */
+    return count;
 }
 
 static int by_name(const void *a, const void *b)
@@ -206,54 +188,101 @@ static enum rnn_status check_names(struct rnn_inventory *inventory,
 }
 
 static enum rnn_status read_layers(const struct rnn_json *list,
+                                   const struct place *place,
+                                   struct rnn_layer_weights *layers,
+                                   struct rnn_inventory *inventory,
+                                   struct rnn_error *err);
+
+/* A model as a layer: it stays in the list only if it holds weights. */
+static enum rnn_status read_nested(const struct rnn_json *item,
+                                   struct rnn_layer_weights *layers,
                                    struct rnn_inventory *inventory,
                                    struct rnn_error *err)
 {
-    size_t count = rnn_json_count(list), index = 0;
-    struct rnn_layer_weights *layers = arena_zalloc(
-        &inventory->arena, count ? count : 1, sizeof(*layers), 16);
-    const struct rnn_json *item;
+    size_t index = inventory->layer_count++;
+    struct place place = {.model = index};
+    enum rnn_status status;
+
+    place.prefix = join(&inventory->arena, layers[index].name, "/", "");
+    if (!place.prefix)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    if (!rnn_json_is_array(layers_of(item)))
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "the model \"%.80s\" lists no layers",
+                        layers[index].name);
+    status = read_layers(layers_of(item), &place, layers, inventory, err);
+    if (!status && inventory->layer_count == index + 1)
+        inventory->layer_count = index;
+    return status;
+}
+
+/* Depth of the recursion: that of the JSON, which is limited. */
+static enum rnn_status read_layers(const struct rnn_json *list,
+                                   const struct place *place,
+                                   struct rnn_layer_weights *layers,
+                                   struct rnn_inventory *inventory,
+                                   struct rnn_error *err)
+{
+    size_t index = 0;
+
+    for (const struct rnn_json *item = rnn_json_first(list); item;
+         item = rnn_json_next(item)) {
+        struct rnn_layer_weights *layer = &layers[inventory->layer_count];
+        const struct class_wrapper *wrapper;
+        enum rnn_status status =
+            read_layer(item, index++, place, &inventory->arena, layer, err);
+
+        wrapper = status ? NULL : class_wrapper_find(layer->class_name);
+        if (wrapper)
+            status = read_wrapper(wrapper, item, layers, inventory, err);
+        else if (!status && layer->is_model)
+            status = read_nested(item, layers, inventory, err);
+        else if (!status && layer->weight_count > 0)
+            inventory->layer_count++;
+        if (status)
+            return status;
+    }
+    if (index == 0)
+        return rnn_fail(err, RNN_BAD_MODEL, "the architecture has no layers");
+    return RNN_OK;
+}
+
+static enum rnn_status read_all(const struct rnn_json *list,
+                                struct rnn_inventory *inventory,
+                                struct rnn_error *err)
+{
+    const struct place whole = {"", RNN_NO_MODEL};
+    size_t count = count_layers(list);
+    /* One more: a layer is written before it is kept. */
+    struct rnn_layer_weights *layers =
+        arena_zalloc(&inventory->arena, count + 1, sizeof(*layers), 16);
+    enum rnn_status status;
 
     if (!layers)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     inventory->layers = layers;
-    for (item = rnn_json_first(list); item; item = rnn_json_next(item)) {
-        struct rnn_layer_weights *layer = &layers[inventory->layer_count];
-        enum rnn_status status =
-            read_layer(item, index++, &inventory->arena, layer, err);
-
-        if (status)
-            return status;
-        if (layer->weight_count > 0)
-            inventory->layer_count++;
-    }
-    if (index == 0)
-        return rnn_fail(err, RNN_BAD_MODEL, "the architecture has no layers");
-    return inventory->layer_count ? check_names(inventory, err) : RNN_OK;
+    status = read_layers(list, &whole, layers, inventory, err);
+    if (!status && inventory->layer_count)
+        status = check_names(inventory, err);
+    return status;
 }
 
-/* The list of layers: `config` itself in Sequential models of Keras before
- * 2.2.3, config.layers afterwards. */
 static enum rnn_status find_layers(const struct rnn_json *root,
                                    const struct rnn_json **list,
                                    struct rnn_error *err)
 {
     const char *class_name = text_of(root, "class_name");
-    const struct rnn_json *config = rnn_json_member(root, "config");
 
     if (!class_name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "the architecture has no class_name");
-    if (strcmp(class_name, "Sequential") != 0 &&
-        strcmp(class_name, "Functional") != 0 &&
-        strcmp(class_name, "Model") != 0)
+    if (!class_weights_of_model(class_name))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the model is a %.80s, a class of its own, whose "
                         "layers are Python code; only Sequential and "
                         "Functional models can be read",
                         class_name);
-    *list =
-        rnn_json_is_array(config) ? config : rnn_json_member(config, "layers");
+    *list = layers_of(root);
     if (!rnn_json_is_array(*list))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the architecture lists no layers: a subclassed "
@@ -294,7 +323,7 @@ enum rnn_status rnn_inventory_init(const char *text, size_t length,
     if (!status)
         status = find_layers(root, &list, err);
     if (!status)
-        status = read_layers(list, &made, err);
+        status = read_all(list, &made, err);
     if (!status)
         status = keep_text(root, &made, err);
     rnn_json_free(root);

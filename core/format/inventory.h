@@ -2,9 +2,9 @@
  *
  * Keras saves the architecture as JSON and the weights beside it, under names
  * that depend on its version.  This is the list an importer fills: each layer
- * that holds weights, in the order of the file, and what its weights are
- * called.  The table of classes is in inventory.c; a class that is not in it
- * is refused by name.
+ * that holds weights, in the order of the file and nested models unfolded,
+ * and what its weights are called.  The table of classes is in inventory.c; a
+ * class that is not in it is refused by name.
  *
  * Ownership  The caller holds the struct; rnn_inventory_release() frees what
  *            it points to.
@@ -13,6 +13,7 @@
 #ifndef CORE_FORMAT_INVENTORY_H
 #define CORE_FORMAT_INVENTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/arena.h"
@@ -20,9 +21,13 @@
 
 #define RNN_MAX_LAYER_WEIGHTS 4
 
-/* One layer that holds weights. */
+#define RNN_NO_MODEL ((size_t)-1)
+
+/* One layer that holds weights, or one side of a Bidirectional, or a model
+ * that holds such layers; those follow it. */
 struct rnn_layer_weights {
-    const char *name;       /* as the architecture calls it: "lstm_1" */
+    const char *name;       /* of its tensors: "lstm_1", "inner/dense" */
+    const char *layer_name; /* as the architecture calls it: "dense" */
     const char *class_name; /* "LSTM" */
     const char *snake_name; /* what .keras files call the class: "lstm" */
     const char *inside;     /* where the layer keeps them: "cell", or "" */
@@ -30,6 +35,11 @@ struct rnn_layer_weights {
     size_t weight_count;
     const char *unread; /* a dataset behind these that no layer needs, of any
                            kind ("count"); or NULL */
+    size_t model; /* index of the model around it; RNN_NO_MODEL: the whole */
+    bool is_model;
+    bool is_second;   /* of the same layer as the entry before it */
+    const char *side; /* "forward_": how a part of its names in an .h5 begins;
+                         NULL: anyhow, and the other side has taken its own */
 };
 
 struct rnn_inventory {

@@ -36,22 +36,12 @@ enum rnn_status keras_read_model(struct plan_builder *builder,
     const struct rnn_json *config = rnn_json_member(architecture, "config");
     const char *class_name =
         rnn_json_text(rnn_json_member(architecture, "class_name"));
-    const char *registered =
-        rnn_json_text(rnn_json_member(architecture, "registered_name"));
 
     if (!class_name || !config)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "keras_config describes no model: class_name or "
                         "config is missing");
-    if (registered && strcmp(registered, class_name))
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "the model is of the custom class \"%.100s\": only "
-                        "models of Keras' own classes can be run",
-                        registered);
     if (!strcmp(class_name, "Sequential"))
-        return keras_read_sequential(builder, config, err);
-    return rnn_fail(err, RNN_UNSUPPORTED,
-                    "the model is a \"%.100s\"; this version runs Sequential "
-                    "models",
-                    class_name);
+        return keras_read_sequential(builder, architecture, err);
+    return keras_read_functional(builder, architecture, err);
 }

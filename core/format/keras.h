@@ -30,10 +30,13 @@ RNN_CHECKED enum rnn_status keras_read_version(const char *version,
                                                unsigned *major,
                                                struct rnn_error *err);
 
-/* A Sequential's config: an object with "layers" or, in the oldest files, the
- * list of layers itself. */
+/* The whole model when it is a Sequential; any other kind is read as a
+ * Functional model or refused. */
 RNN_CHECKED enum rnn_status keras_read_sequential(
-    struct plan_builder *builder, const struct rnn_json *config,
+    struct plan_builder *builder, const struct rnn_json *description,
+    struct rnn_error *err);
+RNN_CHECKED enum rnn_status keras_read_functional(
+    struct plan_builder *builder, const struct rnn_json *description,
     struct rnn_error *err);
 
 #endif

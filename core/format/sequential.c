@@ -8,101 +8,101 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/format/fields.h"
+#include "core/format/graph.h"
+#include "core/format/input_layer.h"
 #include "core/format/json.h"
 #include "core/format/keras.h"
 #include "core/layers/layer.h"
 
 #define NAME_BYTES 400
 
-static bool is_input_layer(const struct rnn_json *description)
+/* The list of layers: `config` itself in the oldest files. */
+static const struct rnn_json *layers_of(const struct rnn_json *config)
 {
-    const char *class_name =
-        rnn_json_text(rnn_json_member(description, "class_name"));
-
-    return class_name && !strcmp(class_name, "InputLayer");
+    return rnn_json_is_object(config) ? rnn_json_member(config, "layers")
+                                      : config;
 }
 
-static const struct rnn_json *shape_of(const struct rnn_json *description)
+static enum rnn_status no_layers(const struct graph *graph,
+                                 struct rnn_error *err)
 {
-    const struct rnn_json *config = rnn_json_member(description, "config");
-    const struct rnn_json *shape = rnn_json_member(config, "batch_shape");
-
-    if (rnn_json_is_null(shape))
-        shape = rnn_json_member(config, "batch_input_shape");
-    return rnn_json_is_null(shape) ? NULL : shape;
+    return rnn_fail(err, RNN_BAD_MODEL,
+                    "the Sequential model \"%.100s\" has no layers",
+                    graph->name);
 }
 
-/* [batch, ...] with null for what is left open. */
-static enum rnn_status read_shape(const struct rnn_json *array,
-                                  const char *name, struct rnn_shape *shape,
-                                  struct rnn_error *err)
+enum rnn_status sequential_read(struct plan_builder *builder,
+                                const struct rnn_json *config,
+                                const char *prefix, struct graph *graph,
+                                struct rnn_error *err)
 {
-    const struct rnn_json *dim = rnn_json_first(array);
-    char text[100];
+    static const char *const inert[] = {"name", "layers", "trainable",
+                                        "build_input_shape", NULL};
+    const struct rnn_json *layers = layers_of(config);
+    const struct rnn_json *first =
+        rnn_json_is_array(layers) ? rnn_json_first(layers) : NULL;
+    enum rnn_status status = RNN_OK;
 
-    *shape = (struct rnn_shape){0};
-    if (!rnn_json_is_array(array) || !dim ||
-        rnn_json_count(array) > RNN_MAX_RANK)
-        return rnn_fail(err, RNN_BAD_MODEL,
-                        "input \"%.100s\": its shape is %s, a list of 2 to %d "
-                        "sizes was expected",
-                        name, rnn_json_print(array, text, sizeof(text)),
-                        RNN_MAX_RANK);
-    for (dim = rnn_json_next(dim); dim; dim = rnn_json_next(dim)) {
-        size_t *size = &shape->dim[shape->rank++];
+    if (rnn_json_is_object(config))
+        status = graph_check_rest(builder, config, "Sequential", inert, err);
+    if (status)
+        return status;
+    if (first && keras_is_input_layer(first)) {
+        struct graph_layer input = {.json = first};
 
-        if (!rnn_json_is_null(dim) && (!rnn_json_size(dim, size) || !*size))
-            return rnn_fail(err, RNN_BAD_MODEL,
-                            "input \"%.100s\": its shape is %s, whole numbers "
-                            "from 1 or null were expected",
-                            name, rnn_json_print(array, text, sizeof(text)));
+        status = graph_add_layer(builder, prefix, &input, err);
+        first = rnn_json_next(first);
     }
+    if (status)
+        return status;
+    if (!first)
+        return no_layers(graph, err);
+    graph->output_count = 1;
+    graph->layers = graph_zalloc(builder, rnn_json_count(layers),
+                                 sizeof(graph->layers[0]));
+    if (!graph->layers)
+        return graph_no_memory(graph->name, err);
+    for (; first && !status; first = rnn_json_next(first)) {
+        struct graph_layer *layer = &graph->layers[graph->layer_count++];
+
+        layer->json = first;
+        status = graph_add_layer(builder, prefix, layer, err);
+        if (!status && layer->is_input)
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "the InputLayer \"%.100s\" is not the first layer "
+                            "of \"%.100s\"",
+                            layer->name, graph->name);
+    }
+    return status;
+}
+
+enum rnn_status sequential_call(struct plan_builder *builder,
+                                const struct graph *graph, struct value *input,
+                                struct value **output, struct rnn_error *err)
+{
+    struct value *value = input;
+
+    for (size_t i = 0; i < graph->layer_count; i++) {
+        const struct graph_layer *layer = &graph->layers[i];
+        struct value **made;
+        size_t count;
+        enum rnn_status status =
+            graph_call_layer(builder, layer, &value, 1, &made, &count, err);
+
+        if (status)
+            return status;
+        if (count != 1)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" has %zu outputs; in a "
+                            "Sequential model it may have one",
+                            layer->name, count);
+        value = made[0];
+    }
+    *output = value;
     return RNN_OK;
 }
 
-/* An InputLayer's dtype is that of the data, which arrives as float32. */
-static enum rnn_status check_input_dtype(struct fields *fields,
-                                         struct rnn_error *err)
-{
-    static const char *const taken[] = {"float32", "float64", "int32",
-                                        "int64"};
-    const struct rnn_json *field = fields_get(fields, "dtype");
-    const char *name = rnn_json_text(field);
-
-    for (size_t i = 0; name && i < sizeof(taken) / sizeof(taken[0]); i++)
-        if (!strcmp(name, taken[i]))
-            return RNN_OK;
-    if (name)
-        return fields_refuse(fields, RNN_UNSUPPORTED, "dtype",
-                             "inputs arrive as float32", err);
-    return fields_float32(fields, err);
-}
-
-static enum rnn_status check_input_layer(const struct plan_builder *builder,
-                                         const struct rnn_json *description,
-                                         const char *name,
-                                         struct rnn_error *err)
-{
-    static const char *const inert[] = {
-        "name", "batch_shape", "batch_input_shape", "trainable", NULL};
-    static const char *const only_false[] = {"sparse", "ragged", "optional"};
-    struct fields fields;
-    enum rnn_status status =
-        fields_init(&fields, rnn_json_member(description, "config"), name,
-                    "InputLayer", builder->keras_major, err);
-
-    if (status)
-        return status;
-    fields_inert(&fields, inert);
-    status = check_input_dtype(&fields, err);
-    for (size_t i = 0; !status && i < 3; i++)
-        status = fields_only_false(&fields, only_false[i],
-                                   "which this version does not support", err);
-    if (!status)
-        status = fields_finish(&fields, err);
-    return status;
-}
+/* ---- the whole model -----------------------------------------------------*/
 
 /* What Keras calls the input: an InputLayer's own name, else that of the
  * InputLayer which it puts before the first layer. */
@@ -111,120 +111,76 @@ static enum rnn_status name_input(const struct rnn_json *first, char *name,
 {
     const char *text = rnn_json_text(
         rnn_json_member(rnn_json_member(first, "config"), "name"));
+    enum rnn_status status = keras_check_name(text, err);
     int length;
 
-    if (!text || !text[0])
-        return rnn_fail(err, RNN_BAD_MODEL, "the first layer has no name");
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return rnn_fail(err, RNN_BAD_MODEL,
-                            "the name of a layer holds a control character");
+    if (status)
+        return status;
     length = snprintf(name, NAME_BYTES, "%s%s", text,
-                      is_input_layer(first) ? "" : "_input");
+                      keras_is_input_layer(first) ? "" : "_input");
     if (length < 0 || length >= NAME_BYTES)
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s...\": the name is too long", text);
     return RNN_OK;
 }
 
+/* The shape at the first layer; when that is a model, at its first layer. */
+static const struct rnn_json *find_shape(const struct rnn_json *first)
+{
+    const struct rnn_json *shape = NULL;
+
+    while (first && !shape) {
+        const struct rnn_json *layers =
+            layers_of(rnn_json_member(first, "config"));
+
+        shape = keras_shape_of(first);
+        first = rnn_json_is_array(layers) ? rnn_json_first(layers) : NULL;
+    }
+    return shape;
+}
+
 static enum rnn_status add_input(struct plan_builder *builder,
-                                 const struct rnn_json *first,
-                                 const struct rnn_json *build_shape,
+                                 const struct rnn_json *config,
                                  struct value **value, struct rnn_error *err)
 {
-    const struct rnn_json *array = shape_of(first);
+    const struct rnn_json *first = rnn_json_first(layers_of(config));
+    const struct rnn_json *array =
+        rnn_json_member(config, "build_input_shape");
     struct rnn_shape shape;
     char name[NAME_BYTES];
     enum rnn_status status = name_input(first, name, err);
 
-    if (!status && is_input_layer(first))
-        status = check_input_layer(builder, first, name, err);
+    if (find_shape(first))
+        array = find_shape(first);
     if (status)
         return status;
-    if (!array)
-        array = build_shape;
-    if (!array)
+    if (rnn_json_is_null(array))
         return rnn_fail(err, RNN_BAD_MODEL,
                         "the shape of the input is not in the file; build the "
                         "model (model.build or a first call) before saving");
-    status = read_shape(array, name, &shape, err);
+    status = keras_read_shape(array, name, &shape, err);
     if (!status)
         status = plan_add_input(builder, name, &shape, value, err);
     return status;
 }
 
-static enum rnn_status check_rest(const struct plan_builder *builder,
-                                  const struct rnn_json *config,
-                                  struct rnn_error *err)
-{
-    static const char *const inert[] = {"name", "layers", "trainable",
-                                        "build_input_shape", NULL};
-    const char *name = rnn_json_text(rnn_json_member(config, "name"));
-    struct fields fields;
-    enum rnn_status status =
-        fields_init(&fields, config, name ? name : "sequential", "Sequential",
-                    builder->keras_major, err);
-
-    if (status)
-        return status;
-    fields_inert(&fields, inert);
-    status = fields_float32(&fields, err);
-    if (!status)
-        status = fields_finish(&fields, err);
-    return status;
-}
-
-static enum rnn_status add_layers(struct plan_builder *builder,
-                                  const struct rnn_json *first,
-                                  struct value *value, struct rnn_error *err)
-{
-    const struct rnn_json *description =
-        is_input_layer(first) ? rnn_json_next(first) : first;
-    struct layer *layer = NULL;
-    struct node *node = NULL;
-
-    if (!description)
-        return rnn_fail(err, RNN_BAD_MODEL,
-                        "the Sequential model has no layers");
-    for (; description; description = rnn_json_next(description)) {
-        enum rnn_status status =
-            plan_add_layer(builder, description, "", &layer, err);
-
-        if (!status)
-            status = plan_call(builder, layer, &value, 1, &node, err);
-        if (status)
-            return status;
-        value = node->outputs[0];
-    }
-    plan_add_output(builder, value, layer->name);
-    return RNN_OK;
-}
-
 enum rnn_status keras_read_sequential(struct plan_builder *builder,
-                                      const struct rnn_json *config,
+                                      const struct rnn_json *description,
                                       struct rnn_error *err)
 {
-    const struct rnn_json *layers = config;
-    const struct rnn_json *first;
-    struct value *value = NULL;
-    enum rnn_status status = RNN_OK;
+    struct graph *graph = NULL;
+    struct value *value = NULL, *output = NULL;
+    enum rnn_status status = graph_read(builder, description, "", &graph, err);
 
-    if (rnn_json_is_object(config)) {
-        layers = rnn_json_member(config, "layers");
-        status = check_rest(builder, config, err);
-    }
-    if (status)
-        return status;
-    first = rnn_json_is_array(layers) ? rnn_json_first(layers) : NULL;
-    if (!first)
-        return rnn_fail(err, RNN_BAD_MODEL,
-                        "the Sequential model has no layers");
-    status = plan_reserve(builder, 1, 1, err);
     if (!status)
-        status = add_input(builder, first,
-                           rnn_json_member(config, "build_input_shape"),
+        status = plan_reserve(builder, 1, 1, err);
+    if (!status)
+        status = add_input(builder, rnn_json_member(description, "config"),
                            &value, err);
     if (!status)
-        status = add_layers(builder, first, value, err);
+        status = graph_call(builder, graph, &value, 1, &output, err);
+    if (!status)
+        plan_add_output(builder, output,
+                        graph->layers[graph->layer_count - 1].layer->name);
     return status;
 }

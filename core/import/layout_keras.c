@@ -7,6 +7,8 @@
 
 /* layers/<class>[_<number>]/[cell/]vars/<index>
  *
+ * and, for a model as a layer, layers/functional/layers/<class>/... again.
+ *
  * The n-th layer of a class is the n-th group of that class by number.  The
  * numbers themselves are not trusted to be 0, 1, 2: Keras 2.12 and 2.13 left
  * gaps.  From 3.6 on each group says the layer's name; then it has to agree.
@@ -23,8 +25,11 @@ struct folder {
 
 struct container {
     hid_t group;
+    size_t model;           /* whose layers these are, in the inventory */
+    const char *name;       /* "layers" */
     struct folder *folders; /* those that hold datasets */
     size_t count;
+    struct folder *last;            /* the one that was given away last */
     struct hdf5_text_list datasets; /* paths of all datasets below it */
     bool *consumed;                 /* for each of them */
 };
@@ -56,13 +61,14 @@ static bool is_of_class(const char *name, const char *class,
     return *end == '\0';
 }
 
-static void find_class(struct folder *folder,
+static void find_class(struct folder *folder, size_t model,
                        const struct rnn_inventory *inventory)
 {
     for (size_t i = 0; i < inventory->layer_count && !folder->class; i++) {
         const char *class = inventory->layers[i].snake_name;
 
-        if (is_of_class(folder->name, class, &folder->number))
+        if (inventory->layers[i].model == model &&
+            is_of_class(folder->name, class, &folder->number))
             folder->class = class;
     }
 }
@@ -100,7 +106,7 @@ static enum rnn_status list_folders(struct rnn_inventory *inventory,
         last->name = arena_copy_text(&inventory->arena, path, length);
         if (!last->name)
             return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-        find_class(last, inventory);
+        find_class(last, container->model, inventory);
         container->count++;
     }
     qsort(container->folders, container->count, sizeof(*container->folders),
@@ -109,17 +115,19 @@ static enum rnn_status list_folders(struct rnn_inventory *inventory,
 }
 
 /* `layers`, or `_layer_checkpoint_dependencies` in Keras 2.12 to 2.14. */
-static enum rnn_status open_container(hid_t file,
+static enum rnn_status open_container(hid_t parent,
                                       struct rnn_inventory *inventory,
                                       struct container *container,
                                       struct rnn_error *err)
 {
     enum rnn_status status;
 
-    status = hdf5_open(file, "layers", &container->group, err);
-    if (status == RNN_NOT_FOUND)
-        status = hdf5_open(file, "_layer_checkpoint_dependencies",
-                           &container->group, err);
+    container->name = "layers";
+    status = hdf5_open(parent, container->name, &container->group, err);
+    if (status == RNN_NOT_FOUND) {
+        container->name = "_layer_checkpoint_dependencies";
+        status = hdf5_open(parent, container->name, &container->group, err);
+    }
     if (status == RNN_NOT_FOUND)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "model.weights.h5 has neither `layers` nor "
@@ -153,7 +161,7 @@ static enum rnn_status check_name(const struct container *container,
                                   struct arena *arena, struct rnn_error *err)
 {
     char path[MAX_PATH];
-    const char *name = layer->name;
+    const char *name = layer->layer_name;
     hid_t vars;
     enum rnn_status status = RNN_OK;
 
@@ -163,7 +171,7 @@ static enum rnn_status check_name(const struct container *container,
     if (hdf5_has_attribute(vars, "name"))
         status = hdf5_read_text(vars, "name", arena, &name, err);
     H5Oclose(vars);
-    if (!status && strcmp(name, layer->name) != 0)
+    if (!status && strcmp(name, layer->layer_name) != 0)
         status = rnn_fail(err, RNN_BAD_MODEL,
                           "layer \"%.80s\" (%s) should have its weights in "
                           "layers/%.80s, but those belong to \"%.80s\"",
@@ -182,13 +190,45 @@ static void consume(struct container *container, const char *path)
     }
 }
 
+static enum rnn_status fill_model(hid_t parent, size_t model,
+                                  struct rnn_inventory *inventory,
+                                  struct weight_list *list,
+                                  struct rnn_error *err);
+
+/* A model as a layer: its own container accounts for what is in that. */
+static enum rnn_status fill_nested(struct container *container,
+                                   const struct folder *folder,
+                                   struct rnn_inventory *inventory,
+                                   size_t index, struct weight_list *list,
+                                   struct rnn_error *err)
+{
+    hid_t group;
+    char path[MAX_PATH];
+    size_t length;
+    enum rnn_status status =
+        hdf5_open(container->group, folder->name, &group, err);
+
+    if (status)
+        return status;
+    status = fill_model(group, index, inventory, list, err);
+    H5Oclose(group);
+    snprintf(path, sizeof(path), "%s/%s/", folder->name, container->name);
+    length = strlen(path);
+    for (size_t i = 0; i < container->datasets.count; i++)
+        if (!strncmp(container->datasets.items[i], path, length))
+            container->consumed[i] = true;
+    return status;
+}
+
 static enum rnn_status fill_layer(struct container *container,
                                   struct rnn_inventory *inventory,
                                   size_t index, struct weight_list *list,
                                   struct rnn_error *err)
 {
     const struct rnn_layer_weights *layer = &inventory->layers[index];
-    struct folder *folder = next_folder(container, layer->snake_name);
+    struct folder *folder = layer->is_second
+                                ? container->last
+                                : next_folder(container, layer->snake_name);
     enum rnn_status status;
     char path[MAX_PATH];
 
@@ -198,7 +238,10 @@ static enum rnn_status fill_layer(struct container *container,
                         "no group of that class is left in model.weights.h5",
                         layer->name, layer->class_name);
     folder->taken = true;
+    container->last = folder;
     status = check_name(container, folder, layer, &inventory->arena, err);
+    if (!status && layer->is_model)
+        return fill_nested(container, folder, inventory, index, list, err);
     for (size_t i = 0; i < layer->weight_count && !status; i++) {
         snprintf(path, sizeof(path), "%s/%s%svars/%zu", folder->name,
                  layer->inside, *layer->inside ? "/" : "", i);
@@ -207,7 +250,8 @@ static enum rnn_status fill_layer(struct container *container,
         consume(container, path);
     }
     if (layer->unread) {
-        snprintf(path, sizeof(path), "%s/vars/%zu", folder->name,
+        snprintf(path, sizeof(path), "%s/%s%svars/%zu", folder->name,
+                 layer->inside, *layer->inside ? "/" : "",
                  layer->weight_count);
         consume(container, path);
     }
@@ -240,18 +284,30 @@ static enum rnn_status check_own_weights(hid_t file, struct rnn_error *err)
                     "to no layer");
 }
 
-enum rnn_status layout_keras(hid_t file, struct rnn_inventory *inventory,
-                             struct weight_list *list, struct rnn_error *err)
+static enum rnn_status fill_model(hid_t parent, size_t model,
+                                  struct rnn_inventory *inventory,
+                                  struct weight_list *list,
+                                  struct rnn_error *err)
 {
-    struct container container = {.group = -1};
-    enum rnn_status status = check_own_weights(file, err);
+    struct container container = {.group = -1, .model = model};
+    enum rnn_status status =
+        open_container(parent, inventory, &container, err);
 
-    if (!status)
-        status = open_container(file, inventory, &container, err);
     for (size_t i = 0; i < inventory->layer_count && !status; i++)
-        status = fill_layer(&container, inventory, i, list, err);
+        if (inventory->layers[i].model == model)
+            status = fill_layer(&container, inventory, i, list, err);
     if (!status)
         status = check_left_over(&container, err);
     container_release(&container);
+    return status;
+}
+
+enum rnn_status layout_keras(hid_t file, struct rnn_inventory *inventory,
+                             struct weight_list *list, struct rnn_error *err)
+{
+    enum rnn_status status = check_own_weights(file, err);
+
+    if (!status)
+        status = fill_model(file, RNN_NO_MODEL, inventory, list, err);
     return status;
 }

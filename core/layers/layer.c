@@ -103,6 +103,7 @@ static enum rnn_status make_layer(struct plan_builder *builder,
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at layer \"%.100s\"", name);
     made->name = made->path + strlen(prefix);
+    made->depth = builder->depth;
     *layer = made;
     return RNN_OK;
 }
@@ -157,30 +158,78 @@ static enum rnn_status check_unique(const struct plan *plan,
     return RNN_OK;
 }
 
-enum rnn_status plan_add_layer(struct plan_builder *builder,
-                               const struct rnn_json *description,
-                               const char *prefix, struct layer **layer,
-                               struct rnn_error *err)
+static void append_layer(struct plan_builder *builder, struct layer *layer)
 {
-    const struct rnn_json *config = rnn_json_member(description, "config");
+    builder->plan->layer_count++;
+    *builder->last_layer = layer;
+    builder->last_layer = &layer->next;
+}
+
+/* The class of what `description` describes; `name` is for the sentence. */
+static enum rnn_status find_class(const struct rnn_json *description,
+                                  const char *name,
+                                  const struct layer_class **class,
+                                  struct rnn_error *err)
+{
     const char *class_name =
         rnn_json_text(rnn_json_member(description, "class_name"));
-    const char *name = rnn_json_text(rnn_json_member(config, "name"));
-    const struct layer_class *class;
-    struct layer *made = NULL;
-    enum rnn_status status = check_name(name, err);
+    enum rnn_status status;
 
-    if (status)
-        return status;
     if (!class_name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" has no class_name", name);
     status = check_origin(description, name, class_name, err);
     if (status)
         return status;
-    class = layer_class_find(class_name);
-    if (!class)
-        return refuse_class(name, class_name, err);
+    *class = layer_class_find(class_name);
+    return *class ? RNN_OK : refuse_class(name, class_name, err);
+}
+
+enum rnn_status plan_add_inner(struct plan_builder *builder,
+                               const struct rnn_json *description,
+                               struct layer *wrapper, const char *name,
+                               struct layer **layer, struct rnn_error *err)
+{
+    const struct layer_class *class;
+    char path[PATH_BYTES];
+    int length;
+    struct layer *made = NULL;
+    enum rnn_status status =
+        find_class(description, wrapper->name, &class, err);
+
+    if (status)
+        return status;
+    length = snprintf(path, sizeof(path), "%s/%s", wrapper->path, name);
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s...\": the name is too long",
+                        wrapper->path);
+    status = make_layer(builder, class, path, "", &made, err);
+    if (status)
+        return status;
+    made->wrapper = wrapper;
+    status = read_config(builder, rnn_json_member(description, "config"), made,
+                         err);
+    if (!status)
+        *layer = made;
+    return status;
+}
+
+enum rnn_status plan_add_layer(struct plan_builder *builder,
+                               const struct rnn_json *description,
+                               const char *prefix, struct layer **layer,
+                               struct rnn_error *err)
+{
+    const struct rnn_json *config = rnn_json_member(description, "config");
+    const char *name = rnn_json_text(rnn_json_member(config, "name"));
+    const struct layer_class *class;
+    struct layer *made = NULL;
+    enum rnn_status status = check_name(name, err);
+
+    if (!status)
+        status = find_class(description, name, &class, err);
+    if (status)
+        return status;
     status = make_layer(builder, class, name, prefix, &made, err);
     if (!status)
         status = read_config(builder, config, made, err);
@@ -188,9 +237,29 @@ enum rnn_status plan_add_layer(struct plan_builder *builder,
         status = check_unique(builder->plan, made, err);
     if (status)
         return status;
-    builder->plan->layer_count++;
-    *builder->last_layer = made;
-    builder->last_layer = &made->next;
+    append_layer(builder, made);
+    *layer = made;
+    return RNN_OK;
+}
+
+enum rnn_status plan_add_model(struct plan_builder *builder,
+                               const char *class_name, const char *name,
+                               const char *prefix, struct layer **layer,
+                               struct rnn_error *err)
+{
+    static const struct layer_class sequential = {.name = "Sequential"};
+    static const struct layer_class functional = {.name = "Functional"};
+    struct layer *made = NULL;
+    enum rnn_status status = make_layer(
+        builder,
+        strcmp(class_name, sequential.name) ? &functional : &sequential, name,
+        prefix, &made, err);
+
+    if (!status)
+        status = check_unique(builder->plan, made, err);
+    if (status)
+        return status;
+    append_layer(builder, made);
     *layer = made;
     return RNN_OK;
 }
@@ -203,12 +272,6 @@ enum rnn_status layer_only_input(const struct layer *layer,
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (%s) takes 1 input, it is given %zu",
                         layer->name, layer->class->name, node->input_count);
-    if (node->inputs[0]->has_time && node->inputs[0]->shape.rank == 1 &&
-        !layer->class->takes_ids)
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "layer \"%.100s\" (%s) reads a sequence of numbers "
-                        "without an axis of features; only an Embedding can",
-                        layer->name, layer->class->name);
     *value = node->inputs[0];
     return RNN_OK;
 }
@@ -243,7 +306,10 @@ enum rnn_status layer_take(struct layer *layer, struct plan_builder *builder,
     size_t count;
 
     /* The shape is that of a tensor in the file: its product fits. */
-    if (!status && rnn_shape_count(shape, 0, &count))
+    if (!status && rnn_shape_count(shape, 0, &count)) {
         layer->parameters += count;
+        if (layer->wrapper)
+            layer->wrapper->parameters += count;
+    }
     return status;
 }

@@ -20,12 +20,15 @@
 enum layer_streaming {
     STREAM_ALONE, /* each step alone: nothing is kept */
     STREAM_STEPS, /* each step from the one before: h, c */
+    STREAM_FOLDS, /* a running result: sum, maximum, count */
+    STREAM_WHOLE, /* not at all: some or all calls need the whole sequence */
 };
 
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
-    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs */
+    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
+                       it alone is called on time without features */
     enum layer_streaming streaming;
     size_t own_bytes; /* of the layer's own struct, zeroed before read() */
 
@@ -48,10 +51,13 @@ struct layer_class {
 
 struct layer {
     const struct layer_class *class;
-    const char *name; /* Keras' */
-    const char *path; /* of its tensors and its state */
+    const char *name;      /* Keras' */
+    const char *path;      /* of its tensors and its state */
+    struct layer *wrapper; /* whose inner layer this is; NULL */
     bool trainable;
+    bool whole; /* a call needs the whole sequence */
     uint64_t parameters;
+    size_t depth;                  /* models around it */
     uint64_t fixed_parameters;     /* of these: no training moves them */
     size_t calls;                  /* so far */
     void *own;                     /* struct lstm, ...; class->own_bytes */
@@ -64,28 +70,41 @@ struct layer {
 #define LAYER_CLASS_MAP(XX)                                                   \
     XX(activation)                                                            \
     XX(activity_regularization)                                               \
+    XX(add)                                                                   \
     XX(alpha_dropout)                                                         \
+    XX(average)                                                               \
     XX(batch_normalization)                                                   \
+    XX(bidirectional)                                                         \
+    XX(concatenate)                                                           \
     XX(dense)                                                                 \
     XX(dropout)                                                               \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
+    XX(flatten)                                                               \
     XX(gaussian_dropout)                                                      \
     XX(gaussian_noise)                                                        \
+    XX(global_average_pooling1d)                                              \
+    XX(global_max_pooling1d)                                                  \
     XX(gru)                                                                   \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(maximum)                                                               \
+    XX(minimum)                                                               \
+    XX(multiply)                                                              \
     XX(normalization)                                                         \
     XX(prelu)                                                                 \
     XX(relu)                                                                  \
+    XX(repeat_vector)                                                         \
     XX(rescaling)                                                             \
     XX(rms_normalization)                                                     \
     XX(simple_rnn)                                                            \
     XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
+    XX(subtract)                                                              \
     XX(thresholded_relu)                                                      \
+    XX(time_distributed)                                                      \
     XX(unit_normalization)
 
 #define XX(name) extern const struct layer_class layer_##name;

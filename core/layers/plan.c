@@ -13,10 +13,6 @@
 #define LARGEST_ITEM ((size_t)1 << 32)
 #define STATE_NAME   640
 
-/* Sequences that run together.  A kernel that does not fit into the second
- * cache is read once for all of them; more rows gain nothing. */
-#define BLOCK_ROWS ((size_t)32)
-
 static_assert(sizeof(size_t) == 8, "sizes are checked for 64 bits");
 
 size_t plan_stride(size_t floats)
@@ -24,6 +20,16 @@ size_t plan_stride(size_t floats)
     if (floats > SIZE_MAX - (PLAN_FLOATS - 1))
         return SIZE_MAX;
     return (floats + PLAN_FLOATS - 1) / PLAN_FLOATS * PLAN_FLOATS;
+}
+
+size_t plan_sum(size_t a, size_t b, size_t c)
+{
+    size_t sum;
+
+    if (__builtin_mul_overflow(b, c, &sum) ||
+        __builtin_add_overflow(a, sum, &sum))
+        return SIZE_MAX;
+    return sum;
 }
 
 void plan_begin(struct plan_builder *builder, struct plan *plan,
@@ -170,23 +176,72 @@ enum rnn_status plan_make_output(struct plan_builder *builder,
     value = add_value(builder, shape, has_time, features);
     if (!value)
         return plan_no_memory(node->layer, err);
+    for (size_t i = 0; has_time && i < node->input_count; i++)
+        if (node->inputs[i]->has_time) {
+            value->fixed_steps = node->inputs[i]->fixed_steps;
+            break;
+        }
     node->outputs[index] = value;
+    return RNN_OK;
+}
+
+enum rnn_status plan_reserve_outputs(struct plan_builder *builder,
+                                     struct node *node, size_t count,
+                                     struct rnn_error *err)
+{
+    struct value **outputs = zalloc(builder, count, sizeof(outputs[0]));
+
+    if (!outputs)
+        return plan_no_memory(node->layer, err);
+    node->outputs = outputs;
+    node->output_count = count;
+    return RNN_OK;
+}
+
+void plan_fix_steps(struct plan_builder *builder, struct node *node,
+                    size_t index, size_t steps)
+{
+    node->outputs[index]->fixed_steps = steps;
+    if (steps > builder->plan->most_steps)
+        builder->plan->most_steps = steps;
+}
+
+enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
+                          size_t index, struct value *value,
+                          struct rnn_error *err)
+{
+    struct value *same =
+        add_value(builder, &value->shape, value->has_time, value->features);
+
+    if (!same)
+        return plan_no_memory(node->layer, err);
+    same->stride = value->stride;
+    same->fixed_steps = value->fixed_steps;
+    same->alias = value->alias ? value->alias : value;
+    node->outputs[index] = same;
     return RNN_OK;
 }
 
 enum rnn_status plan_pass_input(struct plan_builder *builder,
                                 struct node *node, struct rnn_error *err)
 {
-    struct value *input = node->inputs[0];
-    struct value *value =
-        add_value(builder, &input->shape, input->has_time, input->features);
+    return plan_pass(builder, node, 0, node->inputs[0], err);
+}
 
-    if (!value)
-        return plan_no_memory(node->layer, err);
-    value->stride = input->stride;
-    value->alias = input->alias ? input->alias : input;
-    node->outputs[0] = value;
-    return RNN_OK;
+void plan_need_whole(struct node *node)
+{
+    node->whole = true;
+}
+
+/* Two fixed numbers may come from different places; a plan in which they do
+ * is one that takes no other number (check_sequences() in core/infer.c). */
+bool plan_same_time(const struct value *a, const struct value *b)
+{
+    size_t first = a->shape.dim[0], second = b->shape.dim[0];
+
+    if (a->fixed_steps == b->fixed_steps)
+        return first == second || first == RNN_FREE || second == RNN_FREE;
+    return first == second && first != RNN_FREE;
 }
 
 /* ---- state ---------------------------------------------------------------*/
@@ -196,6 +251,19 @@ enum rnn_status plan_keep_floats(struct plan_builder *builder,
                                  size_t units, size_t *work_offset,
                                  struct rnn_error *err)
 {
+    struct rnn_state_entry entry = {
+        .dtype = RNN_F32, .rank = 1, .shape = {units}};
+
+    return plan_keep(builder, node, name, &entry, work_offset, err);
+}
+
+enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
+                          const char *name,
+                          const struct rnn_state_entry *entry,
+                          size_t *work_offset, struct rnn_error *err)
+{
+    size_t bytes =
+        entry->shape[0] * (entry->dtype == RNN_F32 ? sizeof(float) : 8);
     struct plan *plan = builder->plan;
     const char *path = node->layer->path;
     struct state_slot *slot = zalloc(builder, 1, sizeof(*slot));
@@ -210,20 +278,19 @@ enum rnn_status plan_keep_floats(struct plan_builder *builder,
     if (length < 0 || (size_t)length >= sizeof(text))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s...\": the name is too long", path);
-    if (slot)
+    if (slot) {
+        slot->entry = *entry;
         slot->entry.name =
             arena_copy_text(builder->arena, text, (size_t)length);
+    }
     if (!slot || !slot->entry.name)
         return plan_no_memory(node->layer, err);
-    slot->entry.dtype = RNN_F32;
-    slot->entry.rank = 1;
-    slot->entry.shape[0] = units;
     slot->entry.offset = plan->state_bytes;
-    slot->bytes = units * sizeof(float);
+    slot->bytes = bytes;
     slot->work_offset = plan->work_bytes;
     *work_offset = slot->work_offset;
     plan->state_bytes += slot->bytes;
-    plan->work_bytes += plan_stride(units) * sizeof(float);
+    plan->work_bytes += (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
     plan->state_count++;
     node->state_bytes += slot->bytes;
     *builder->last_state = slot;
@@ -247,7 +314,6 @@ static struct node *make_node(struct plan_builder *builder,
         return NULL;
     node->layer = layer;
     node->call = layer->calls;
-    node->index = builder->plan->node_count;
     node->input_count = input_count;
     node->output_count = 1;
     for (size_t i = 0; i < input_count; i++) {
@@ -257,6 +323,21 @@ static struct node *make_node(struct plan_builder *builder,
     return node;
 }
 
+/* A sequence without an axis of features is one of ids. */
+static enum rnn_status check_ids(const struct layer *layer,
+                                 struct value *const *inputs,
+                                 size_t input_count, struct rnn_error *err)
+{
+    for (size_t i = 0; i < input_count && !layer->class->takes_ids; i++)
+        if (inputs[i]->has_time && inputs[i]->shape.rank == 1)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) reads a sequence of "
+                            "numbers without an axis of features; only an "
+                            "Embedding can",
+                            layer->name, layer->class->name);
+    return RNN_OK;
+}
+
 enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
@@ -264,6 +345,13 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     struct node *made;
     enum rnn_status status;
 
+    if (builder->plan->node_count >= PLAN_MAX_NODES)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "the model calls its layers more than %zu times",
+                        PLAN_MAX_NODES);
+    status = check_ids(layer, inputs, input_count, err);
+    if (status)
+        return status;
     made = make_node(builder, layer, inputs, input_count);
     if (!made)
         return plan_no_memory(layer, err);
@@ -274,140 +362,11 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     if (!layer->calls++)
         layer->output_shape = made->outputs[0]->shape;
     layer->state_bytes += made->state_bytes;
-    builder->plan->node_count++;
+    layer->whole = layer->whole || made->whole;
+    /* A wrapper's inner layers have been called by now: they run first. */
+    made->index = builder->plan->node_count++;
     *builder->last_node = made;
     builder->last_node = &made->next;
     *node = made;
-    return RNN_OK;
-}
-
-/* ---- the whole -----------------------------------------------------------*/
-
-static void note_reader(struct value *value, size_t reader)
-{
-    /* What is behind an alias lives as long as all of its names. */
-    struct value *root = value->alias ? value->alias : value;
-
-    if (root->last_reader < reader)
-        root->last_reader = reader;
-}
-
-static void note_readers(struct plan *plan)
-{
-    for (struct node *node = plan->nodes; node; node = node->next) {
-        for (size_t i = 0; i < node->input_count; i++)
-            note_reader(node->inputs[i], node->index);
-        for (size_t i = 0; i < node->output_count; i++)
-            note_reader(node->outputs[i], node->index);
-    }
-    for (size_t i = 0; i < plan->output_count; i++)
-        note_reader(plan->outputs[i].value, SIZE_MAX);
-}
-
-/* A buffer that is free when node `index` runs: the smallest that is large
- * enough, else the largest, which grows, else a new one. */
-static size_t choose_slot(struct plan *plan, const size_t *busy_until,
-                          size_t index, size_t stride)
-{
-    size_t chosen = plan->slot_count;
-
-    for (size_t i = 0; i < plan->slot_count; i++) {
-        size_t has = plan->slot_strides[i];
-        size_t best =
-            chosen < plan->slot_count ? plan->slot_strides[chosen] : 0;
-
-        if (busy_until[i] != SIZE_MAX && busy_until[i] < index &&
-            (!best ||
-             (best < stride ? has > best : has >= stride && has < best)))
-            chosen = i;
-    }
-    if (chosen == plan->slot_count)
-        plan->slot_strides[plan->slot_count++] = 0;
-    if (plan->slot_strides[chosen] < stride)
-        plan->slot_strides[chosen] = stride;
-    return chosen;
-}
-
-/* Slots have their final strides now: lay them out one after the other. */
-static void place_values(struct plan *plan)
-{
-    for (struct value *value = plan->values; value; value = value->next) {
-        if (value->is_input || value->alias)
-            continue;
-        for (size_t i = 0; i < value->slot; i++)
-            value->place += plan->slot_strides[i];
-    }
-    for (size_t i = 0; i < plan->slot_count; i++)
-        plan->slots_stride += plan->slot_strides[i];
-}
-
-static enum rnn_status assign_slots(struct plan_builder *builder,
-                                    struct rnn_error *err)
-{
-    struct plan *plan = builder->plan;
-    size_t *busy_until =
-        zalloc(builder, plan->value_count, sizeof(*busy_until));
-
-    plan->slot_strides =
-        zalloc(builder, plan->value_count, sizeof(plan->slot_strides[0]));
-    if (!busy_until || !plan->slot_strides)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory for the plan");
-    note_readers(plan);
-    for (struct node *node = plan->nodes; node; node = node->next)
-        for (size_t i = 0; i < node->output_count; i++) {
-            struct value *value = node->outputs[i];
-
-            if (value->alias)
-                continue;
-            value->slot =
-                choose_slot(plan, busy_until, node->index, value->stride);
-            busy_until[value->slot] = value->last_reader;
-        }
-    place_values(plan);
-    return RNN_OK;
-}
-
-static enum rnn_status settle_streaming(struct plan_builder *builder,
-                                        struct rnn_error *err)
-{
-    struct plan *plan = builder->plan;
-    char text[256];
-
-    plan->streams = true;
-    for (size_t i = 0; i < plan->input_count; i++) {
-        plan->has_time = plan->has_time || plan->inputs[i].has_time;
-        if (plan->inputs[i].has_time || !plan->streams)
-            continue;
-        plan->streams = false;
-        snprintf(text, sizeof(text), "the input \"%.100s\" has no time axis",
-                 plan->inputs[i].name);
-        plan->cannot_stream_because =
-            arena_copy_text(builder->arena, text, strlen(text));
-        if (!plan->cannot_stream_because)
-            return rnn_fail(err, RNN_NO_MEMORY, "out of memory for the plan");
-    }
-    return RNN_OK;
-}
-
-enum rnn_status plan_finish(struct plan_builder *builder,
-                            struct rnn_error *err)
-{
-    struct plan *plan = builder->plan;
-    enum rnn_status status = weights_finish(builder->weights, err);
-
-    if (!status)
-        status = assign_slots(builder, err);
-    if (!status)
-        status = settle_streaming(builder, err);
-    if (status)
-        return status;
-    plan->block_rows = BLOCK_ROWS;
-    for (const struct node *node = plan->nodes; node; node = node->next) {
-        uint64_t *sum =
-            node->has_time ? &plan->timed_cost : &plan->untimed_cost;
-
-        if (__builtin_add_overflow(*sum, node->cost, sum))
-            *sum = UINT64_MAX;
-    }
     return RNN_OK;
 }

@@ -9,7 +9,10 @@
  *
  * Time     A value with time has one item for each timestep.  A value without
  *          has one for the whole sequence, made by its last timestep, or one
- *          for each timestep when the caller wants every step.
+ *          for each timestep when the caller wants every step.  A value may
+ *          have timesteps of its own, a fixed number of them.
+ * Whole    A node may need the whole sequence at once.  Then the plan does
+ *          not stream, and a chunk is the whole sequence.
  * State    What a node keeps of a sequence: named slots.  A caller's state
  *          packs them without gaps; at work each slot begins on 64 bytes and
  *          is padded to 64, so that whole vectors may be written.
@@ -31,7 +34,10 @@
 #include "core/tensor.h"
 
 #define PLAN_MAX_INPUTS 64 /* of one node */
-#define PLAN_ALIGN      ((size_t)64)
+/* Calls of all layers: models inside models that are called several times
+ * multiply. */
+#define PLAN_MAX_NODES ((size_t)20000)
+#define PLAN_ALIGN     ((size_t)64)
 /* strides are multiples of so many floats */
 #define PLAN_FLOATS (PLAN_ALIGN / sizeof(float))
 
@@ -42,10 +48,11 @@ struct rnn_json;
 struct value {
     struct rnn_shape shape; /* dim[0] is time if has_time */
     bool has_time;
-    size_t features; /* floats of one item */
-    size_t stride;   /* floats from one item to the next; of an input: the
-                        features, since it is read where the caller has it */
-    size_t index;    /* among all values */
+    size_t features;    /* floats of one item */
+    size_t stride;      /* floats from one item to the next; of an input: the
+                           features: it is read where the caller has it */
+    size_t index;       /* among all values */
+    size_t fixed_steps; /* its timesteps; 0: those of the model's input */
     bool is_input;
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
@@ -72,6 +79,7 @@ struct node {
     struct value **outputs; /* [output_count] */
     size_t output_count;
     bool has_time; /* runs at each timestep: an input has time */
+    bool whole;    /* needs all timesteps at once */
     size_t state_bytes;
     uint64_t cost; /* multiply-adds of one item */
     void *own;     /* what the layer keeps about this call */
@@ -96,6 +104,8 @@ struct plan {
     size_t state_bytes; /* of a caller's state */
     size_t work_bytes;  /* of one at work */
     bool has_time;      /* an input has time */
+    bool whole;         /* a node needs the whole sequence */
+    size_t most_steps;  /* the largest fixed_steps */
     bool streams;
     const char *cannot_stream_because;
 
@@ -115,6 +125,7 @@ struct plan_builder {
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
     enum rnn_isa isa;     /* AUTO, or one that is there */
+    size_t depth;         /* models around the one that is read */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -151,6 +162,21 @@ RNN_CHECKED enum rnn_status plan_add_layer(struct plan_builder *builder,
                                            struct layer **layer,
                                            struct rnn_error *err);
 
+/* A model that is a layer of another: a line in the list of layers before
+ * those inside it.  It is never called itself. */
+RNN_CHECKED enum rnn_status plan_add_model(
+    struct plan_builder *builder, const char *class_name, const char *name,
+    const char *prefix, struct layer **layer, struct rnn_error *err);
+
+/* The layer inside a wrapper, called `<wrapper>/<name>`.  It is no line in
+ * the list of layers; its parameters count as the wrapper's. */
+RNN_CHECKED enum rnn_status plan_add_inner(struct plan_builder *builder,
+                                           const struct rnn_json *description,
+                                           struct layer *wrapper,
+                                           const char *name,
+                                           struct layer **layer,
+                                           struct rnn_error *err);
+
 /* Call `layer` on `inputs`; `*node` has its outputs. */
 RNN_CHECKED enum rnn_status plan_call(struct plan_builder *builder,
                                       struct layer *layer,
@@ -168,12 +194,35 @@ RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
 enum rnn_status plan_no_memory(const struct layer *layer,
                                struct rnn_error *err);
 
-/* Output number `index` of `node`. */
+/* This node needs the whole sequence. */
+void plan_need_whole(struct node *node);
+
+/* Have two values with time the same number of timesteps? */
+bool plan_same_time(const struct value *a, const struct value *b);
+
+/* This many outputs instead of one. */
+RNN_CHECKED enum rnn_status plan_reserve_outputs(struct plan_builder *builder,
+                                                 struct node *node,
+                                                 size_t count,
+                                                 struct rnn_error *err);
+
+/* Output number `index` of `node`.  Its time is that of the first input that
+ * has one, unless plan_fix_steps() says another. */
 RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
                                              struct node *node, size_t index,
                                              const struct rnn_shape *shape,
                                              bool has_time,
                                              struct rnn_error *err);
+
+/* Output `index` has `steps` timesteps, whatever the input has. */
+void plan_fix_steps(struct plan_builder *builder, struct node *node,
+                    size_t index, size_t steps);
+
+/* Output `index` is `value` itself. */
+RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
+                                      struct node *node, size_t index,
+                                      struct value *value,
+                                      struct rnn_error *err);
 
 /* Output 0 is input 0 itself. */
 RNN_CHECKED enum rnn_status plan_pass_input(struct plan_builder *builder,
@@ -187,6 +236,16 @@ RNN_CHECKED enum rnn_status plan_keep_floats(struct plan_builder *builder,
                                              const char *name, size_t units,
                                              size_t *work_offset,
                                              struct rnn_error *err);
+
+/* The same for numbers of another kind. */
+RNN_CHECKED enum rnn_status plan_keep(struct plan_builder *builder,
+                                      struct node *node, const char *name,
+                                      const struct rnn_state_entry *entry,
+                                      size_t *work_offset,
+                                      struct rnn_error *err);
+
+/* a + b * c; SIZE_MAX when that does not fit. */
+size_t plan_sum(size_t a, size_t b, size_t c);
 
 /* `floats` rounded up to a stride; SIZE_MAX when that does not fit. */
 size_t plan_stride(size_t floats);

@@ -19,8 +19,7 @@ const char *const recurrent_inert[] = {
 enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
                                bool gated, struct rnn_error *err)
 {
-    static const char *const only_false[] = {"return_state", "go_backwards",
-                                             "time_major"};
+    static const char *const only_false[] = {"return_state", "time_major"};
     struct recurrent *own = layer->own;
     enum rnn_status status = fields_count(fields, "units", &own->units, err);
 
@@ -37,7 +36,10 @@ enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
     if (!status)
         status = fields_bool(fields, "return_sequences", false,
                              &own->return_sequences, err);
-    for (size_t i = 0; !status && i < 3; i++)
+    if (!status)
+        status = fields_bool(fields, "go_backwards", false, &own->go_backwards,
+                             err);
+    for (size_t i = 0; !status && i < 2; i++)
         status = fields_only_false(fields, only_false[i],
                                    "which this version does not support", err);
     return status;
@@ -137,6 +139,8 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
             .rank = 2,
             .dim = {node->inputs[0]->shape.dim[0], own->units},
         };
+    if (own->go_backwards)
+        plan_need_whole(node);
     own->z_stride = plan_stride(own->input.stride);
     node->cost =
         (uint64_t)own->gates * own->units * (own->features + own->units + 16);
@@ -156,8 +160,14 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
 {
     const struct recurrent *own = node->layer->own;
 
-    return items * own->z_stride + rows * plan_stride(own->units) +
-           rnn_cell_scratch_floats(&own->cell, rows);
+    return plan_sum(rows * plan_stride(own->units) +
+                        rnn_cell_scratch_floats(&own->cell, rows),
+                    items, own->z_stride);
+}
+
+bool recurrent_is(const struct layer *layer)
+{
+    return layer->class->scratch == recurrent_scratch;
 }
 
 static bool takes_rows(const struct f32_cell *cell)
@@ -201,10 +211,11 @@ static bool run_long_steps(const struct node *node, struct run *run,
     const struct recurrent *own = node->layer->own;
     size_t y_stride = node->outputs[0]->stride;
     float *rest = scratch + run->rows * plan_stride(own->units);
+    size_t steps = run_steps(run, node->inputs[0]);
     bool timed = run->cell_rows[0].y;
     float *y = run->cell_rows[0].y;
 
-    for (size_t t = 0; t < run->steps; t++) {
+    for (size_t t = 0; t < steps; t++) {
         if (!run_long_step(node, run, step_work, scratch, rest))
             return false;
         for (size_t r = 0; r < run->rows; r++) {
@@ -212,7 +223,7 @@ static bool run_long_steps(const struct node *node, struct run *run,
 
             row->z += own->z_stride;
             if (timed)
-                memcpy(y + (r * run->steps + t) * y_stride, row->h,
+                memcpy(y + (r * steps + t) * y_stride, row->h,
                        own->units * sizeof(float));
         }
     }
@@ -221,10 +232,11 @@ static bool run_long_steps(const struct node *node, struct run *run,
 
 /* Timesteps that one call of the cell may take before the caller is asked
  * again; 0: not even one. */
-static size_t steps_at_once(const struct run *run, uint64_t step_work)
+static size_t steps_at_once(const struct run *run, size_t steps,
+                            uint64_t step_work)
 {
-    if (!run->keep_going || run->steps * step_work <= run->work_limit)
-        return run->steps;
+    if (!run->keep_going || steps <= run->work_limit / step_work)
+        return steps;
     return (size_t)(run->work_limit / step_work);
 }
 
@@ -238,12 +250,13 @@ static bool run_cell(const struct node *node, struct run *run, float *scratch)
         run_work((uint64_t)own->gates * own->units * (own->units + 16),
                  run->rows) +
         64 * run->rows;
-    size_t at_once = steps_at_once(run, step_work);
+    size_t all = run_steps(run, node->inputs[0]);
+    size_t at_once = steps_at_once(run, all, step_work);
 
     if (!at_once)
         return run_long_steps(node, run, step_work, scratch);
-    for (size_t t = 0; t < run->steps; t += at_once) {
-        size_t left = run->steps - t;
+    for (size_t t = 0; t < all; t += at_once) {
+        size_t left = all - t;
         size_t steps = left < at_once ? left : at_once;
 
         if (!run_may_go_on(run, steps * step_work))
@@ -261,6 +274,23 @@ static bool run_cell(const struct node *node, struct run *run, float *scratch)
     return true;
 }
 
+/* The last timestep of each row first. */
+static void turn_around(struct view z, size_t rows, size_t steps)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t t = 0; t < steps / 2; t++) {
+            float *early = z.data + (r * steps + t) * z.stride;
+            float *late = z.data + (r * steps + steps - 1 - t) * z.stride;
+
+            for (size_t i = 0; i < z.stride; i++) {
+                float kept = early[i];
+
+                early[i] = late[i];
+                late[i] = kept;
+            }
+        }
+}
+
 bool recurrent_run(const struct node *node, struct run *run)
 {
     const struct recurrent *own = node->layer->own;
@@ -268,19 +298,22 @@ bool recurrent_run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     struct view y = run_view(run, output);
     struct view z = {.data = run->scratch, .stride = own->z_stride};
-    size_t items = run->rows * run->steps;
+    size_t steps = run_steps(run, node->inputs[0]);
+    size_t items = run->rows * steps;
     bool timed = run_is_timed(run, output);
 
     if (!run_product(run, own->ukernels, &own->input, items,
                      run_view(run, node->inputs[0]), z))
         return false;
+    if (own->go_backwards)
+        turn_around(z, run->rows, steps);
     for (size_t r = 0; r < run->rows; r++)
         run->cell_rows[r] = (struct f32_cell_row){
-            .z = z.data + r * run->steps * z.stride,
+            .z = z.data + r * steps * z.stride,
             .h = (float *)(void *)(run->state[r] + call->h),
             .c =
                 own->has_c ? (float *)(void *)(run->state[r] + call->c) : NULL,
-            .y = timed ? y.data + r * run->steps * y.stride : NULL,
+            .y = timed ? y.data + r * steps * y.stride : NULL,
         };
     if (!run_cell(node, run, z.data + items * z.stride))
         return false;

@@ -14,6 +14,7 @@
 struct recurrent {
     size_t units, gates, features;
     bool use_bias, return_sequences, has_c;
+    bool go_backwards; /* the last timestep first; what comes out stays so */
     const struct rnn_ukernels *ukernels;
     struct f32_product input; /* all gates */
     struct f32_cell cell;
@@ -60,6 +61,9 @@ RNN_CHECKED enum rnn_status recurrent_join(struct layer *layer,
                                            struct node *node,
                                            struct plan_builder *builder,
                                            struct rnn_error *err);
+
+/* Is `layer` one of the three? */
+bool recurrent_is(const struct layer *layer);
 
 size_t recurrent_scratch(const struct node *node, size_t rows, size_t items);
 bool recurrent_run(const struct node *node, struct run *run);

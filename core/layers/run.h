@@ -52,11 +52,30 @@ static inline bool run_is_timed(const struct run *run,
     return value->has_time || run->every_step;
 }
 
+/* Timesteps of a value with time in this run. */
+static inline size_t run_steps(const struct run *run,
+                               const struct value *value)
+{
+    return value->fixed_steps ? value->fixed_steps : run->steps;
+}
+
 static inline size_t run_items(const struct run *run,
                                const struct value *value)
 {
-    return run_is_timed(run, value) ? run->rows * run->steps
+    return run_is_timed(run, value) ? run->rows * run_steps(run, value)
                                     : run->ending_count;
+}
+
+/* The item of `value` that belongs to item `index` of `of`.  A value without
+ * time beside one with it: only where the whole sequence runs at once, so
+ * that its items are the rows. */
+static inline size_t run_item_of(const struct run *run,
+                                 const struct value *value,
+                                 const struct value *of, size_t index)
+{
+    if (run_is_timed(run, value) == run_is_timed(run, of))
+        return index;
+    return index / run_steps(run, of);
 }
 
 static inline struct view run_view(const struct run *run,

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/graph_builder.h"
+#include "tests/support/graph_check.h"
 #include "tests/support/model_run.h"
 #include "tests/support/step_check.h"
 
@@ -234,6 +236,110 @@ static void a_sequence_of_numbers_needs_features(void **state)
     }
 }
 
+#define WORDS "\"input_dim\": 11, \"output_dim\": 4"
+
+/* Embeddings p and q of four units, and an input y behind that of the ids. */
+static void begin_graph(struct model_builder *b, const char *ids)
+{
+    static const size_t table[] = {IDS, 4};
+
+    graph_begin(b, "3.15.1");
+    graph_input(b, "x", ids);
+    graph_input(b, "y", "null, 3");
+    graph_layer(b, "Embedding", "p", WORDS, "x,0,0");
+    model_builder_add_tensor(b, "p/embeddings", 2, table, 1);
+}
+
+/* One input, two tables, one of them in a model inside. */
+static void embeddings_of_a_graph_share_their_ids(void **state)
+{
+    static const size_t table[] = {6, 4};
+    struct model_builder b;
+    struct rnn_model *model;
+    const struct rnn_model_info *info;
+
+    (void)state;
+    begin_graph(&b, "7");
+    graph_begin_nested(&b, "Functional", "m");
+    graph_input(&b, "ids", "7");
+    graph_layer(&b, "Embedding", "q", "\"input_dim\": 6, \"output_dim\": 4",
+                "ids,0,0");
+    graph_end(&b, "ids,0,0", "q,0,0", "x,0,0");
+    graph_layer(&b, "Add", "sum", "", "p,0,0 m,0,0");
+    graph_layer(&b, "Concatenate", "out", "", "sum,0,0 y,0,0");
+    graph_end(&b, "x,0,0 y,0,0", "out,0,0", NULL);
+    model_builder_add_tensor(&b, "m/q/embeddings", 2, table, 1);
+    model = model_load(&b, RNN_ISA_AUTO);
+    info = rnn_model_info(model);
+    assert_int_equal(info->inputs[0].vocabulary, 6);
+    assert_true(info->inputs[0].has_time);
+    assert_int_equal(info->inputs[0].features, 1);
+    assert_int_equal(info->inputs[1].vocabulary, 0);
+    assert_int_equal(info->inputs[1].features, 3);
+    assert_int_equal(info->outputs[0].rank, 2);
+    assert_int_equal(info->outputs[0].shape[1], 7);
+    assert_true(info->streams);
+    rnn_model_free(model);
+    model_builder_release(&b);
+}
+
+static void the_rows_of_a_graph_are_added(void **state)
+{
+    static const size_t size[] = {IDS, 4};
+    static const float x[] = {0, 10, 3, 3, 1};
+    struct model_builder b;
+    const float *p, *q;
+    float *y;
+
+    (void)state;
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "x", "null");
+    graph_layer(&b, "Embedding", "p", WORDS, "x,0,0");
+    graph_layer(&b, "Embedding", "q", WORDS, "x,0,0");
+    graph_layer(&b, "Add", "sum", "", "p,0,0 q,0,0");
+    graph_end(&b, "x,0,0", "sum,0,0", NULL);
+    p = model_builder_add_tensor(&b, "p/embeddings", 2, size, 1)->data;
+    q = model_builder_add_tensor(&b, "q/embeddings", 2, size, 1)->data;
+    y = graph_run(&b, x, 5, 0);
+    for (size_t i = 0; i < 20; i++) {
+        size_t at = (size_t)x[i / 4] * 4 + i % 4;
+
+        assert_true(y[i] == p[at] + q[at]);
+    }
+    free(y);
+    model_builder_release(&b);
+}
+
+/* Whichever of the two layers the file calls first. */
+static void ids_are_no_numbers_of_a_graph(void **state)
+{
+    static const struct {
+        const char *ids, *class_name, *calls, *says;
+    } cases[] = {
+        {"null", "Add", "x,0,0 x,0,0", "without an axis of features"},
+        {"null", "Concatenate", "x,0,0 x,0,0", "without an axis of features"},
+        {"null", "Multiply", "p,0,0 x,0,0", "without an axis of features"},
+        {"7", "Concatenate", "x,0,0 x,0,0", "without an axis of features"},
+        {"7", "Flatten", "x,0,0", "without an axis of features"},
+        {"null", "GlobalMaxPooling1D", "x,0,0", "without an axis of features"},
+    };
+    struct model_builder b;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin_graph(&b, cases[i].ids);
+        graph_layer(&b, cases[i].class_name, "m", "", cases[i].calls);
+        graph_end(&b, "x,0,0 y,0,0", "p,0,0 m,0,0", NULL);
+        assert_refused(&b, cases[i].says);
+    }
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "x", "7");
+    graph_layer(&b, "Add", "m", "", "x,0,0 x,0,0");
+    graph_layer(&b, "Embedding", "p", WORDS, "x,0,0");
+    graph_end(&b, "x,0,0", "p,0,0 m,0,0", NULL);
+    assert_refused(&b, "as ids by layer \"p\" and as numbers by layer \"m\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +351,9 @@ int main(void)
         cmocka_unit_test(an_old_dtype_is_that_of_the_ids),
         cmocka_unit_test(what_is_not_supported_is_refused_by_name),
         cmocka_unit_test(a_sequence_of_numbers_needs_features),
+        cmocka_unit_test(embeddings_of_a_graph_share_their_ids),
+        cmocka_unit_test(the_rows_of_a_graph_are_added),
+        cmocka_unit_test(ids_are_no_numbers_of_a_graph),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

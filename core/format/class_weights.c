@@ -1,0 +1,164 @@
+#include "core/format/class_weights.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NO_WEIGHTS(class_name, snake_name)                                    \
+    {                                                                         \
+        class_name, snake_name, "", {{0, 0}}, 0                               \
+    }
+
+#define CELL_WEIGHTS(class_name, snake_name)                                  \
+    {                                                                         \
+        class_name, snake_name, "cell",                                       \
+            {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}, 0 \
+    }
+
+static const struct class_weights known_classes[] = {
+    CELL_WEIGHTS("SimpleRNN", "simple_rnn"),
+    CELL_WEIGHTS("LSTM", "lstm"),
+    CELL_WEIGHTS("GRU", "gru"),
+    {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
+    {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
+    {"BatchNormalization",
+     "batch_normalization",
+     "",
+     {{"gamma", "scale"},
+      {"beta", "center"},
+      {"moving_mean", 0},
+      {"moving_variance", 0}},
+     0},
+    {"LayerNormalization",
+     "layer_normalization",
+     "",
+     {{"gamma", "scale|rms_scaling"}, {"beta", "center!rms_scaling"}},
+     0},
+    {"RMSNormalization", "rms_normalization", "", {{"scale", 0}}, 0},
+    {"Normalization",
+     "normalization",
+     "",
+     {{"mean", "!mean"}, {"variance", "!mean"}},
+     "count"},
+    {"PReLU", "p_re_lu", "", {{"alpha", 0}}, 0},
+    NO_WEIGHTS("Activation", "activation"),
+    NO_WEIGHTS("ActivityRegularization", "activity_regularization"),
+    NO_WEIGHTS("Add", "add"),
+    NO_WEIGHTS("AlphaDropout", "alpha_dropout"),
+    NO_WEIGHTS("Average", "average"),
+    NO_WEIGHTS("Concatenate", "concatenate"),
+    NO_WEIGHTS("Dropout", "dropout"),
+    NO_WEIGHTS("ELU", "elu"),
+    NO_WEIGHTS("Flatten", "flatten"),
+    NO_WEIGHTS("GaussianDropout", "gaussian_dropout"),
+    NO_WEIGHTS("GaussianNoise", "gaussian_noise"),
+    NO_WEIGHTS("GlobalAveragePooling1D", "global_average_pooling1d"),
+    NO_WEIGHTS("GlobalMaxPooling1D", "global_max_pooling1d"),
+    NO_WEIGHTS("Identity", "identity"),
+    NO_WEIGHTS("InputLayer", "input_layer"),
+    NO_WEIGHTS("LeakyReLU", "leaky_re_lu"),
+    NO_WEIGHTS("Maximum", "maximum"),
+    NO_WEIGHTS("Minimum", "minimum"),
+    NO_WEIGHTS("Multiply", "multiply"),
+    NO_WEIGHTS("ReLU", "re_lu"),
+    NO_WEIGHTS("RepeatVector", "repeat_vector"),
+    NO_WEIGHTS("Rescaling", "rescaling"),
+    NO_WEIGHTS("Softmax", "softmax"),
+    NO_WEIGHTS("SpatialDropout1D", "spatial_dropout1d"),
+    NO_WEIGHTS("Subtract", "subtract"),
+    NO_WEIGHTS("ThresholdedReLU", "thresholded_re_lu"),
+    NO_WEIGHTS("UnitNormalization", "unit_normalization"),
+};
+
+/* Models as layers; what they hold is listed behind them. */
+static const struct class_weights sequential = {
+    "Sequential", "sequential", "", {{0, 0}}, 0};
+static const struct class_weights functional = {
+    "Functional", "functional", "", {{0, 0}}, 0};
+
+#define KNOWN_COUNT (sizeof(known_classes) / sizeof(known_classes[0]))
+
+const struct class_weights *class_weights_find(const char *name)
+{
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        if (strcmp(known_classes[i].class_name, name) == 0)
+            return &known_classes[i];
+    }
+    return NULL;
+}
+
+static const struct class_wrapper wrappers[] = {
+    {"Bidirectional",
+     "bidirectional",
+     {{"forward_layer", "layer", "layer", "forward_"},
+      {"backward_layer", "backward_layer", "layer", NULL}}},
+    {"TimeDistributed",
+     "time_distributed",
+     {{"layer", "layer", "layer", NULL}, {0}}},
+};
+
+#define WRAPPER_COUNT (sizeof(wrappers) / sizeof(wrappers[0]))
+
+const struct class_wrapper *class_wrapper_find(const char *name)
+{
+    for (size_t i = 0; i < WRAPPER_COUNT; i++)
+        if (strcmp(wrappers[i].class_name, name) == 0)
+            return &wrappers[i];
+    return NULL;
+}
+
+const struct class_weights *class_weights_of_model(const char *name)
+{
+    if (strcmp(name, sequential.class_name) == 0)
+        return &sequential;
+    if (strcmp(name, functional.class_name) == 0 || strcmp(name, "Model") == 0)
+        return &functional;
+    return NULL;
+}
+
+/* Is the field that the first `length` bytes name neither false nor null?
+ * What is not there, or null, is `if_absent`. */
+static bool is_set(const struct rnn_json *config, const char *field,
+                   size_t length, bool if_absent)
+{
+    char key[32];
+    const struct rnn_json *value;
+    bool truth = true;
+
+    snprintf(key, sizeof(key), "%.*s", (int)length, field);
+    value = rnn_json_member(config, key);
+    if (rnn_json_is_null(value))
+        return if_absent;
+    rnn_json_bool(value, &truth);
+    return truth;
+}
+
+static bool has_weight(const struct rnn_json *config, const char *field)
+{
+    size_t length;
+    const char *other;
+    bool there;
+
+    if (!field)
+        return true;
+    length = strcspn(field, "|!");
+    other = field + length;
+    there = !length || is_set(config, field, length, true);
+    if (*other == '|')
+        return there || is_set(config, other + 1, strlen(other + 1), false);
+    if (*other == '!')
+        return there && !is_set(config, other + 1, strlen(other + 1), false);
+    return there;
+}
+
+void class_weights_fill(const struct class_weights *known,
+                        const struct rnn_json *config,
+                        struct rnn_layer_weights *layer)
+{
+    for (size_t i = 0; i < RNN_MAX_LAYER_WEIGHTS; i++) {
+        if (!known->weights[i].name)
+            break;
+        if (has_weight(config, known->weights[i].field))
+            layer->weights[layer->weight_count++] = known->weights[i].name;
+    }
+}

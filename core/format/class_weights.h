@@ -1,0 +1,48 @@
+/* class_weights.h: the classes of Keras that an importer knows, and what their
+ * weights are called.
+ *
+ * Threads    All of it is constant.
+ */
+#ifndef CORE_FORMAT_CLASS_WEIGHTS_H
+#define CORE_FORMAT_CLASS_WEIGHTS_H
+
+#include "core/format/inventory.h"
+#include "core/format/json.h"
+
+/* How a class keeps its weights.  A weight with a field is there only when
+ * that field of the configuration is not false; with "a|b", when a or b is
+ * set (an absent b is not); with "a!c" or "!c", only while c is not set.
+ * `unread` is a dataset behind them that Keras writes and nobody needs. */
+struct class_weights {
+    const char *class_name;
+    const char *snake_name;
+    const char *inside;
+    struct {
+        const char *name, *field;
+    } weights[RNN_MAX_LAYER_WEIGHTS];
+    const char *unread;
+};
+
+/* Layers around a layer: each part is an entry. */
+struct class_wrapper {
+    const char *class_name, *snake_name;
+    struct {
+        const char *name, *field, *or_field, *side;
+    } parts[2];
+};
+
+/* The layer that Keras calls `name`; NULL: there is none, or it is a wrapper
+ * or a model. */
+const struct class_weights *class_weights_find(const char *name);
+
+const struct class_wrapper *class_wrapper_find(const char *name);
+
+/* A model as a layer, also as "Model", the name until Keras 2.3. */
+const struct class_weights *class_weights_of_model(const char *name);
+
+/* The weights that a layer with this configuration has. */
+void class_weights_fill(const struct class_weights *known,
+                        const struct rnn_json *config,
+                        struct rnn_layer_weights *layer);
+
+#endif

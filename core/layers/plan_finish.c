@@ -1,0 +1,205 @@
+/* The end of a plan: who reads what last, where everything lies, whether it
+ * streams and what it costs. */
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/layers/layer.h"
+#include "core/layers/plan.h"
+
+/* Sequences that run together.  A kernel that does not fit into the second
+ * cache is read once for all of them; more rows gain nothing. */
+#define BLOCK_ROWS ((size_t)32)
+
+static void *zalloc(struct plan_builder *builder, size_t count, size_t size)
+{
+    return arena_zalloc(builder->arena, count, size, alignof(max_align_t));
+}
+
+static void note_reader(struct value *value, size_t reader)
+{
+    /* What is behind an alias lives as long as all of its names. */
+    struct value *root = value->alias ? value->alias : value;
+
+    if (root->last_reader < reader)
+        root->last_reader = reader;
+}
+
+static void note_readers(struct plan *plan)
+{
+    for (struct node *node = plan->nodes; node; node = node->next) {
+        for (size_t i = 0; i < node->input_count; i++)
+            note_reader(node->inputs[i], node->index);
+        for (size_t i = 0; i < node->output_count; i++)
+            note_reader(node->outputs[i], node->index);
+    }
+    for (size_t i = 0; i < plan->output_count; i++)
+        note_reader(plan->outputs[i].value, SIZE_MAX);
+}
+
+/* A buffer that is free when node `index` runs: the smallest that is large
+ * enough, else the largest, which grows, else a new one. */
+static size_t choose_slot(struct plan *plan, const size_t *busy_until,
+                          size_t index, size_t stride)
+{
+    size_t chosen = plan->slot_count;
+
+    for (size_t i = 0; i < plan->slot_count; i++) {
+        size_t has = plan->slot_strides[i];
+        size_t best =
+            chosen < plan->slot_count ? plan->slot_strides[chosen] : 0;
+
+        if (busy_until[i] != SIZE_MAX && busy_until[i] < index &&
+            (!best ||
+             (best < stride ? has > best : has >= stride && has < best)))
+            chosen = i;
+    }
+    if (chosen == plan->slot_count)
+        plan->slot_strides[plan->slot_count++] = 0;
+    if (plan->slot_strides[chosen] < stride)
+        plan->slot_strides[chosen] = stride;
+    return chosen;
+}
+
+/* Slots have their final strides now: lay them out one after the other. */
+static void place_values(struct plan *plan)
+{
+    for (struct value *value = plan->values; value; value = value->next) {
+        if (value->is_input || value->alias)
+            continue;
+        for (size_t i = 0; i < value->slot; i++)
+            value->place += plan->slot_strides[i];
+    }
+    for (size_t i = 0; i < plan->slot_count; i++)
+        plan->slots_stride += plan->slot_strides[i];
+}
+
+static enum rnn_status assign_slots(struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    struct plan *plan = builder->plan;
+    size_t *busy_until =
+        zalloc(builder, plan->value_count, sizeof(*busy_until));
+
+    plan->slot_strides =
+        zalloc(builder, plan->value_count, sizeof(plan->slot_strides[0]));
+    if (!busy_until || !plan->slot_strides)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory for the plan");
+    note_readers(plan);
+    for (struct node *node = plan->nodes; node; node = node->next)
+        for (size_t i = 0; i < node->output_count; i++) {
+            struct value *value = node->outputs[i];
+
+            if (value->alias)
+                continue;
+            value->slot =
+                choose_slot(plan, busy_until, node->index, value->stride);
+            busy_until[value->slot] = value->last_reader;
+        }
+    place_values(plan);
+    return RNN_OK;
+}
+
+/* All inputs with time advance together. */
+static enum rnn_status check_timesteps(const struct plan *plan,
+                                       struct rnn_error *err)
+{
+    const struct rnn_io *first = NULL;
+
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const struct rnn_io *io = &plan->inputs[i];
+
+        if (!io->has_time || io->shape[0] == RNN_FREE)
+            continue;
+        if (first && first->shape[0] != io->shape[0])
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "the inputs \"%.80s\" and \"%.80s\" have %zu and "
+                            "%zu timesteps; this version runs models whose "
+                            "inputs have the same number",
+                            first->name, io->name, first->shape[0],
+                            io->shape[0]);
+        first = io;
+    }
+    return RNN_OK;
+}
+
+static const struct rnn_io *untimed_input(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->input_count; i++)
+        if (!plan->inputs[i].has_time)
+            return &plan->inputs[i];
+    return NULL;
+}
+
+static const struct layer *whole_layer(const struct plan *plan)
+{
+    for (const struct node *node = plan->nodes; node; node = node->next)
+        if (node->whole)
+            return node->layer->wrapper ? node->layer->wrapper : node->layer;
+    return NULL;
+}
+
+static enum rnn_status settle_streaming(struct plan_builder *builder,
+                                        struct rnn_error *err)
+{
+    struct plan *plan = builder->plan;
+    const struct rnn_io *untimed = untimed_input(plan);
+    const struct layer *whole = whole_layer(plan);
+    char text[256];
+
+    for (size_t i = 0; i < plan->input_count; i++)
+        plan->has_time = plan->has_time || plan->inputs[i].has_time;
+    plan->whole = whole;
+    plan->streams = !untimed && !whole;
+    if (plan->streams)
+        return RNN_OK;
+    if (whole)
+        snprintf(text, sizeof(text),
+                 "the layer \"%.100s\" (%.60s) needs the whole sequence",
+                 whole->path, whole->class->name);
+    else
+        snprintf(text, sizeof(text), "the input \"%.100s\" has no time axis",
+                 untimed->name);
+    plan->cannot_stream_because =
+        arena_copy_text(builder->arena, text, strlen(text));
+    if (!plan->cannot_stream_because)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory for the plan");
+    return RNN_OK;
+}
+
+/* What a node costs at each timestep, or once. */
+static void add_cost(struct plan *plan, const struct node *node)
+{
+    uint64_t *sum = node->has_time ? &plan->timed_cost : &plan->untimed_cost;
+    uint64_t cost = node->cost;
+    size_t steps = 1;
+
+    for (size_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i]->fixed_steps) {
+            sum = &plan->untimed_cost;
+            steps = node->inputs[i]->fixed_steps;
+        }
+    if (__builtin_mul_overflow(cost, steps, &cost) ||
+        __builtin_add_overflow(*sum, cost, sum))
+        *sum = UINT64_MAX;
+}
+
+enum rnn_status plan_finish(struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    struct plan *plan = builder->plan;
+    enum rnn_status status = weights_finish(builder->weights, err);
+
+    if (!status)
+        status = assign_slots(builder, err);
+    if (!status)
+        status = check_timesteps(plan, err);
+    if (!status)
+        status = settle_streaming(builder, err);
+    if (status)
+        return status;
+    plan->block_rows = BLOCK_ROWS;
+    for (const struct node *node = plan->nodes; node; node = node->next)
+        add_cost(plan, node);
+    return RNN_OK;
+}
