@@ -1,5 +1,6 @@
 #include "server/json/predict_body.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "server/json/json_fields.h"
@@ -228,6 +229,7 @@ static bool read_input(struct json_scan *scan, struct reader *reader,
     if (!grow(scan, &tensors, sample->tensor_count, &inputs->capacity,
               sizeof(tensor)))
         return false;
+    assert(tensors); /* there is room for at least one now */
     sample->tensors = tensors;
     sample->tensors[sample->tensor_count++] = tensor;
     return true;
