@@ -25,8 +25,8 @@ const char *rnn_status_text(enum rnn_status status)
     return status_texts[status];
 }
 
-enum rnn_status rnn_fail(struct rnn_error *err, enum rnn_status status,
-                         const char *format, ...)
+enum rnn_status(rnn_fail)(struct rnn_error *err, enum rnn_status status,
+                          const char *format, ...)
 {
     va_list args;
 

@@ -31,7 +31,7 @@ static bool grow(struct json_scan *scan, void **array, size_t count,
     grown = arena_alloc(scan->arena, wanted, size, _Alignof(max_align_t));
     if (!grown)
         return json_out_of_memory(scan);
-    if (count)
+    if (*array)
         memcpy(grown, *array, count * size);
     *array = grown;
     *capacity = wanted;
