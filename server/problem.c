@@ -39,8 +39,8 @@ static void set(struct problem *problem, enum problem_type type,
     vsnprintf(problem->detail, sizeof(problem->detail), format, args);
 }
 
-bool problem_set(struct problem *problem, enum problem_type type,
-                 const char *format, ...)
+bool(problem_set)(struct problem *problem, enum problem_type type,
+                  const char *format, ...)
 {
     va_list args;
 
@@ -50,8 +50,8 @@ bool problem_set(struct problem *problem, enum problem_type type,
     return false;
 }
 
-bool problem_set_at(struct problem *problem, enum problem_type type,
-                    const char *pointer, const char *format, ...)
+bool(problem_set_at)(struct problem *problem, enum problem_type type,
+                     const char *pointer, const char *format, ...)
 {
     va_list args;
 

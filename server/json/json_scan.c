@@ -334,7 +334,7 @@ static bool skip_start(struct json_scan *scan)
 {
     struct json_string string;
     struct json_number number;
-    enum json_kind kind;
+    enum json_kind kind = JSON_NUMBER;
 
     if (!json_peek(scan, &kind))
         return false;
