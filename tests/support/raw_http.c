@@ -1,5 +1,7 @@
 #include "tests/support/raw_http.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,13 +20,16 @@
 int raw_connect(const char *address)
 {
     struct address parsed;
-    int fd;
+    int fd, on = 1;
 
     assert_true(address_parse(address, &parsed));
     fd = socket(parsed.of.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     if (connect(fd, &parsed.of.any, parsed.length))
         fail_msg("no connection to %s", address);
+    /* A head and a body in two pieces: without this the second one waits for
+     * the server's delayed acknowledgement, 40 ms. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return fd;
 }
 
