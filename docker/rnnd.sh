@@ -24,7 +24,7 @@ forward() # SIGNAL
     kill -s "$1" "$("${podman[@]}" inspect "$name" \
         --format '{{.State.Pid}}')"
 }
-for signal in TERM INT HUP; do
+for signal in TERM INT HUP PIPE; do
     # shellcheck disable=SC2064 # the name of this turn is meant
     trap "forward $signal" $signal
 done
