@@ -3,16 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "server/json/json_text.h"
 
 /* The byte that the %XX at `text` stands for, or -1. */
 static int escaped_byte(const char *text, size_t length)
@@ -21,8 +12,8 @@ static int escaped_byte(const char *text, size_t length)
 
     if (length < 3)
         return -1;
-    high = hex_digit(text[1]);
-    low = hex_digit(text[2]);
+    high = hex_value(text[1]);
+    low = hex_value(text[2]);
     return high < 0 || low < 0 ? -1 : 16 * high + low;
 }
 

@@ -45,7 +45,7 @@ size_t utf8_cut(const char *text, size_t length)
     return length;
 }
 
-static int hex_value(char c)
+int hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';

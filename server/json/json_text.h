@@ -28,6 +28,9 @@ size_t utf8_length(const char *at);
  * in two. */
 size_t utf8_cut(const char *text, size_t length);
 
+/* What a hexadecimal digit of either case stands for; -1: it is none. */
+int hex_value(char c);
+
 struct json_string {
     const char *end;   /* the closing quote; on a fault, the faulty byte */
     const char *fault; /* a sentence; NULL when the string is well formed */

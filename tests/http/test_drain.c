@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +19,7 @@
 #include "server/clock.h"
 #include "server/http/address.h"
 #include "tests/support/daemon.h"
+#include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
 
 #define LIVEZ  "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -29,13 +29,6 @@
 
 static struct daemon daemon_;
 static struct raw_answer answer;
-
-static void nap_ms(int ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-
-    nanosleep(&time, NULL);
-}
 
 static void assert_says_close(const struct raw_answer *said)
 {

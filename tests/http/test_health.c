@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "tests/support/daemon.h"
+#include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
 
 static struct daemon daemon_;
@@ -119,13 +119,11 @@ static void metrics_are_well_formed(void **state)
  * moment after the client has it. */
 static void wait_for_metric(const char *label)
 {
-    const struct timespec nap = {.tv_nsec = 5000000};
-
     for (int tries = 0; tries < 1000; tries++) {
         get("/metrics", "Host: localhost\r\n");
         if (strstr(answer.bytes, label))
             return;
-        nanosleep(&nap, NULL);
+        nap_ms(5);
     }
     fail_msg("no metric has %s", label);
 }

@@ -11,13 +11,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "server/clock.h"
 #include "tests/support/daemon.h"
+#include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
 
 #define LIVEZ "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -25,13 +25,6 @@
 
 static struct daemon daemon_;
 static struct raw_answer answer;
-
-static void nap_ms(int ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-
-    nanosleep(&time, NULL);
-}
 
 /* The value of a metric without labels. */
 static long metric(const char *name)

@@ -12,6 +12,7 @@
 
 #include "tests/support/api.h"
 #include "tests/support/api_models.h"
+#include "tests/support/nap.h"
 
 #define ROW "[[0.1,0.2,0.3]]"
 
@@ -32,13 +33,6 @@ static int tear_down(void **state)
     (void)state;
     api_world_close(&world);
     return 0;
-}
-
-static void nap_ms(int ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-
-    nanosleep(&time, NULL);
 }
 
 /* ---- calls -------------------------------------------------------------- */

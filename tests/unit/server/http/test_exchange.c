@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +19,7 @@
 #include "server/clock.h"
 #include "server/http/workers.h"
 #include "tests/support/fail_malloc.h"
+#include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/stand_in_server.h"
 #include "tests/support/stand_in_server_parts.h"
@@ -43,13 +43,6 @@ static struct raw_answer answer;
 /* What the handlers have seen. */
 static atomic_int calls, finished;
 static atomic_bool hold, was_stopped, saw_other_thread;
-
-static void nap_ms(int ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-
-    nanosleep(&time, NULL);
-}
 
 /* ---- scripts ------------------------------------------------------------ */
 
