@@ -6,8 +6,8 @@ runs: files, inputs and the answers in float64 and float32.
 
 MODULE is what to import (keras, tf_keras), CLASSES the classes that may be
 drawn, with commas.  It reads the index of a graph on each line and answers
-with a line of JSON: {"index", "blocks", "files", "inputs", "parameters",
-"free", "steps"} and writes FOLDER/gINDEX.npz, or with {"index", "error"}.
+with a line of JSON: {"index", "blocks", "files", "unsaved",
+"kinds", "names", "outputs", "parameters", "free", "steps"} and writes FOLDER/gINDEX.npz, or with {"index", "error"}.
 """
 
 import importlib
@@ -145,7 +145,7 @@ class Worker:
         numbers |= self.answer_prefixes(twin, graph, arrays)
         np.savez(f"{stem}.npz", **numbers)
         files, unsaved = self.save(model, stem)
-        names = [tensor.name.split(":")[0] for tensor in model.inputs]
+        names = [each.name for each in graph.inputs]
         return {
             "index": index,
             "blocks": graph.draw.used,

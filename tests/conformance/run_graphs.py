@@ -207,7 +207,8 @@ def refusal(program, path):
     )
     if done.returncode == 0:
         return None
-    return done.stderr.strip().replace("\n", " ")
+    said = done.stderr.strip().replace("\n", " ")
+    return said.removeprefix(f"rnnd: {path}: ")
 
 
 def taken(program, cases, tally):
