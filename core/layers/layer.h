@@ -29,6 +29,9 @@ struct layer_class {
     const char *const *inert; /* fields that change no output; NULL at end */
     bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
                        it alone is called on time without features */
+    const char *const *keywords; /* of a call that it understands; NULL at
+                                    end, or NULL: none (call.h) */
+    bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
     size_t own_bytes; /* of the layer's own struct, zeroed before read() */
 

@@ -302,34 +302,35 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
 
 static struct node *make_node(struct plan_builder *builder,
                               const struct layer *layer,
-                              struct value *const *inputs, size_t input_count)
+                              const struct call *given)
 {
     struct node *node = zalloc(builder, 1, sizeof(*node));
 
     if (!node)
         return NULL;
-    node->inputs = zalloc(builder, input_count, sizeof(struct value *));
+    node->inputs = zalloc(builder, given->input_count, sizeof(struct value *));
     node->outputs = zalloc(builder, 1, sizeof(struct value *));
     if (!node->inputs || !node->outputs)
         return NULL;
     node->layer = layer;
     node->call = layer->calls;
-    node->input_count = input_count;
+    node->given = given;
+    node->input_count = given->input_count;
     node->output_count = 1;
-    for (size_t i = 0; i < input_count; i++) {
-        node->inputs[i] = inputs[i];
-        node->has_time = node->has_time || inputs[i]->has_time;
+    for (size_t i = 0; i < given->input_count; i++) {
+        node->inputs[i] = given->inputs[i];
+        node->has_time = node->has_time || given->inputs[i]->has_time;
     }
     return node;
 }
 
 /* A sequence without an axis of features is one of ids. */
 static enum rnn_status check_ids(const struct layer *layer,
-                                 struct value *const *inputs,
-                                 size_t input_count, struct rnn_error *err)
+                                 const struct call *given,
+                                 struct rnn_error *err)
 {
-    for (size_t i = 0; i < input_count && !layer->class->takes_ids; i++)
-        if (inputs[i]->has_time && inputs[i]->shape.rank == 1)
+    for (size_t i = 0; i < given->input_count && !layer->class->takes_ids; i++)
+        if (given->inputs[i]->has_time && given->inputs[i]->shape.rank == 1)
             return rnn_fail(err, RNN_UNSUPPORTED,
                             "layer \"%.100s\" (%s) reads a sequence of "
                             "numbers without an axis of features; only an "
@@ -342,21 +343,20 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
 {
-    struct node *made;
-    enum rnn_status status;
+    const struct call given = {.inputs = inputs, .input_count = input_count};
 
-    if (builder->plan->node_count >= PLAN_MAX_NODES)
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "the model calls its layers more than %zu times",
-                        PLAN_MAX_NODES);
-    status = check_ids(layer, inputs, input_count, err);
-    if (status)
-        return status;
-    made = make_node(builder, layer, inputs, input_count);
-    if (!made)
-        return plan_no_memory(layer, err);
-    status = layer->class->connect(layer, made, builder, err);
+    return plan_call_with(builder, layer, &given, node, err);
+}
+
+/* Connect `made` and put it behind the nodes that there are. */
+static enum rnn_status append_node(struct plan_builder *builder,
+                                   struct layer *layer, struct node *made,
+                                   struct rnn_error *err)
+{
+    enum rnn_status status = layer->class->connect(layer, made, builder, err);
+
     weights_recycle(builder->weights);
+    made->given = NULL;
     if (status)
         return status;
     if (!layer->calls++)
@@ -367,6 +367,31 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     made->index = builder->plan->node_count++;
     *builder->last_node = made;
     builder->last_node = &made->next;
-    *node = made;
     return RNN_OK;
+}
+
+enum rnn_status plan_call_with(struct plan_builder *builder,
+                               struct layer *layer, const struct call *given,
+                               struct node **node, struct rnn_error *err)
+{
+    struct node *made;
+    enum rnn_status status;
+
+    if (builder->plan->node_count >= PLAN_MAX_NODES)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "the model calls its layers more than %zu times",
+                        PLAN_MAX_NODES);
+    status = call_check(given, layer->name, layer->class->keywords,
+                        layer->class->takes_constants, err);
+    if (!status)
+        status = check_ids(layer, given, err);
+    if (status)
+        return status;
+    made = make_node(builder, layer, given);
+    if (!made)
+        return plan_no_memory(layer, err);
+    status = append_node(builder, layer, made, err);
+    if (!status)
+        *node = made;
+    return status;
 }

@@ -30,6 +30,7 @@
 #include "core/arena.h"
 #include "core/format/weights.h"
 #include "core/infer.h"
+#include "core/layers/call.h"
 #include "core/model.h"
 #include "core/tensor.h"
 
@@ -81,8 +82,9 @@ struct node {
     bool has_time; /* runs at each timestep: an input has time */
     bool whole;    /* needs all timesteps at once */
     size_t state_bytes;
-    uint64_t cost; /* multiply-adds of one item */
-    void *own;     /* what the layer keeps about this call */
+    uint64_t cost;            /* multiply-adds of one item */
+    void *own;                /* what the layer keeps about this call */
+    const struct call *given; /* its arguments, while it is connected */
     struct node *next;
 };
 
@@ -183,6 +185,13 @@ RNN_CHECKED enum rnn_status plan_call(struct plan_builder *builder,
                                       struct value *const *inputs,
                                       size_t input_count, struct node **node,
                                       struct rnn_error *err);
+
+/* The same with arguments that are not just tensors by position. */
+RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
+                                           struct layer *layer,
+                                           const struct call *given,
+                                           struct node **node,
+                                           struct rnn_error *err);
 
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
