@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/layers/layer.h"
+#include "core/layers/mask.h"
 #include "core/ukernels/ukernels.h"
 
 /* Floats of one timestep of one input; far beyond any network, and small
@@ -206,18 +207,28 @@ void plan_fix_steps(struct plan_builder *builder, struct node *node,
         builder->plan->most_steps = steps;
 }
 
-enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
-                          size_t index, struct value *value,
-                          struct rnn_error *err)
+static struct value *add_alias(struct plan_builder *builder,
+                               struct value *value)
 {
     struct value *same =
         add_value(builder, &value->shape, value->has_time, value->features);
 
     if (!same)
-        return plan_no_memory(node->layer, err);
+        return NULL;
     same->stride = value->stride;
     same->fixed_steps = value->fixed_steps;
     same->alias = value->alias ? value->alias : value;
+    return same;
+}
+
+enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
+                          size_t index, struct value *value,
+                          struct rnn_error *err)
+{
+    struct value *same = add_alias(builder, value);
+
+    if (!same)
+        return plan_no_memory(node->layer, err);
     node->outputs[index] = same;
     return RNN_OK;
 }
@@ -226,6 +237,34 @@ enum rnn_status plan_pass_input(struct plan_builder *builder,
                                 struct node *node, struct rnn_error *err)
 {
     return plan_pass(builder, node, 0, node->inputs[0], err);
+}
+
+enum rnn_status plan_make_mask(struct plan_builder *builder, struct node *node,
+                               const struct value *value,
+                               struct rnn_error *err)
+{
+    struct rnn_shape shape = value->shape;
+    size_t features;
+
+    /* The axis of features goes; a sequence of numbers has none. */
+    if (shape.rank > value->has_time)
+        shape.dim[--shape.rank] = 0;
+    if (rnn_shape_count(&shape, value->has_time, &features))
+        node->mask = add_value(builder, &shape, value->has_time, features);
+    if (!node->mask)
+        return plan_no_memory(node->layer, err);
+    node->mask->fixed_steps = value->fixed_steps;
+    return RNN_OK;
+}
+
+struct value *plan_with_mask(struct plan_builder *builder, struct value *value,
+                             struct value *mask)
+{
+    struct value *same = add_alias(builder, value);
+
+    if (same)
+        same->mask = mask;
+    return same;
 }
 
 void plan_need_whole(struct node *node)
@@ -355,6 +394,8 @@ static enum rnn_status append_node(struct plan_builder *builder,
 {
     enum rnn_status status = layer->class->connect(layer, made, builder, err);
 
+    if (!status)
+        status = mask_settle(builder, layer, made, err);
     weights_recycle(builder->weights);
     made->given = NULL;
     if (status)
