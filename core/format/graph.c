@@ -118,7 +118,7 @@ enum rnn_status graph_check_rest(const struct plan_builder *builder,
     if (status)
         return status;
     fields_inert(&fields, inert);
-    status = fields_float32(&fields, err);
+    status = fields_dtype(&fields, err);
     if (!status)
         status = fields_finish(&fields, err);
     return status;
