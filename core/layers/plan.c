@@ -345,7 +345,7 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     struct node *made;
     enum rnn_status status;
 
-    if (builder->plan->node_count >= PLAN_MAX_NODES)
+    if (builder->calls++ >= PLAN_MAX_NODES)
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the model calls its layers more than %zu times",
                         PLAN_MAX_NODES);
