@@ -262,6 +262,7 @@ const struct layer_class layer_time_distributed = {
     .name = "TimeDistributed",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct time_distributed),
     .read = read,
     .connect = connect,
