@@ -418,7 +418,7 @@ enum rnn_status plan_call_with(struct plan_builder *builder,
     struct node *made;
     enum rnn_status status;
 
-    if (builder->plan->node_count >= PLAN_MAX_NODES)
+    if (builder->calls++ >= PLAN_MAX_NODES)
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "the model calls its layers more than %zu times",
                         PLAN_MAX_NODES);

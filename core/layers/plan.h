@@ -133,6 +133,7 @@ struct plan_builder {
     unsigned keras_major; /* 0: unknown */
     enum rnn_isa isa;     /* AUTO, or one that is there */
     size_t depth;         /* models around the one that is read */
+    size_t calls;         /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -200,6 +201,11 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
 
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
+                                        struct rnn_error *err);
+
+/* The same for a plan within another one, whose layers take weights from the
+ * same file: what is left of them is not looked at. */
+RNN_CHECKED enum rnn_status plan_settle(struct plan_builder *builder,
                                         struct rnn_error *err);
 
 /* ---- for layers, while a node is connected -------------------------------*/

@@ -194,14 +194,12 @@ static void add_cost(struct plan *plan, const struct node *node)
         *sum = UINT64_MAX;
 }
 
-enum rnn_status plan_finish(struct plan_builder *builder,
+enum rnn_status plan_settle(struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct plan *plan = builder->plan;
-    enum rnn_status status = weights_finish(builder->weights, err);
+    enum rnn_status status = assign_slots(builder, err);
 
-    if (!status)
-        status = assign_slots(builder, err);
     if (!status)
         status = check_timesteps(plan, err);
     if (!status)
@@ -212,4 +210,12 @@ enum rnn_status plan_finish(struct plan_builder *builder,
     for (const struct node *node = plan->nodes; node; node = node->next)
         add_cost(plan, node);
     return RNN_OK;
+}
+
+enum rnn_status plan_finish(struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    enum rnn_status status = weights_finish(builder->weights, err);
+
+    return status ? status : plan_settle(builder, err);
 }
