@@ -35,6 +35,10 @@ struct class_wrapper {
  * or a model. */
 const struct class_weights *class_weights_find(const char *name);
 
+/* What else an .h5 may call `weight`: Keras 3 calls the depthwise_kernel of
+ * DepthwiseConv1D its kernel.  NULL: nothing. */
+const char *class_weights_also(const char *weight);
+
 const struct class_wrapper *class_wrapper_find(const char *name);
 
 /* A model as a layer, also as "Model", the name until Keras 2.3. */
