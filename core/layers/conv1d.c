@@ -24,11 +24,6 @@ struct conv1d {
     struct f32_product *products; /* [groups] */
 };
 
-/* What a call keeps. */
-struct call {
-    size_t past;
-};
-
 static const char *const inert[] = {
     "kernel_initializer",   "bias_initializer",
     "kernel_regularizer",   "bias_regularizer",
@@ -111,18 +106,6 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
     return status;
 }
 
-static enum rnn_status keep(struct plan_builder *builder, struct node *node,
-                            const struct window *window, struct rnn_error *err)
-{
-    struct call *call =
-        arena_zalloc(builder->arena, 1, sizeof(*call), alignof(struct call));
-
-    if (!call)
-        return plan_no_memory(node->layer, err);
-    node->own = call;
-    return window_keep(builder, node, window, &call->past, err);
-}
-
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -139,8 +122,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!status)
         status =
             window_connect(builder, node, &own->window, own->filters, err);
-    if (!status && window_streams(&own->window) && own->window.size > 1)
-        status = keep(builder, node, &own->window, err);
     if (status)
         return status;
     node->cost = own->window.size * (own->features / own->groups) *
@@ -197,7 +178,6 @@ static bool run_piece(void *arg, struct run *run,
 static bool run(const struct node *node, struct run *run)
 {
     const struct conv1d *own = node->layer->own;
-    const struct call *call = node->own;
     size_t width = own->features / own->groups;
     struct view y = run_view(run, node->outputs[0]);
     struct job job = {
@@ -209,7 +189,6 @@ static bool run(const struct node *node, struct run *run)
         .features = width,
         .repeat = 1,
         .item = width,
-        .past = call ? &call->past : NULL,
         .piece = run_piece,
         .arg = &job};
 
@@ -222,8 +201,7 @@ static bool run(const struct node *node, struct run *run)
     }
     run_activate(own->ukernels, &own->activation, run->rows * job.outputs,
                  own->filters, y);
-    if (call)
-        window_remember(node, run, &own->window, call->past);
+    window_remember(node, run, &own->window);
     return true;
 }
 
@@ -231,6 +209,7 @@ const struct layer_class layer_conv1d = {
     .name = "Conv1D",
     .inert = inert,
     .streaming = STREAM_REMEMBERS,
+    .masking = MASK_DROPPED,
     .own_bytes = sizeof(struct conv1d),
     .read = read,
     .connect = connect,

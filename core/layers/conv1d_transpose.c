@@ -323,6 +323,7 @@ const struct layer_class layer_conv1d_transpose = {
     .name = "Conv1DTranspose",
     .inert = inert,
     .streaming = STREAM_WHOLE,
+    .masking = MASK_DROPPED,
     .own_bytes = sizeof(struct transpose),
     .read = read,
     .connect = connect,

@@ -28,11 +28,6 @@ struct depthwise {
     struct f32_product pointwise;
 };
 
-/* What a call keeps. */
-struct call {
-    size_t past;
-};
-
 static const char *const inert[] = {
     "depthwise_initializer", "pointwise_initializer", "bias_initializer",
     "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer",
@@ -160,18 +155,6 @@ static enum rnn_status take_pointwise(struct layer *layer,
     return RNN_OK;
 }
 
-static enum rnn_status keep(struct plan_builder *builder, struct node *node,
-                            const struct window *window, struct rnn_error *err)
-{
-    struct call *call =
-        arena_zalloc(builder->arena, 1, sizeof(*call), alignof(struct call));
-
-    if (!call)
-        return plan_no_memory(node->layer, err);
-    node->own = call;
-    return window_keep(builder, node, window, &call->past, err);
-}
-
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -200,8 +183,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         status =
             window_connect(builder, node, &own->window,
                            is_separable(layer) ? own->filters : columns, err);
-    if (!status && window_streams(&own->window) && own->window.size > 1)
-        status = keep(builder, node, &own->window, err);
     node->cost = (own->window.size + own->filters) * (uint64_t)columns /
                      own->window.stride +
                  16 * (uint64_t)columns;
@@ -255,7 +236,6 @@ static bool run_piece(void *arg, struct run *run,
 static bool run(const struct node *node, struct run *run)
 {
     const struct depthwise *own = node->layer->own;
-    const struct call *call = node->own;
     const struct value *output = node->outputs[0];
     size_t stride = own->product.stride;
     struct view y = run_view(run, output);
@@ -267,7 +247,6 @@ static bool run(const struct node *node, struct run *run)
         .features = own->features,
         .repeat = own->multiplier,
         .item = stride,
-        .past = call ? &call->past : NULL,
         .piece = run_piece,
         .arg = &job};
 
@@ -279,8 +258,7 @@ static bool run(const struct node *node, struct run *run)
     run_activate(
         is_separable(node->layer) ? own->point_ukernels : own->ukernels,
         &own->activation, run->rows * job.outputs, output->features, y);
-    if (call)
-        window_remember(node, run, &own->window, call->past);
+    window_remember(node, run, &own->window);
     return true;
 }
 
@@ -289,6 +267,7 @@ static bool run(const struct node *node, struct run *run)
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_REMEMBERS,                                        \
+        .masking = MASK_DROPPED,                                              \
         .own_bytes = sizeof(struct depthwise),                                \
         .read = read,                                                         \
         .connect = connect,                                                   \

@@ -168,6 +168,7 @@ static bool run(const struct node *node, struct run *run)
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_WHOLE,                                            \
+        .masking = MASK_DROPPED,                                              \
         .own_bytes = sizeof(struct pooling),                                  \
         .read = read,                                                         \
         .connect = connect,                                                   \

@@ -1,5 +1,6 @@
 #include "core/layers/window.h"
 
+#include <stdalign.h>
 #include <string.h>
 
 #include "core/format/json.h"
@@ -90,6 +91,22 @@ bool window_streams(const struct window *window)
            (window->size == 1 || window->padding == WINDOW_CAUSAL);
 }
 
+static enum rnn_status keep(struct plan_builder *builder, struct node *node,
+                            const struct window *window, struct rnn_error *err)
+{
+    struct rnn_state_entry entry = {
+        .dtype = RNN_F32,
+        .rank = 2,
+        .shape = {window_reach(window) - 1, node->inputs[0]->features}};
+    size_t *past =
+        arena_zalloc(builder->arena, 1, sizeof(*past), alignof(size_t));
+
+    if (!past)
+        return plan_no_memory(node->layer, err);
+    node->own = past;
+    return plan_keep(builder, node, "past", &entry, past, err);
+}
+
 enum rnn_status window_connect(struct plan_builder *builder, struct node *node,
                                const struct window *window, size_t features,
                                struct rnn_error *err)
@@ -103,6 +120,8 @@ enum rnn_status window_connect(struct plan_builder *builder, struct node *node,
     status = plan_make_output(builder, node, 0, &shape, true, err);
     if (!status)
         status = plan_change_steps(builder, node, 0, &pace, err);
+    if (!status && window_streams(window) && window->size > 1)
+        status = keep(builder, node, window, err);
     return status;
 }
 
@@ -160,10 +179,11 @@ static void gather(const struct gathering *g, size_t row, size_t from,
     const struct window_walk *walk = g->walk;
     size_t width = g->node->inputs[0]->features;
     size_t kept = (walk->window.size - 1) * walk->window.dilation;
+    const size_t *place = g->node->own;
     const float *past = NULL;
 
-    if (walk->past)
-        past = (const float *)(const void *)(g->run->state[row] + *walk->past);
+    if (place)
+        past = (const float *)(const void *)(g->run->state[row] + *place);
     for (size_t i = 0; i < count; i++, to += walk->item) {
         size_t at = from + i * walk->window.dilation;
 
@@ -317,31 +337,18 @@ bool window_run(const struct node *node, struct run *run,
     return true;
 }
 
-/* ---- what is kept --------------------------------------------------------*/
-
-enum rnn_status window_keep(struct plan_builder *builder, struct node *node,
-                            const struct window *window, size_t *past,
-                            struct rnn_error *err)
-{
-    struct rnn_state_entry entry = {
-        .dtype = RNN_F32,
-        .rank = 2,
-        .shape = {window_reach(window) - 1, node->inputs[0]->features}};
-
-    return plan_keep(builder, node, "past", &entry, past, err);
-}
-
 void window_remember(const struct node *node, struct run *run,
-                     const struct window *window, size_t past)
+                     const struct window *window)
 {
+    const size_t *past = node->own;
     const struct value *input = node->inputs[0];
     struct view x = run_view(run, input);
     size_t steps = run_steps(run, input), width = input->features;
     size_t kept = window_reach(window) - 1;
     size_t moved = steps < kept ? steps : kept;
 
-    for (size_t r = 0; r < run->rows; r++) {
-        float *to = (float *)(void *)(run->state[r] + past);
+    for (size_t r = 0; past && r < run->rows; r++) {
+        float *to = (float *)(void *)(run->state[r] + *past);
 
         memmove(to, to + moved * width,
                 (kept - moved) * width * sizeof(float));

@@ -54,8 +54,9 @@ RNN_CHECKED enum rnn_status window_input(const struct layer *layer,
                                          struct value **x,
                                          struct rnn_error *err);
 
-/* Make the output of `features`; the node needs the whole sequence unless the
- * window streams. */
+/* Make the output of `features`.  The node needs the whole sequence unless the
+ * window streams; then it keeps the (size - 1) dilation timesteps before the
+ * next, and node->own says where (size_t: bytes into a state at work). */
 RNN_CHECKED enum rnn_status window_connect(struct plan_builder *builder,
                                            struct node *node,
                                            const struct window *window,
@@ -78,11 +79,9 @@ struct window_walk {
     size_t before, outputs; /* of each sequence */
     size_t skip;            /* timesteps by which it begins later instead */
     size_t first_feature, features;
-    size_t repeat;      /* each feature so often */
-    size_t item;        /* floats from item to item; features * repeat or more,
-                           what is more is zero */
-    const size_t *past; /* where in a state the (size - 1) dilation timesteps
-                           before are kept, in bytes; NULL: they are zero */
+    size_t repeat; /* each feature so often */
+    size_t item;   /* floats from item to item; features * repeat or more,
+                      what is more is zero */
     bool (*piece)(void *arg, struct run *run,
                   const struct window_piece *piece);
     void *arg;
@@ -99,12 +98,8 @@ size_t window_buffer(const struct window *window, size_t item, size_t rows);
 bool window_run(const struct node *node, struct run *run,
                 const struct window_walk *walk, float *buffer);
 
-/* Keep the last timesteps of this run for the next, at `past`. */
-RNN_CHECKED enum rnn_status window_keep(struct plan_builder *builder,
-                                        struct node *node,
-                                        const struct window *window,
-                                        size_t *past, struct rnn_error *err);
+/* Keep the last timesteps of this run for the next, if the node does. */
 void window_remember(const struct node *node, struct run *run,
-                     const struct window *window, size_t past);
+                     const struct window *window);
 
 #endif
