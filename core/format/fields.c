@@ -233,6 +233,23 @@ bool fields_are_keras(const struct rnn_json *description)
            starts_with(module, "tensorflow");
 }
 
+bool fields_are_lambda(const struct rnn_json *description)
+{
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
+
+    return class_name && (!strcmp(class_name, "TFOpLambda") ||
+                          !strcmp(class_name, "SlicingOpLambda"));
+}
+
+bool fields_are_operator(const struct rnn_json *description)
+{
+    const char *module = rnn_json_text(rnn_json_member(description, "module"));
+
+    return fields_are_lambda(description) ||
+           (module && strstr(module, ".ops"));
+}
+
 enum rnn_status fields_activation(struct fields *fields, const char *key,
                                   const char *if_absent,
                                   struct rnn_activation *value,

@@ -46,7 +46,8 @@ struct layer_class {
     bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
     enum layer_masking masking;
-    size_t own_bytes; /* of the layer's own struct, zeroed before read() */
+    size_t own_bytes;   /* of the layer's own struct, zeroed before read() */
+    const void *detail; /* what tells it from classes of the same functions */
 
     /* Take what is understood from the config. */
     enum rnn_status (*read)(struct layer *layer, struct fields *fields,
