@@ -105,6 +105,7 @@ struct layer {
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(masking)                                                               \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
     XX(multiply)                                                              \
