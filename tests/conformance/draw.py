@@ -65,9 +65,9 @@ class Draw:
         self.count += 1
         if self.named:
             fields["name"] = f"{self.pick(('a', 'Z.', 'dense_'))}{self.count}"
-        if self.chance(0.05):
-            fields["trainable"] = False
-        return self.inner(kind, *arguments, **fields)
+        layer = self.inner(kind, *arguments, **fields)
+        layer.trainable = not self.chance(0.05)
+        return layer
 
     def inner(self, kind, *arguments, **fields):
         """A layer inside another."""
