@@ -7,7 +7,8 @@
  * out of range, or one that is no number, makes a row of NaN: there is
  * nothing that it could mean, and no memory is read for it.
  *
- * An input of the shape [T] that is read here is a sequence of T ids.
+ * An input of the shape [T] that is read here is a sequence of T ids, unless
+ * it stands beside other sequences; then it is T ids that come at once.
  *
  * Keras: keras/src/layers/core/embedding.py
  */
@@ -71,31 +72,45 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
     return RNN_OK;
 }
 
-/* Input `x` of the model has one axis: it counts timesteps after all, each of
- * one id.  Inputs behind it move up. */
-static enum rnn_status become_time(const struct layer *layer, struct value *x,
-                                   struct plan_builder *builder,
-                                   struct rnn_error *err)
+/* Does a node read `x` already? */
+static bool is_read(const struct plan *plan, const struct value *x)
 {
-    struct plan *plan = builder->plan;
-    size_t fewer = x->features - 1;
-
     for (const struct node *node = plan->nodes; node; node = node->next)
         for (size_t i = 0; i < node->input_count; i++)
             if (node->inputs[i] == x)
-                return rnn_fail(err, RNN_UNSUPPORTED,
-                                "the input \"%.100s\" is read as ids by layer "
-                                "\"%.100s\" and as numbers by layer "
-                                "\"%.100s\"",
-                                plan->inputs[x->input].name, layer->name,
-                                node->layer->name);
+                return true;
+    return false;
+}
+
+/* Are the ids of input `x`, [T], timesteps?  Not where another input has other
+ * timesteps, which this one then stands beside, where one id stands beside
+ * anything, or where somebody reads the T numbers as features. */
+static bool is_sequence(const struct plan *plan, const struct value *x)
+{
+    if (is_read(plan, x) || (x->features == 1 && plan->input_count > 1))
+        return false;
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const struct rnn_io *io = &plan->inputs[i];
+
+        if (io->has_time && io->shape[0] != RNN_FREE &&
+            io->shape[0] != x->features)
+            return false;
+    }
+    return true;
+}
+
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one id.  Inputs behind it move up. */
+static void become_time(struct value *x, struct plan *plan)
+{
+    size_t fewer = x->features - 1;
+
     for (struct value *other = plan->values; other; other = other->next)
         if (other->is_input && other->input > x->input)
             other->place -= fewer;
     plan->input_stride -= fewer;
     plan->inputs[x->input].has_time = x->has_time = true;
     plan->inputs[x->input].features = x->features = x->stride = 1;
-    return RNN_OK;
 }
 
 /* The fewest ids of all layers that read the input. */
@@ -117,8 +132,9 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     struct rnn_shape shape;
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
-    if (!status && x->is_input && !x->has_time && x->shape.rank == 1)
-        status = become_time(layer, x, builder, err);
+    if (!status && x->is_input && !x->has_time &&
+        is_sequence(builder->plan, x))
+        become_time(x, builder->plan);
     if (!status && x->shape.rank == RNN_MAX_RANK)
         status = rnn_fail(err, RNN_UNSUPPORTED,
                           "layer \"%.100s\" (Embedding): its output has more "
@@ -134,7 +150,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     shape = x->shape;
     shape.dim[shape.rank++] = own->units;
     node->cost = (uint64_t)x->features * own->units;
-    return plan_make_output(builder, node, 0, &shape, x->has_time, err);
+    status = plan_make_output(builder, node, 0, &shape, true, err);
+    if (!status && !x->has_time) {
+        plan_need_whole(node);
+        plan_fix_steps(builder, node, 0, x->features);
+    }
+    return status;
 }
 
 static void look_up(const struct embedding *own, float id, float *y)
@@ -151,15 +172,20 @@ static bool run(const struct node *node, struct run *run)
 {
     const struct embedding *own = node->layer->own;
     const struct value *input = node->inputs[0];
-    size_t items = run_items(run, input);
+    size_t items = run_items(run, input), k = 0;
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    /* Without time each of the ids is an item of what comes out. */
+    size_t step = input->has_time ? own->units : y.stride;
 
     if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
-    for (size_t i = 0; i < items; i++)
-        for (size_t k = 0; k < input->features; k++)
-            look_up(own, x.data[i * x.stride + k],
-                    y.data + i * y.stride + k * own->units);
+    for (size_t i = 0; i < items; i++) {
+        float *row =
+            y.data + i * (input->has_time ? y.stride : input->features * step);
+
+        for (k = 0; k < input->features; k++)
+            look_up(own, x.data[i * x.stride + k], row + k * step);
+    }
     return true;
 }
 
@@ -167,6 +193,7 @@ const struct layer_class layer_embedding = {
     .name = "Embedding",
     .inert = inert,
     .takes_ids = true,
+    .takes_plain = true,
     .streaming = STREAM_ALONE,
     .masking = MASK_OWN,
     .own_bytes = sizeof(struct embedding),
