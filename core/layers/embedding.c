@@ -1,6 +1,7 @@
 /* Embedding
  *
  *     y = embeddings[x]        for each id x
+ *     m = x != 0               the mask of y, with mask_zero
  *
  * An id is a whole number from 0 to input_dim - 1.  Where the ids are an
  * input of the model, whoever calls checks them (rnn_io.vocabulary).  An id
@@ -16,13 +17,14 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/layer.h"
+#include "core/layers/mask.h"
 
 /* Beyond it float32 has no name for each whole number. */
 #define MOST_IDS ((size_t)1 << 24)
 
 struct embedding {
     size_t ids, units;
+    bool mask_zero;
     float *table; /* [ids, units] */
 };
 
@@ -43,8 +45,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     if (!status)
         status = fields_count(fields, "output_dim", &own->units, err);
     if (!status)
-        status = fields_only_false(fields, "mask_zero",
-                                   "masks are not supported", err);
+        status = fields_bool(fields, "mask_zero", false, &own->mask_zero, err);
     if (!status && own->ids > MOST_IDS)
         status = fields_refuse(fields, RNN_UNSUPPORTED, "input_dim",
                                "more ids than float32 can tell apart", err);
@@ -155,6 +156,10 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         plan_need_whole(node);
         plan_fix_steps(builder, node, 0, x->features);
     }
+    if (status || !own->mask_zero)
+        return status;
+    status = plan_make_mask(builder, node, node->outputs[0], err);
+    node->outputs[0]->mask = node->mask;
     return status;
 }
 
@@ -168,24 +173,33 @@ static void look_up(const struct embedding *own, float id, float *y)
             y[k] = NAN;
 }
 
+/* Where id `k` of item `i` of the input goes.  Without time each of the ids is
+ * an item of what comes out. */
+static float *place_of(const struct value *input, struct view y, size_t i,
+                       size_t k, size_t units)
+{
+    if (input->has_time)
+        return y.data + i * y.stride + k * units;
+    return y.data + (i * input->features + k) * y.stride;
+}
+
 static bool run(const struct node *node, struct run *run)
 {
     const struct embedding *own = node->layer->own;
     const struct value *input = node->inputs[0];
-    size_t items = run_items(run, input), k = 0;
+    size_t items = run_items(run, input);
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
-    /* Without time each of the ids is an item of what comes out. */
-    size_t step = input->has_time ? own->units : y.stride;
 
     if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
-    for (size_t i = 0; i < items; i++) {
-        float *row =
-            y.data + i * (input->has_time ? y.stride : input->features * step);
+    for (size_t i = 0; i < items; i++)
+        for (size_t k = 0; k < input->features; k++) {
+            float id = x.data[i * x.stride + k];
 
-        for (k = 0; k < input->features; k++)
-            look_up(own, x.data[i * x.stride + k], row + k * step);
-    }
+            look_up(own, id, place_of(input, y, i, k, own->units));
+            if (node->mask)
+                *place_of(input, run_view(run, node->mask), i, k, 1) = id != 0;
+        }
     return true;
 }
 

@@ -61,12 +61,6 @@ static enum rnn_status refuse_class(const char *name, const char *class_name,
                         "layer \"%.100s\" is a Lambda: its Python code cannot "
                         "be run; replace it by layers of Keras",
                         name);
-    if (!strcmp(class_name, "Masking"))
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "layer \"%.100s\" is a Masking: masks are not "
-                        "supported; send sequences of different length as "
-                        "they are, without padding",
-                        name);
     return rnn_fail(err, RNN_UNSUPPORTED,
                     "layer \"%.100s\" has the class \"%.100s\", which this "
                     "version does not support; docs/layers.md lists those "

@@ -188,6 +188,8 @@ static void add_cost(struct plan *plan, const struct node *node)
         if (node->inputs[i]->fixed_steps) {
             sum = &plan->untimed_cost;
             steps = node->inputs[i]->fixed_steps;
+        } else if (node->inputs[i]->pace) {
+            sum = &node->inputs[i]->pace->cost;
         }
     if (__builtin_mul_overflow(cost, steps, &cost) ||
         __builtin_add_overflow(*sum, cost, sum))
