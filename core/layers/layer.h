@@ -39,8 +39,9 @@ enum layer_masking {
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
-    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
-                       it alone is called on time without features */
+    bool takes_ids;   /* it reads whole numbers: a dtype "int32" is theirs */
+    bool takes_plain; /* it may be called on time without features; what is
+                         for others are so many features */
     const char *const *keywords; /* of a call that it understands; NULL at
                                     end, or NULL: none (call.h) */
     bool takes_constants;        /* by position in a call */

@@ -206,6 +206,17 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
                                            struct node **node,
                                            struct rnn_error *err);
 
+/* A sequence without an axis of features is one of ids, or of numbers for
+ * whoever says that it takes them.  To all others its timesteps are features,
+ * if their number is known: a Flatten before `layer` makes them so.
+ *
+ * UNSUPPORTED  their number is not known
+ */
+RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
+                                               struct layer *layer,
+                                               struct call *given,
+                                               struct rnn_error *err);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
