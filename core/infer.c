@@ -144,12 +144,7 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
 
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
 {
-    uint64_t cost;
-
-    if (__builtin_mul_overflow(model->plan.timed_cost, timesteps, &cost) ||
-        __builtin_add_overflow(model->plan.untimed_cost, cost, &cost))
-        return UINT64_MAX;
-    return cost;
+    return plan_cost(&model->plan, timesteps);
 }
 
 size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)

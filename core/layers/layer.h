@@ -86,7 +86,9 @@ struct layer {
     XX(activation)                                                            \
     XX(activity_regularization)                                               \
     XX(add)                                                                   \
+    XX(additive_attention)                                                    \
     XX(alpha_dropout)                                                         \
+    XX(attention)                                                             \
     XX(average)                                                               \
     XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
@@ -100,6 +102,8 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_query_attention)                                                 \
+    XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
@@ -107,6 +111,7 @@ struct layer {
     XX(lstm)                                                                  \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
+    XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
     XX(prelu)                                                                 \
