@@ -92,6 +92,7 @@ struct node {
     bool whole;         /* needs all timesteps at once */
     size_t state_bytes;
     uint64_t cost;            /* multiply-adds of one item */
+    uint64_t square_cost;     /* and of one with each timestep */
     void *own;                /* what the layer keeps about this call */
     const struct call *given; /* its arguments, while it is connected */
     struct node *next;
@@ -129,6 +130,7 @@ struct plan {
     size_t input_stride;   /* floats of an item of all inputs together */
     size_t block_rows;     /* sequences that run together */
     uint64_t timed_cost;   /* multiply-adds of a timestep */
+    uint64_t square_cost;  /* of a timestep with each other */
     uint64_t untimed_cost; /* and of an end */
 };
 
@@ -314,6 +316,9 @@ static inline size_t plan_steps(const struct value *value, size_t timesteps)
 
 /* Timesteps of the value that has most, or of the model's input. */
 size_t plan_most_steps(const struct plan *plan, size_t timesteps);
+
+/* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
+uint64_t plan_cost(const struct plan *plan, size_t timesteps);
 
 /* a + b * c; SIZE_MAX when that does not fit. */
 size_t plan_sum(size_t a, size_t b, size_t c);
