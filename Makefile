@@ -185,10 +185,10 @@ bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
 	@case bench_http in *"$(B)") \
 	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
 N ?= 200
-conformance: ## N=200 random models against a live Keras
+conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)
-	@tests/conformance/run.sh $(N)
+	@tests/conformance/run.sh $(N) $(GENERATION)
 golden: ## make the golden vectors again with Keras
 	@.ci/deps.sh conformance
 	@tests/golden/make.sh

@@ -59,7 +59,7 @@ static size_t chunk_steps(size_t rows)
 static size_t whole_rows(const struct plan *plan, size_t rows,
                          size_t timesteps)
 {
-    size_t each = timesteps > plan->most_steps ? timesteps : plan->most_steps;
+    size_t each = plan_most_steps(plan, timesteps);
 
     return each >= WHOLE_ITEMS ? 1 : smaller(rows, WHOLE_ITEMS / each);
 }
@@ -69,8 +69,7 @@ static size_t chunk_items(const struct plan *plan, size_t rows,
                           size_t timesteps)
 {
     if (plan->whole) {
-        size_t each =
-            timesteps > plan->most_steps ? timesteps : plan->most_steps;
+        size_t each = plan_most_steps(plan, timesteps);
         size_t all = plan_sum(0, rows, each);
 
         return smaller(all, each > WHOLE_ITEMS ? each : WHOLE_ITEMS);
@@ -127,25 +126,6 @@ static struct layout lay_out(const struct plan *plan, size_t rows,
 }
 
 /* ---- questions -----------------------------------------------------------*/
-
-size_t rnn_output_shape(const struct rnn_model *model, size_t index,
-                        size_t timesteps, bool every_step,
-                        size_t shape[RNN_MAX_RANK])
-{
-    const struct value *value = model->plan.outputs[index].value;
-    size_t rank = value->shape.rank, added = !value->has_time && every_step;
-
-    assert(rank + added <= RNN_MAX_RANK);
-    memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
-    if (value->has_time || every_step)
-        shape[0] = value->fixed_steps ? value->fixed_steps : timesteps;
-    return rank + added;
-}
-
-uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
-{
-    return plan_cost(&model->plan, timesteps);
-}
 
 size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
 {
@@ -404,6 +384,12 @@ static enum rnn_status check_sequences(const struct rnn_model *model,
         if (!sequences[i].timesteps)
             return rnn_fail(err, RNN_INVALID_ARGUMENT,
                             "sequence %zu has 0 timesteps", i);
+        if (sequences[i].timesteps < plan->least_steps)
+            return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                            "sequence %zu has %zu timesteps, the layer "
+                            "\"%.100s\" needs %zu or more",
+                            i, sequences[i].timesteps, plan->least_layer->path,
+                            plan->least_steps);
         for (size_t k = 0; plan->whole && k < plan->input_count; k++)
             if (plan->inputs[k].has_time && plan->inputs[k].shape[0] &&
                 plan->inputs[k].shape[0] != sequences[i].timesteps)

@@ -1,6 +1,7 @@
 /* Embedding
  *
  *     y = embeddings[x]        for each id x
+ *     m = x != 0               the mask of y, with mask_zero
  *
  * An id is a whole number from 0 to input_dim - 1.  Where the ids are an
  * input of the model, whoever calls checks them (rnn_io.vocabulary).  An id
@@ -15,13 +16,14 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/layer.h"
+#include "core/layers/mask.h"
 
 /* Beyond it float32 has no name for each whole number. */
 #define MOST_IDS ((size_t)1 << 24)
 
 struct embedding {
     size_t ids, units;
+    bool mask_zero;
     float *table; /* [ids, units] */
 };
 
@@ -42,8 +44,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     if (!status)
         status = fields_count(fields, "output_dim", &own->units, err);
     if (!status)
-        status = fields_only_false(fields, "mask_zero",
-                                   "masks are not supported", err);
+        status = fields_bool(fields, "mask_zero", false, &own->mask_zero, err);
     if (!status && own->ids > MOST_IDS)
         status = fields_refuse(fields, RNN_UNSUPPORTED, "input_dim",
                                "more ids than float32 can tell apart", err);
@@ -134,7 +135,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     shape = x->shape;
     shape.dim[shape.rank++] = own->units;
     node->cost = (uint64_t)x->features * own->units;
-    return plan_make_output(builder, node, 0, &shape, x->has_time, err);
+    status = plan_make_output(builder, node, 0, &shape, x->has_time, err);
+    if (status || !own->mask_zero)
+        return status;
+    status = plan_make_mask(builder, node, node->outputs[0], err);
+    node->outputs[0]->mask = node->mask;
+    return status;
 }
 
 static void look_up(const struct embedding *own, float id, float *y)
@@ -145,6 +151,17 @@ static void look_up(const struct embedding *own, float id, float *y)
     else
         for (size_t k = 0; k < own->units; k++)
             y[k] = NAN;
+}
+
+static void write_mask(const struct node *node, const struct run *run,
+                       size_t items)
+{
+    struct view x = run_view(run, node->inputs[0]);
+    struct view mask = run_view(run, node->mask);
+
+    for (size_t i = 0; i < items; i++)
+        for (size_t k = 0; k < node->mask->features; k++)
+            mask.data[i * mask.stride + k] = x.data[i * x.stride + k] != 0;
 }
 
 static bool run(const struct node *node, struct run *run)
@@ -160,6 +177,8 @@ static bool run(const struct node *node, struct run *run)
         for (size_t k = 0; k < input->features; k++)
             look_up(own, x.data[i * x.stride + k],
                     y.data + i * y.stride + k * own->units);
+    if (node->mask)
+        write_mask(node, run, items);
     return true;
 }
 

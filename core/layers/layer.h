@@ -18,9 +18,10 @@
 
 /* How a layer takes timesteps that arrive in pieces. */
 enum layer_streaming {
-    STREAM_ALONE, /* each step alone: nothing is kept */
-    STREAM_STEPS, /* each step from the one before: h, c */
-    STREAM_FOLDS, /* a running result: sum, maximum, count */
+    STREAM_ALONE,     /* each step alone: nothing is kept */
+    STREAM_STEPS,     /* each step from the one before: h, c */
+    STREAM_REMEMBERS, /* its last inputs */
+    STREAM_FOLDS,     /* a running result: sum, maximum, count */
     STREAM_WHOLE, /* not at all: some or all calls need the whole sequence */
 };
 
@@ -45,7 +46,8 @@ struct layer_class {
     bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
     enum layer_masking masking;
-    size_t own_bytes; /* of the layer's own struct, zeroed before read() */
+    size_t own_bytes;   /* of the layer's own struct, zeroed before read() */
+    const void *detail; /* what tells it from classes of the same functions */
 
     /* Take what is understood from the config. */
     enum rnn_status (*read)(struct layer *layer, struct fields *fields,
@@ -90,10 +92,15 @@ struct layer {
     XX(alpha_dropout)                                                         \
     XX(attention)                                                             \
     XX(average)                                                               \
+    XX(average_pooling1d)                                                     \
     XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
     XX(concatenate)                                                           \
+    XX(conv1d)                                                                \
+    XX(conv1d_transpose)                                                      \
+    XX(cropping1d)                                                            \
     XX(dense)                                                                 \
+    XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
@@ -109,6 +116,8 @@ struct layer {
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(masking)                                                               \
+    XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
     XX(multi_head_attention)                                                  \
@@ -119,13 +128,16 @@ struct layer {
     XX(repeat_vector)                                                         \
     XX(rescaling)                                                             \
     XX(rms_normalization)                                                     \
+    XX(separable_conv1d)                                                      \
     XX(simple_rnn)                                                            \
     XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
     XX(subtract)                                                              \
     XX(thresholded_relu)                                                      \
     XX(time_distributed)                                                      \
-    XX(unit_normalization)
+    XX(unit_normalization)                                                    \
+    XX(up_sampling1d)                                                         \
+    XX(zero_padding1d)
 
 #define XX(name) extern const struct layer_class layer_##name;
 LAYER_CLASS_MAP(XX)

@@ -36,7 +36,7 @@ size_t plan_sum(size_t a, size_t b, size_t c)
 void plan_begin(struct plan_builder *builder, struct plan *plan,
                 struct arena *arena, struct weights *weights)
 {
-    *plan = (struct plan){0};
+    *plan = (struct plan){.least_steps = 1};
     *builder = (struct plan_builder){
         .plan = plan,
         .arena = arena,
@@ -180,6 +180,7 @@ enum rnn_status plan_make_output(struct plan_builder *builder,
     for (size_t i = 0; has_time && i < node->input_count; i++)
         if (node->inputs[i]->has_time) {
             value->fixed_steps = node->inputs[i]->fixed_steps;
+            value->pace = node->inputs[i]->pace;
             break;
         }
     node->outputs[index] = value;
@@ -203,6 +204,7 @@ void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps)
 {
     node->outputs[index]->fixed_steps = steps;
+    node->outputs[index]->pace = NULL;
     if (steps > builder->plan->most_steps)
         builder->plan->most_steps = steps;
 }
@@ -217,6 +219,7 @@ static struct value *add_alias(struct plan_builder *builder,
         return NULL;
     same->stride = value->stride;
     same->fixed_steps = value->fixed_steps;
+    same->pace = value->pace;
     same->alias = value->alias ? value->alias : value;
     return same;
 }
@@ -254,6 +257,7 @@ enum rnn_status plan_make_mask(struct plan_builder *builder, struct node *node,
     if (!node->mask)
         return plan_no_memory(node->layer, err);
     node->mask->fixed_steps = value->fixed_steps;
+    node->mask->pace = value->pace;
     return RNN_OK;
 }
 
@@ -278,7 +282,7 @@ bool plan_same_time(const struct value *a, const struct value *b)
 {
     size_t first = a->shape.dim[0], second = b->shape.dim[0];
 
-    if (a->fixed_steps == b->fixed_steps)
+    if (a->fixed_steps == b->fixed_steps && a->pace == b->pace)
         return first == second || first == RNN_FREE || second == RNN_FREE;
     return first == second && first != RNN_FREE;
 }
@@ -301,14 +305,19 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
                           const struct rnn_state_entry *entry,
                           size_t *work_offset, struct rnn_error *err)
 {
-    size_t bytes =
-        entry->shape[0] * (entry->dtype == RNN_F32 ? sizeof(float) : 8);
+    size_t bytes = entry->dtype == RNN_F32 ? sizeof(float) : 8;
     struct plan *plan = builder->plan;
     const char *path = node->layer->path;
     struct state_slot *slot = zalloc(builder, 1, sizeof(*slot));
     char text[STATE_NAME];
     int length;
 
+    for (size_t i = 0; i < entry->rank; i++)
+        bytes = plan_sum(0, bytes, entry->shape[i]);
+    if (bytes > LARGEST_ITEM)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\": its state is too large",
+                        node->layer->name);
     if (node->call)
         length =
             snprintf(text, sizeof(text), "%s:%zu/%s", path, node->call, name);

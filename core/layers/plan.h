@@ -10,7 +10,8 @@
  * Time     A value with time has one item for each timestep.  A value without
  *          has one for the whole sequence, made by its last timestep, or one
  *          for each timestep when the caller wants every step.  A value may
- *          have timesteps of its own, a fixed number of them.
+ *          have timesteps of its own: a fixed number of them, or as many as
+ *          follow from those of the model (pace.h).
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
  * Mask     A value may have a mask: another value, with the same time and a
@@ -33,6 +34,7 @@
 #include "core/format/weights.h"
 #include "core/infer.h"
 #include "core/layers/call.h"
+#include "core/layers/pace.h"
 #include "core/model.h"
 #include "core/tensor.h"
 
@@ -56,10 +58,12 @@ struct value {
                            features: it is read where the caller has it */
     size_t index;       /* among all values */
     size_t fixed_steps; /* its timesteps; 0: those of the model's input */
+    struct pace *pace;  /* NULL, or its timesteps follow from those */
     bool is_input;
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
@@ -114,6 +118,9 @@ struct plan {
     bool has_time;      /* an input has time */
     bool whole;         /* a node needs the whole sequence */
     size_t most_steps;  /* the largest fixed_steps */
+    struct pace *paces; /* of all values that have one, each once */
+    size_t least_steps; /* of a sequence: at least 1 */
+    const struct layer *least_layer; /* which needs them; NULL */
     bool streams;
     const char *cannot_stream_because;
 
@@ -240,6 +247,17 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* Output `index` has as many timesteps as follow from those of the first
+ * input with time: `change` (up, add, down) after its own.
+ *
+ * BAD_MODEL    the layer's input is known to be too short
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
+                                              struct node *node, size_t index,
+                                              const struct pace *change,
+                                              struct rnn_error *err);
+
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
                                       struct node *node, size_t index,
@@ -279,6 +297,17 @@ RNN_CHECKED enum rnn_status plan_keep(struct plan_builder *builder,
 
 /* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
 uint64_t plan_cost(const struct plan *plan, size_t timesteps);
+
+/* Timesteps of a value with time when the model's input has `timesteps`. */
+static inline size_t plan_steps(const struct value *value, size_t timesteps)
+{
+    if (value->fixed_steps)
+        return value->fixed_steps;
+    return value->pace ? pace_steps(value->pace, timesteps) : timesteps;
+}
+
+/* Timesteps of the value that has most, or of the model's input. */
+size_t plan_most_steps(const struct plan *plan, size_t timesteps);
 
 /* a + b * c; SIZE_MAX when that does not fit. */
 size_t plan_sum(size_t a, size_t b, size_t c);

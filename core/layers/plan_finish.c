@@ -188,6 +188,8 @@ static void add_cost(struct plan *plan, const struct node *node)
         if (node->inputs[i]->fixed_steps) {
             sum = &plan->untimed_cost;
             steps = node->inputs[i]->fixed_steps;
+        } else if (node->inputs[i]->pace) {
+            sum = &node->inputs[i]->pace->cost;
         }
     if (__builtin_mul_overflow(cost, steps, &cost) ||
         __builtin_add_overflow(*sum, cost, sum))
@@ -195,18 +197,6 @@ static void add_cost(struct plan *plan, const struct node *node)
     if (__builtin_add_overflow(plan->square_cost, node->square_cost,
                                &plan->square_cost))
         plan->square_cost = UINT64_MAX;
-}
-
-uint64_t plan_cost(const struct plan *plan, size_t timesteps)
-{
-    uint64_t cost = plan->square_cost;
-
-    if (__builtin_mul_overflow(cost, timesteps, &cost) ||
-        __builtin_add_overflow(cost, plan->timed_cost, &cost) ||
-        __builtin_mul_overflow(cost, timesteps, &cost) ||
-        __builtin_add_overflow(cost, plan->untimed_cost, &cost))
-        return UINT64_MAX;
-    return cost;
 }
 
 enum rnn_status plan_settle(struct plan_builder *builder,

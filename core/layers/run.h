@@ -56,7 +56,7 @@ static inline bool run_is_timed(const struct run *run,
 static inline size_t run_steps(const struct run *run,
                                const struct value *value)
 {
-    return value->fixed_steps ? value->fixed_steps : run->steps;
+    return plan_steps(value, run->steps);
 }
 
 static inline size_t run_items(const struct run *run,

@@ -202,7 +202,8 @@ def call(model, x, dtype):
         for name, each in x.items()
     }
     ordered = [arrays[input_name(tensor)] for tensor in model.inputs]
-    if isinstance(model.input, dict):
+    # a Sequential that was never called has no input yet
+    if isinstance(getattr(model, "input", None), dict):
         answer = model(arrays, training=False)
     else:
         answer = model(
