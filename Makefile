@@ -71,7 +71,8 @@ CORE_OBJ    := $(call objects,$(CORE_SRC)) $(UKERNEL_OBJ)
 
 CORE_LIBS    = $(shell $(PKG_CONFIG) --libs libcjson nettle) -lm
 IMPORT_LIBS  = $(shell $(PKG_CONFIG) --libs hdf5-serial libzip libseccomp)
-SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih) -lpthread
+SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3) \
+               -lpthread
 TEST_LIBS    = $(shell $(PKG_CONFIG) --libs cmocka libcurl) -lpthread
 HDF5_FLAGS   = $(shell $(PKG_CONFIG) --cflags hdf5-serial)
 

@@ -39,8 +39,9 @@ enum layer_masking {
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
-    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
-                       it alone is called on time without features */
+    bool takes_ids;   /* it reads whole numbers: a dtype "int32" is theirs */
+    bool takes_plain; /* it may be called on time without features; what is
+                         for others are so many features */
     const char *const *keywords; /* of a call that it understands; NULL at
                                     end, or NULL: none (call.h) */
     bool takes_constants;        /* by position in a call */
@@ -88,7 +89,9 @@ struct layer {
     XX(activation)                                                            \
     XX(activity_regularization)                                               \
     XX(add)                                                                   \
+    XX(additive_attention)                                                    \
     XX(alpha_dropout)                                                         \
+    XX(attention)                                                             \
     XX(average)                                                               \
     XX(average_pooling1d)                                                     \
     XX(batch_normalization)                                                   \
@@ -107,6 +110,8 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_query_attention)                                                 \
+    XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
@@ -116,6 +121,7 @@ struct layer {
     XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
+    XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
     XX(prelu)                                                                 \

@@ -94,7 +94,7 @@ enum rnn_status operator_refuse(const struct node *node, const char *why,
         .inert = operator_inert,                                              \
         .keywords = (words),                                                  \
         .takes_constants = true,                                              \
-        .takes_ids = true,                                                    \
+        .takes_plain = true,                                                  \
         .streaming = STREAM_ALONE,                                            \
         .masking = MASK_DROPPED,                                              \
         .own_bytes = sizeof(struct operation),                                \
