@@ -88,7 +88,8 @@ static void make_change(struct session_job *job, struct session_shard *shard)
     struct session *session = job->loan.session;
     struct session_call *former = session->last;
 
-    if (change->state)
+    /* A tombstone has no state, neither in its row. */
+    if (change->state && change->fate == SESSION_GOES_ON)
         memcpy(session_state(session), job->body, job->loan.info.state_bytes);
     session->last = job->call;
     session->step = change->step;

@@ -160,7 +160,7 @@ static void every_call_finds_a_session_at_rest(void **state)
     (void)state;
     start("step", NULL, NULL);
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
 
         snprintf(id, sizeof(id), "s%d", i);
         step(id, 0, 4, ", \"start\": true");
@@ -200,7 +200,7 @@ static void every_call_finds_a_session_at_rest(void **state)
 /* rows: S74 */
 static void more_sessions_than_max_sessions_all_go_on(void **state)
 {
-    char id[8], wanted[256];
+    char id[16], wanted[256];
 
     (void)state;
     start("step", "--max-sessions", "5");
