@@ -178,7 +178,6 @@ static void gather(const struct gathering *g, size_t row, size_t from,
 {
     const struct window_walk *walk = g->walk;
     size_t width = g->node->inputs[0]->features;
-    size_t kept = (walk->window.size - 1) * walk->window.dilation;
     const size_t *place = g->node->own;
     const float *past = NULL;
 
@@ -193,7 +192,7 @@ static void gather(const struct gathering *g, size_t row, size_t from,
                          (row * g->steps + at - walk->before) * g->x.stride,
                      to);
         else if (past && at < walk->before)
-            put_item(walk, past + (kept - walk->before + at) * width, to);
+            put_item(walk, past + at * width, to);
         else
             memset(to, 0, walk->item * sizeof(float));
     }
