@@ -71,7 +71,8 @@ CORE_OBJ    := $(call objects,$(CORE_SRC)) $(UKERNEL_OBJ)
 
 CORE_LIBS    = $(shell $(PKG_CONFIG) --libs libcjson nettle) -lm
 IMPORT_LIBS  = $(shell $(PKG_CONFIG) --libs hdf5-serial libzip libseccomp)
-SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih) -lpthread
+SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3) \
+               -lpthread
 TEST_LIBS    = $(shell $(PKG_CONFIG) --libs cmocka libcurl) -lpthread
 HDF5_FLAGS   = $(shell $(PKG_CONFIG) --cflags hdf5-serial)
 
@@ -185,10 +186,10 @@ bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
 	@case bench_http in *"$(B)") \
 	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
 N ?= 200
-conformance: ## N=200 random models against a live Keras
+conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)
-	@tests/conformance/run.sh $(N)
+	@tests/conformance/run.sh $(N) $(GENERATION)
 golden: ## make the golden vectors again with Keras
 	@.ci/deps.sh conformance
 	@tests/golden/make.sh

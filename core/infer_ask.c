@@ -20,21 +20,7 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
     return rank + added;
 }
 
-/* sum + cost * steps; UINT64_MAX when that does not fit. */
-static uint64_t add_cost(uint64_t sum, uint64_t cost, size_t steps)
-{
-    if (__builtin_mul_overflow(cost, steps, &cost) ||
-        __builtin_add_overflow(sum, cost, &sum))
-        return UINT64_MAX;
-    return sum;
-}
-
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
 {
-    const struct plan *plan = &model->plan;
-    uint64_t sum = add_cost(plan->untimed_cost, plan->timed_cost, timesteps);
-
-    for (const struct pace *pace = plan->paces; pace; pace = pace->next)
-        sum = add_cost(sum, pace->cost, pace_steps(pace, timesteps));
-    return sum;
+    return plan_cost(&model->plan, timesteps);
 }

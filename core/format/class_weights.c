@@ -85,6 +85,7 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("Identity", "identity"),
     NO_WEIGHTS("InputLayer", "input_layer"),
     NO_WEIGHTS("LeakyReLU", "leaky_re_lu"),
+    NO_WEIGHTS("Masking", "masking"),
     NO_WEIGHTS("Maximum", "maximum"),
     NO_WEIGHTS("MaxPooling1D", "max_pooling1d"),
     NO_WEIGHTS("Minimum", "minimum"),

@@ -233,6 +233,37 @@ bool fields_are_keras(const struct rnn_json *description)
            starts_with(module, "tensorflow");
 }
 
+bool fields_are_lambda(const struct rnn_json *description)
+{
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
+
+    return class_name && (!strcmp(class_name, "TFOpLambda") ||
+                          !strcmp(class_name, "SlicingOpLambda"));
+}
+
+/* Keras 3 leaves the module out of .h5 files.  What calls by objects there
+ * (nobody else does) and cannot be trained is no layer. */
+static bool has_no_training(const struct rnn_json *description)
+{
+    const struct rnn_json *calls =
+        rnn_json_member(description, "inbound_nodes");
+    const struct rnn_json *config = rnn_json_member(description, "config");
+
+    return rnn_json_is_array(calls) && rnn_json_count(calls) &&
+           rnn_json_is_object(rnn_json_first(calls)) &&
+           rnn_json_is_object(config) && !rnn_json_member(config, "trainable");
+}
+
+bool fields_are_operator(const struct rnn_json *description)
+{
+    const char *module = rnn_json_text(rnn_json_member(description, "module"));
+
+    if (module)
+        return strstr(module, ".ops") || fields_are_lambda(description);
+    return fields_are_lambda(description) || has_no_training(description);
+}
+
 enum rnn_status fields_activation(struct fields *fields, const char *key,
                                   const char *if_absent,
                                   struct rnn_activation *value,

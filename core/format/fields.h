@@ -90,6 +90,11 @@ RNN_CHECKED enum rnn_status fields_axis(struct fields *fields, const char *key,
  * one of Keras' own?  Anybody may register a class of the same name. */
 bool fields_are_keras(const struct rnn_json *description);
 
+/* Is it an operator (x + y, x[:, -1]), and no layer of that class name?  One
+ * of Keras 2, which is a function of TensorFlow? */
+bool fields_are_operator(const struct rnn_json *description);
+bool fields_are_lambda(const struct rnn_json *description);
+
 /* An activation by name, or a layer that is one; `if_absent` names the
  * default. */
 RNN_CHECKED enum rnn_status fields_activation(struct fields *fields,
@@ -107,7 +112,7 @@ RNN_CHECKED enum rnn_status fields_only_false(struct fields *fields,
  * bfloat16 throughout is computed in float32, as all are; mixed and quantised
  * ones are refused. */
 RNN_CHECKED enum rnn_status fields_dtype(struct fields *fields,
-                                           struct rnn_error *err);
+                                         struct rnn_error *err);
 
 /* These fields, a list that ends with NULL, change nothing. */
 void fields_inert(struct fields *fields, const char *const *keys);

@@ -235,6 +235,7 @@ const struct layer_class layer_bidirectional = {
     .name = "Bidirectional",
     .inert = inert,
     .streaming = STREAM_WHOLE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct bidirectional),
     .read = read,
     .connect = connect,

@@ -39,14 +39,16 @@ enum layer_masking {
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
-    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
-                       it alone is called on time without features */
+    bool takes_ids;   /* it reads whole numbers: a dtype "int32" is theirs */
+    bool takes_plain; /* it may be called on time without features; what is
+                         for others are so many features */
     const char *const *keywords; /* of a call that it understands; NULL at
                                     end, or NULL: none (call.h) */
     bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
     enum layer_masking masking;
-    size_t own_bytes; /* of the layer's own struct, zeroed before read() */
+    size_t own_bytes;   /* of the layer's own struct, zeroed before read() */
+    const void *detail; /* what tells it from classes of the same functions */
 
     /* Take what is understood from the config. */
     enum rnn_status (*read)(struct layer *layer, struct fields *fields,
@@ -87,7 +89,9 @@ struct layer {
     XX(activation)                                                            \
     XX(activity_regularization)                                               \
     XX(add)                                                                   \
+    XX(additive_attention)                                                    \
     XX(alpha_dropout)                                                         \
+    XX(attention)                                                             \
     XX(average)                                                               \
     XX(average_pooling1d)                                                     \
     XX(batch_normalization)                                                   \
@@ -106,14 +110,18 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_query_attention)                                                 \
+    XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(masking)                                                               \
     XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
+    XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
     XX(prelu)                                                                 \

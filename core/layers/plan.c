@@ -372,21 +372,6 @@ static struct node *make_node(struct plan_builder *builder,
     return node;
 }
 
-/* A sequence without an axis of features is one of ids. */
-static enum rnn_status check_ids(const struct layer *layer,
-                                 const struct call *given,
-                                 struct rnn_error *err)
-{
-    for (size_t i = 0; i < given->input_count && !layer->class->takes_ids; i++)
-        if (given->inputs[i]->has_time && given->inputs[i]->shape.rank == 1)
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s) reads a sequence of "
-                            "numbers without an axis of features; only an "
-                            "Embedding can",
-                            layer->name, layer->class->name);
-    return RNN_OK;
-}
-
 enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
@@ -424,6 +409,7 @@ enum rnn_status plan_call_with(struct plan_builder *builder,
                                struct layer *layer, const struct call *given,
                                struct node **node, struct rnn_error *err)
 {
+    struct call plain = *given;
     struct node *made;
     enum rnn_status status;
 
@@ -434,10 +420,10 @@ enum rnn_status plan_call_with(struct plan_builder *builder,
     status = call_check(given, layer->name, layer->class->keywords,
                         layer->class->takes_constants, err);
     if (!status)
-        status = check_ids(layer, given, err);
+        status = plan_flatten_plain(builder, layer, &plain, err);
     if (status)
         return status;
-    made = make_node(builder, layer, given);
+    made = make_node(builder, layer, &plain);
     if (!made)
         return plan_no_memory(layer, err);
     status = append_node(builder, layer, made, err);

@@ -63,6 +63,7 @@ struct value {
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
@@ -91,6 +92,7 @@ struct node {
     bool whole;         /* needs all timesteps at once */
     size_t state_bytes;
     uint64_t cost;            /* multiply-adds of one item */
+    uint64_t square_cost;     /* and of one with each timestep */
     void *own;                /* what the layer keeps about this call */
     const struct call *given; /* its arguments, while it is connected */
     struct node *next;
@@ -128,6 +130,7 @@ struct plan {
     size_t input_stride;   /* floats of an item of all inputs together */
     size_t block_rows;     /* sequences that run together */
     uint64_t timed_cost;   /* multiply-adds of a timestep */
+    uint64_t square_cost;  /* of a timestep with each other */
     uint64_t untimed_cost; /* and of an end */
 };
 
@@ -204,6 +207,17 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
                                            const struct call *given,
                                            struct node **node,
                                            struct rnn_error *err);
+
+/* A sequence without an axis of features is one of ids, or of numbers for
+ * whoever says that it takes them.  To all others its timesteps are features,
+ * if their number is known: a Flatten before `layer` makes them so.
+ *
+ * UNSUPPORTED  their number is not known
+ */
+RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
+                                               struct layer *layer,
+                                               struct call *given,
+                                               struct rnn_error *err);
 
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
@@ -302,6 +316,9 @@ static inline size_t plan_steps(const struct value *value, size_t timesteps)
 
 /* Timesteps of the value that has most, or of the model's input. */
 size_t plan_most_steps(const struct plan *plan, size_t timesteps);
+
+/* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
+uint64_t plan_cost(const struct plan *plan, size_t timesteps);
 
 /* a + b * c; SIZE_MAX when that does not fit. */
 size_t plan_sum(size_t a, size_t b, size_t c);
