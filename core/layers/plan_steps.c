@@ -108,3 +108,9 @@ enum rnn_status plan_change_steps(struct plan_builder *builder,
     y->pace = find_or_add(builder, &joined);
     return y->pace ? RNN_OK : plan_no_memory(node->layer, err);
 }
+
+void plan_take_steps(struct node *node, size_t index, const struct value *like)
+{
+    node->outputs[index]->fixed_steps = like->fixed_steps;
+    node->outputs[index]->pace = like->pace;
+}
