@@ -29,7 +29,7 @@
 #include "core/status.h"
 
 /* The version of the numerics: it changes whenever any output bit may. */
-#define RNN_NUMERICS 1
+#define RNN_NUMERICS 2
 
 #define RNN_MAX_RANK 6
 #define RNN_FREE     ((size_t)0) /* a dimension that the model leaves open */

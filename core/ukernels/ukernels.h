@@ -5,7 +5,7 @@
  * vec_<isa>.h and compiled once for each instruction set, so that all of them
  * compute the same bits by construction.
  *
- * THE ORDER OF EVERY SUM (numerics version 1).  A product of a row x[inputs]
+ * THE ORDER OF EVERY SUM (numerics version 2).  A product of a row x[inputs]
  * with a kernel [inputs, columns] has P partial sums ("chains"), where P =
  * rnn_sum_chains(inputs, columns) follows from these two numbers alone:
  *

@@ -5,9 +5,13 @@ runs: files, inputs and the answers in float64 and float32.
     graph_worker.py MODULE SEED FOLDER CLASSES
 
 MODULE is what to import (keras, tf_keras), CLASSES the classes that may be
-drawn, with commas.  It reads the index of a graph on each line and answers
-with a line of JSON: {"index", "blocks", "files", "unsaved",
-"kinds", "names", "outputs", "parameters", "free", "steps"} and writes FOLDER/gINDEX.npz, or with {"index", "error"}.
+drawn, with commas.  Each line that it reads is one of
+
+    INDEX   make that graph: it writes FOLDER/gINDEX.npz and answers with a
+            line of JSON {"index", "blocks", "files", "unsaved", "kinds",
+            "names", "outputs", "parameters", "free", "steps"}, or {"index",
+            "error", "trace"}
+    a path  load that file again: {} if Keras can, else {"error"}
 """
 
 import importlib
@@ -160,6 +164,21 @@ class Worker:
         }
 
 
+    def answer(self, line):
+        try:
+            if line.isdigit():
+                return self.make(int(line))
+            self.clear()
+            self.keras.models.load_model(line)
+            return {}
+        except Exception as error:  # noqa: BLE001  whatever Keras says
+            answer = {"error": first_line(error)}
+            if line.isdigit():
+                answer["index"] = int(line)
+                answer["trace"] = traceback.format_exc().splitlines()[-6:]
+            return answer
+
+
 def first_line(error):
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
@@ -179,17 +198,7 @@ def main():
     answers.write(json.dumps({"version": keras.__version__}) + "\n")
     answers.flush()
     for line in sys.stdin:
-        index = int(line)
-        try:
-            answer = worker.make(index)
-        except Exception as error:  # noqa: BLE001  whatever Keras says
-            trace = traceback.format_exc().splitlines()[-6:]
-            answer = {
-                "index": index,
-                "error": first_line(error),
-                "trace": trace,
-            }
-        answers.write(json.dumps(answer) + "\n")
+        answers.write(json.dumps(worker.answer(line.strip())) + "\n")
         answers.flush()
 
 

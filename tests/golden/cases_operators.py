@@ -155,9 +155,14 @@ def unknown(keras):
 
 
 REFUSALS = [
-    Refusal("op_of_the_batch", of_the_batch, words=["get_item", "batch"]),
-    Refusal("op_unknown", unknown, words=["operator", "Sin"]),
     Refusal(
-        "op_unknown_2", unknown, words=["operator", "math.sin"], files="k2.h5"
+        "refused_op_of_the_batch", of_the_batch, words=["get_item", "batch"]
+    ),
+    Refusal("refused_op_unknown", unknown, words=["operator", "Sin"]),
+    Refusal(
+        "refused_op_unknown_2",
+        unknown,
+        words=["operator", "math.sin"],
+        files="k2.h5",
     ),
 ]
