@@ -262,14 +262,15 @@ def sentences(rng):
     return x
 
 
-def documents(keras):
-    layers = keras.layers
-    words = keras.Input((4, 5), dtype="int32", name="words")
-    x = layers.Embedding(8, 3, mask_zero=True)(words)
-    x = layers.TimeDistributed(layers.LSTM(4))(x)
-    if keras.__version__[0] == "2":
-        return keras.Model(words, layers.GRU(3)(x))
-    return keras.Model(words, layers.Dense(3)(x))
+def documents(last):
+    def build(keras):
+        layers = keras.layers
+        words = keras.Input((4, 5), dtype="int32", name="words")
+        x = layers.Embedding(8, 3, mask_zero=True)(words)
+        x = layers.TimeDistributed(layers.LSTM(4))(x)
+        return keras.Model(words, last(layers)(x))
+
+    return build
 
 
 def encoder(keras):
@@ -382,7 +383,17 @@ CASES = [
     Case("mask_keyword", keyword, inputs=x_and_mask(6)),
     Case("mask_scores", scores, inputs=x_and_scores),
     Case("mask_nested", nested, inputs=holes(7, 3)),
-    Case("mask_documents", documents, inputs=sentences, same=False),
+    Case(
+        "mask_sentences", documents(dense(3)), inputs=sentences, streams=True
+    ),
+    # Keras 3 cannot: it has a mask of words for the sentences.
+    Case(
+        "mask_documents",
+        documents(cell("GRU", 3)),
+        inputs=sentences,
+        files="k2.keras k2.h5",
+        streams=True,
+    ),
     Case("mask_encoder", encoder, inputs=sentences),
     Case("pooling_squeezed", squeezed),
     Case("pooling_features_first", features_first),
