@@ -259,13 +259,10 @@ static enum rnn_status settle_time(struct node *node,
 }
 
 /* The output's time is that of `timed`, which need not be the first input. */
-static void take_time(struct plan_builder *builder, struct node *node,
-                      const struct value *timed)
+static void take_time(struct node *node, const struct value *timed)
 {
-    if (timed->fixed_steps)
-        plan_fix_steps(builder, node, 0, timed->fixed_steps);
-    else
-        node->outputs[0]->fixed_steps = 0;
+    node->outputs[0]->fixed_steps = timed->fixed_steps;
+    node->outputs[0]->pace = timed->pace;
 }
 
 static enum rnn_status read_clip(const struct node *node,
@@ -317,7 +314,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (status)
         return status;
     if (timed)
-        take_time(builder, node, timed);
+        take_time(node, timed);
     node->cost = 4 * (uint64_t)node->outputs[0]->features;
     return RNN_OK;
 }
@@ -417,11 +414,15 @@ static const char *const words_clip[] = {
 #define TWO(label, keras)                                                     \
     static const struct element element_##label = {                           \
         .operands = 2, .second = "y", .run = run_##label};                    \
-    OPERATOR(label, keras, words_two, &element_##label, connect, run)
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words_two, &element_##label),                  \
+        .connect = connect, .run = run}
 #define ONE(label, keras)                                                     \
     static const struct element element_##label = {.operands = 1,             \
                                                    .run = run_##label};       \
-    OPERATOR(label, keras, words_one, &element_##label, connect, run)
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words_one, &element_##label),                  \
+        .connect = connect, .run = run}
 
 TWO(add, "Add");
 TWO(subtract, "Subtract");
@@ -439,4 +440,6 @@ ONE(reciprocal, "Reciprocal");
 ONE(log, "Log");
 
 static const struct element element_clip = {.operands = 1};
-OPERATOR(clip, "Clip", words_clip, &element_clip, connect, run);
+const struct layer_class operator_clip = {
+    OPERATOR_FIELDS("Clip", words_clip, &element_clip), .connect = connect,
+    .run = run};

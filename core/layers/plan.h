@@ -258,6 +258,18 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* `x`, with time, has `least` timesteps or more: shorter sequences are refused
+ * before anything runs.
+ *
+ * BAD_MODEL    they are known to be fewer
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_need_steps(struct plan_builder *builder,
+                                            const struct node *node,
+                                            const struct value *x,
+                                            size_t least,
+                                            struct rnn_error *err);
+
 /* Output `index` has as many timesteps as follow from those of the first
  * input with time: `change` (up, add, down) after its own.
  *
