@@ -96,5 +96,6 @@ enum rnn_status operator_refuse(const struct node *node, const char *why,
     .detail = (info), .read = operator_read
 
 extern const char *const operator_inert[];
+extern const struct layer_class operator_stack;
 
 #endif

@@ -281,6 +281,11 @@ RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
                                               const struct pace *change,
                                               struct rnn_error *err);
 
+/* The same after those of `x`, any of the inputs with time. */
+RNN_CHECKED enum rnn_status plan_change_steps_of(
+    struct plan_builder *builder, struct node *node, size_t index,
+    const struct value *x, const struct pace *change, struct rnn_error *err);
+
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
                                       struct node *node, size_t index,

@@ -93,11 +93,22 @@ enum rnn_status plan_change_steps(struct plan_builder *builder,
                                   const struct pace *change,
                                   struct rnn_error *err)
 {
-    const struct value *x = timed_input(node);
+    return plan_change_steps_of(builder, node, index, timed_input(node),
+                                change, err);
+}
+
+enum rnn_status plan_change_steps_of(struct plan_builder *builder,
+                                     struct node *node, size_t index,
+                                     const struct value *x,
+                                     const struct pace *change,
+                                     struct rnn_error *err)
+{
     struct value *y = node->outputs[index];
     struct pace joined;
 
     y->shape.dim[0] = x->shape.dim[0];
+    y->fixed_steps = x->fixed_steps;
+    y->pace = x->pace;
     if (pace_is_identity(change))
         return RNN_OK;
     if (x->shape.dim[0] != RNN_FREE)

@@ -88,6 +88,6 @@ CASES = [
 
 REFUSALS = [
     Refusal(
-        "shape_open_features", mixed_sequences, words=["reshape", "cannot"]
+        "refused_shape_open_features", mixed_sequences, words=["reshape", "cannot"]
     ),
 ]
