@@ -258,16 +258,6 @@ static enum rnn_status settle_time(struct node *node,
     return RNN_OK;
 }
 
-/* The output's time is that of `timed`, which need not be the first input. */
-static void take_time(struct plan_builder *builder, struct node *node,
-                      const struct value *timed)
-{
-    if (timed->fixed_steps)
-        plan_fix_steps(builder, node, 0, timed->fixed_steps);
-    else
-        node->outputs[0]->fixed_steps = 0;
-}
-
 static enum rnn_status read_clip(const struct node *node,
                                  struct element_call *call,
                                  struct rnn_error *err)
@@ -317,7 +307,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (status)
         return status;
     if (timed)
-        take_time(builder, node, timed);
+        plan_take_steps(node, 0, timed);
     node->cost = 4 * (uint64_t)node->outputs[0]->features;
     return RNN_OK;
 }

@@ -270,6 +270,11 @@ RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
                                               const struct pace *change,
                                               struct rnn_error *err);
 
+/* Output `index` has the timesteps of `like`, which need not be the first
+ * input with time. */
+void plan_take_steps(struct node *node, size_t index,
+                     const struct value *like);
+
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
                                       struct node *node, size_t index,
