@@ -261,13 +261,13 @@ static enum rnn_status check_widths(struct layer *layer,
     return RNN_OK;
 }
 
-static enum attend_hiding choose_hiding(const struct multi_head *own,
-                                        const struct attend_call *given,
-                                        unsigned keras_major)
+static enum attend_blind choose_blind(const struct multi_head *own,
+                                      const struct attend_call *given,
+                                      unsigned keras_major)
 {
     if (keras_major < 3)
-        return own->robust ? ATTEND_LOWEST : ATTEND_LESS;
-    return own->dropout > 0 || given->scores ? ATTEND_NOT : ATTEND_LOWEST;
+        return own->robust ? ATTEND_ALIKE : ATTEND_LESS;
+    return own->dropout > 0 || given->scores ? ATTEND_NOTHING : ATTEND_ALIKE;
 }
 
 static void set_cost(const struct multi_head *own,
@@ -325,7 +325,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .scale = (float)(1 / sqrt((double)own->key_dim)),
         .causal = call->given.causal,
         .window = own->window,
-        .hiding = choose_hiding(own, &call->given, builder->keras_major),
+        .blind = choose_blind(own, &call->given, builder->keras_major),
     };
     set_cost(own, &call->given, node);
     status = attend_call_outputs(&call->given, &own->output, own->heads, node,
