@@ -63,6 +63,7 @@ struct value {
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    struct value *later; /* what calls from now on see in its place; NULL */
     bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
