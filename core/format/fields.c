@@ -243,7 +243,8 @@ bool fields_are_lambda(const struct rnn_json *description)
 }
 
 /* Keras 3 leaves the module out of .h5 files.  What calls by objects there
- * (nobody else does) and cannot be trained is no layer. */
+ * (nobody else does) and cannot be trained is no layer; but SpatialDropout1D
+ * says nothing of training either, only its seed. */
 static bool has_no_training(const struct rnn_json *description)
 {
     const struct rnn_json *calls =
@@ -252,7 +253,9 @@ static bool has_no_training(const struct rnn_json *description)
 
     return rnn_json_is_array(calls) && rnn_json_count(calls) &&
            rnn_json_is_object(rnn_json_first(calls)) &&
-           rnn_json_is_object(config) && !rnn_json_member(config, "trainable");
+           rnn_json_is_object(config) &&
+           !rnn_json_member(config, "trainable") &&
+           !rnn_json_member(config, "seed");
 }
 
 bool fields_are_operator(const struct rnn_json *description)

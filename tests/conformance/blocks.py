@@ -455,7 +455,7 @@ def multi_head(draw, tensors):
 
 def grouped_query(draw, tensors):
     layer = draw.layer(
-        "GroupedQueryAttention",
+        "GroupQueryAttention",
         head_dim=draw.pick((1, 2, 4)),
         num_query_heads=4,
         num_key_value_heads=draw.pick((1, 2, 4)),
@@ -471,7 +471,7 @@ def arithmetic(draw, tensors):
         return a + b * 0.5
     if which == 1:
         return (a - 0.25) * b
-    return 2.0 - a if which == 2 else a * 0.75
+    return 2.0 - a * b if which == 2 else a * 0.75 + b
 
 
 def initial_state(draw, tensors):
@@ -493,7 +493,7 @@ MERGE = (
     Block(
         "grouped_query",
         grouped_query,
-        ("GroupedQueryAttention",),
+        ("GroupQueryAttention",),
         "sequence",
         0.4,
         since=(3, 4),
