@@ -317,6 +317,9 @@ static inline size_t plan_steps(const struct value *value, size_t timesteps)
 /* Timesteps of the value that has most, or of the model's input. */
 size_t plan_most_steps(const struct plan *plan, size_t timesteps);
 
+/* sum + cost * steps; UINT64_MAX when that does not fit. */
+uint64_t plan_add_cost(uint64_t sum, uint64_t cost, size_t steps);
+
 /* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
 uint64_t plan_cost(const struct plan *plan, size_t timesteps);
 

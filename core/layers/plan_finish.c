@@ -177,15 +177,6 @@ static enum rnn_status settle_streaming(struct plan_builder *builder,
     return RNN_OK;
 }
 
-/* sum + cost * steps; UINT64_MAX when that does not fit. */
-static uint64_t more_cost(uint64_t sum, uint64_t cost, size_t steps)
-{
-    if (__builtin_mul_overflow(cost, steps, &cost) ||
-        __builtin_add_overflow(sum, cost, &sum))
-        return UINT64_MAX;
-    return sum;
-}
-
 /* What a node costs at each timestep, or once. */
 static void add_cost(struct plan *plan, const struct node *node)
 {
@@ -199,18 +190,8 @@ static void add_cost(struct plan *plan, const struct node *node)
         } else if (node->inputs[i]->pace) {
             sum = &node->inputs[i]->pace->cost;
         }
-    *sum = more_cost(*sum, node->cost, steps);
-    plan->square_cost = more_cost(plan->square_cost, node->square_cost, 1);
-}
-
-uint64_t plan_cost(const struct plan *plan, size_t timesteps)
-{
-    uint64_t each = more_cost(plan->timed_cost, plan->square_cost, timesteps);
-    uint64_t sum = more_cost(plan->untimed_cost, each, timesteps);
-
-    for (const struct pace *pace = plan->paces; pace; pace = pace->next)
-        sum = more_cost(sum, pace->cost, pace_steps(pace, timesteps));
-    return sum;
+    *sum = plan_add_cost(*sum, node->cost, steps);
+    plan->square_cost = plan_add_cost(plan->square_cost, node->square_cost, 1);
 }
 
 enum rnn_status plan_settle(struct plan_builder *builder,

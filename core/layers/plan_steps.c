@@ -108,3 +108,22 @@ enum rnn_status plan_change_steps(struct plan_builder *builder,
     y->pace = find_or_add(builder, &joined);
     return y->pace ? RNN_OK : plan_no_memory(node->layer, err);
 }
+
+uint64_t plan_add_cost(uint64_t sum, uint64_t cost, size_t steps)
+{
+    if (__builtin_mul_overflow(cost, steps, &cost) ||
+        __builtin_add_overflow(sum, cost, &sum))
+        return UINT64_MAX;
+    return sum;
+}
+
+uint64_t plan_cost(const struct plan *plan, size_t timesteps)
+{
+    uint64_t each =
+        plan_add_cost(plan->timed_cost, plan->square_cost, timesteps);
+    uint64_t sum = plan_add_cost(plan->untimed_cost, each, timesteps);
+
+    for (const struct pace *pace = plan->paces; pace; pace = pace->next)
+        sum = plan_add_cost(sum, pace->cost, pace_steps(pace, timesteps));
+    return sum;
+}
