@@ -81,6 +81,8 @@ struct rnn_model_info {
     size_t input_count;
     const struct rnn_io *outputs;
     size_t output_count;
+    size_t least_timesteps;    /* fewer are too few for a layer; at least 1 */
+    const char *least_because; /* that layer's name; NULL */
     const struct rnn_layer_info *layers;
     size_t layer_count;
     uint64_t parameters;

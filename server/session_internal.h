@@ -26,7 +26,9 @@
 struct session_changes {
     pthread_mutex_t lock;
     struct session *first, *last;
-    uint64_t clean_ms; /* everything older than this has been written */
+    size_t writing;      /* rows gathered and not yet written */
+    uint64_t clean_ms;   /* everything older than this has been written */
+    uint64_t drained_ms; /* the same when what is gathered is; 0: not all */
 };
 
 struct session_store {

@@ -243,9 +243,9 @@ bool fields_are_lambda(const struct rnn_json *description)
 }
 
 /* Keras 3 leaves the module out of .h5 files.  What calls by objects there
- * (nobody else does) and cannot be trained is no layer; but SpatialDropout1D
- * says nothing of training either, only its seed. */
-static bool has_no_training(const struct rnn_json *description)
+ * (nobody else does) and says nothing of training, nor of a dtype as
+ * SpatialDropout1D and Discretization do, is no layer. */
+static bool is_no_layer(const struct rnn_json *description)
 {
     const struct rnn_json *calls =
         rnn_json_member(description, "inbound_nodes");
@@ -255,7 +255,7 @@ static bool has_no_training(const struct rnn_json *description)
            rnn_json_is_object(rnn_json_first(calls)) &&
            rnn_json_is_object(config) &&
            !rnn_json_member(config, "trainable") &&
-           !rnn_json_member(config, "seed");
+           !rnn_json_member(config, "dtype");
 }
 
 bool fields_are_operator(const struct rnn_json *description)
@@ -264,7 +264,7 @@ bool fields_are_operator(const struct rnn_json *description)
 
     if (module)
         return strstr(module, ".ops") || fields_are_lambda(description);
-    return fields_are_lambda(description) || has_no_training(description);
+    return fields_are_lambda(description) || is_no_layer(description);
 }
 
 enum rnn_status fields_activation(struct fields *fields, const char *key,

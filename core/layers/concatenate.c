@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/layers/mask.h"
+#include "core/layers/operator.h"
 
 struct concatenate {
     long axis; /* as Keras counts: 0 is the batch, -1 the last */
@@ -134,6 +135,18 @@ const struct layer_class layer_concatenate = {
     .inert = inert,
     .streaming = STREAM_ALONE,
     .masking = MASK_JOINED,
+    .own_bytes = sizeof(struct concatenate),
+    .read = read,
+    .connect = connect,
+    .run = run,
+};
+
+/* ops.concatenate(): operators leave masks behind. */
+const struct layer_class operator_concatenate = {
+    .name = "Concatenate",
+    .inert = inert,
+    .streaming = STREAM_ALONE,
+    .masking = MASK_DROPPED,
     .own_bytes = sizeof(struct concatenate),
     .read = read,
     .connect = connect,

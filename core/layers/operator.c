@@ -14,7 +14,12 @@ extern const struct layer_class operator_add, operator_subtract,
     operator_multiply, operator_divide, operator_maximum, operator_minimum,
     operator_power, operator_negative, operator_absolute, operator_square,
     operator_sqrt, operator_rsqrt, operator_reciprocal, operator_log,
-    operator_clip, operator_get_item;
+    operator_clip, operator_get_item, operator_equal, operator_not_equal,
+    operator_greater, operator_greater_equal, operator_less,
+    operator_less_equal, operator_logical_and, operator_logical_or,
+    operator_logical_xor, operator_logical_not, operator_zeros_like,
+    operator_ones_like, operator_any, operator_all, operator_concatenate,
+    operator_convert_to_tensor;
 
 struct known {
     const char *keras_3; /* class_name; NULL: none */
@@ -42,6 +47,22 @@ static const struct known known[] = {
     {"Reciprocal", "math.reciprocal", &operator_reciprocal},
     {"Log", "math.log", &operator_log},
     {"Clip", "clip_by_value", &operator_clip},
+    {"Equal", "math.equal", &operator_equal},
+    {"NotEqual", "math.not_equal", &operator_not_equal},
+    {"Greater", "math.greater", &operator_greater},
+    {"GreaterEqual", "math.greater_equal", &operator_greater_equal},
+    {"Less", "math.less", &operator_less},
+    {"LessEqual", "math.less_equal", &operator_less_equal},
+    {"LogicalAnd", "math.logical_and", &operator_logical_and},
+    {"LogicalOr", "math.logical_or", &operator_logical_or},
+    {"LogicalXor", "math.logical_xor", &operator_logical_xor},
+    {"LogicalNot", "math.logical_not", &operator_logical_not},
+    {"ZerosLike", "zeros_like", &operator_zeros_like},
+    {"OnesLike", "ones_like", &operator_ones_like},
+    {"Concatenate", NULL, &operator_concatenate},
+    {"ConvertToTensor", NULL, &operator_convert_to_tensor},
+    {"Any", "math.reduce_any", &operator_any},
+    {"All", "math.reduce_all", &operator_all},
 };
 
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))

@@ -219,6 +219,10 @@ RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
                                                struct call *given,
                                                struct rnn_error *err);
 
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one number.  Inputs behind it move up.  Nobody has read it yet. */
+void plan_become_time(struct plan *plan, struct value *x);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
@@ -268,6 +272,11 @@ RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
                                               struct node *node, size_t index,
                                               const struct pace *change,
                                               struct rnn_error *err);
+
+/* Output `index` has the timesteps of `like`, which need not be the first
+ * input with time. */
+void plan_take_steps(struct node *node, size_t index,
+                     const struct value *like);
 
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,

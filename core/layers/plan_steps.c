@@ -127,3 +127,9 @@ uint64_t plan_cost(const struct plan *plan, size_t timesteps)
         sum = plan_add_cost(sum, pace->cost, pace_steps(pace, timesteps));
     return sum;
 }
+
+void plan_take_steps(struct node *node, size_t index, const struct value *like)
+{
+    node->outputs[index]->fixed_steps = like->fixed_steps;
+    node->outputs[index]->pace = like->pace;
+}
