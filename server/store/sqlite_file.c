@@ -13,8 +13,6 @@
 
 #include "server/store/sqlite_schema.h"
 
-/* The log is written back from so many pages (of 4 KiB) on. */
-#define CHECKPOINT_PAGES 1000
 /* What the file keeps of a log that was longer for once. */
 #define LOG_BYTES "16777216"
 
@@ -423,11 +421,11 @@ bool sqlite_file_purge(struct sqlite_file *file, uint64_t now_ms,
     return run(file, BURY);
 }
 
-void sqlite_file_checkpoint(struct sqlite_file *file)
+void sqlite_file_checkpoint(struct sqlite_file *file, int pages)
 {
     int left = 0, done = 0;
 
-    if (file->log_pages < CHECKPOINT_PAGES)
+    if (file->log_pages < pages)
         return;
     /* What fails is tried again after the next commit: rows are safe in the
      * log. */
