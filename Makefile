@@ -191,10 +191,10 @@ crash: ## kill -9 N=200 times for each durability, and go on
 	@.ci/deps.sh run test
 	$(AGAIN) $(PROGRAMS) $(CRASH_BIN)
 	@RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $(CRASH_BIN)
-conformance: ## N=200 random models against a live Keras
+conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)
-	@tests/conformance/run.sh $(N)
+	@tests/conformance/run.sh $(N) $(GENERATION)
 golden: ## make the golden vectors again with Keras
 	@.ci/deps.sh conformance
 	@tests/golden/make.sh

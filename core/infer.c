@@ -59,7 +59,7 @@ static size_t chunk_steps(size_t rows)
 static size_t whole_rows(const struct plan *plan, size_t rows,
                          size_t timesteps)
 {
-    size_t each = timesteps > plan->most_steps ? timesteps : plan->most_steps;
+    size_t each = plan_most_steps(plan, timesteps);
 
     return each >= WHOLE_ITEMS ? 1 : smaller(rows, WHOLE_ITEMS / each);
 }
@@ -69,8 +69,7 @@ static size_t chunk_items(const struct plan *plan, size_t rows,
                           size_t timesteps)
 {
     if (plan->whole) {
-        size_t each =
-            timesteps > plan->most_steps ? timesteps : plan->most_steps;
+        size_t each = plan_most_steps(plan, timesteps);
         size_t all = plan_sum(0, rows, each);
 
         return smaller(all, each > WHOLE_ITEMS ? each : WHOLE_ITEMS);
@@ -128,40 +127,20 @@ static struct layout lay_out(const struct plan *plan, size_t rows,
 
 /* ---- questions -----------------------------------------------------------*/
 
-size_t rnn_output_shape(const struct rnn_model *model, size_t index,
-                        size_t timesteps, bool every_step,
-                        size_t shape[RNN_MAX_RANK])
+size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
 {
-    const struct value *value = model->plan.outputs[index].value;
-    size_t rank = value->shape.rank, added = !value->has_time && every_step;
+    size_t rows = smaller(count, plan->block_rows);
 
-    assert(rank + added <= RNN_MAX_RANK);
-    memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
-    if (value->has_time || every_step)
-        shape[0] = value->fixed_steps ? value->fixed_steps : timesteps;
-    return rank + added;
-}
-
-uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
-{
-    uint64_t cost;
-
-    if (__builtin_mul_overflow(model->plan.timed_cost, timesteps, &cost) ||
-        __builtin_add_overflow(model->plan.untimed_cost, cost, &cost))
-        return UINT64_MAX;
-    return cost;
+    if (!plan->has_time)
+        timesteps = 1;
+    return lay_out(plan, rows, chunk_items(plan, rows, timesteps)).total;
 }
 
 size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
                         size_t timesteps, bool every_step)
 {
-    const struct plan *plan = &model->plan;
-    size_t rows = smaller(count, plan->block_rows);
-
     (void)every_step; /* a chunk is as large with it as without */
-    if (!plan->has_time)
-        timesteps = 1;
-    return lay_out(plan, rows, chunk_items(plan, rows, timesteps)).total;
+    return plan_scratch(&model->plan, count, timesteps);
 }
 
 /* ---- state ---------------------------------------------------------------*/
@@ -405,6 +384,12 @@ static enum rnn_status check_sequences(const struct rnn_model *model,
         if (!sequences[i].timesteps)
             return rnn_fail(err, RNN_INVALID_ARGUMENT,
                             "sequence %zu has 0 timesteps", i);
+        if (sequences[i].timesteps < plan->least_steps)
+            return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                            "sequence %zu has %zu timesteps, the layer "
+                            "\"%.100s\" needs %zu or more",
+                            i, sequences[i].timesteps, plan->least_layer->path,
+                            plan->least_steps);
         for (size_t k = 0; plan->whole && k < plan->input_count; k++)
             if (plan->inputs[k].has_time && plan->inputs[k].shape[0] &&
                 plan->inputs[k].shape[0] != sequences[i].timesteps)
@@ -440,16 +425,35 @@ static size_t block_size(const struct plan *plan,
     return same;
 }
 
+bool plan_run(const struct plan *plan, const struct rnn_sequence *sequences,
+              size_t count, struct run *like, void *scratch)
+{
+    size_t rows = smaller(count, plan->block_rows), longest = 1, items;
+    struct block block = {.plan = plan, .run = *like};
+    struct layout at;
+    bool gone_on = true;
+
+    for (size_t i = 0; plan->has_time && i < count; i++)
+        if (sequences[i].timesteps > longest)
+            longest = sequences[i].timesteps;
+    items = chunk_items(plan, rows, longest);
+    at = lay_out(plan, rows, items);
+    prepare(plan, scratch, &at, items, &block);
+    for (size_t i = 0, size; i < count && gone_on; i += size) {
+        size = block_size(plan, sequences + i, count - i, rows);
+        gone_on = run_block(&block, sequences + i, size);
+    }
+    like->work = block.run.work;
+    return gone_on;
+}
+
 enum rnn_status rnn_infer(const struct rnn_model *model,
                           const struct rnn_sequence *sequences, size_t count,
                           const struct rnn_infer_options *options,
                           void *scratch, struct rnn_error *err)
 {
     static const struct rnn_infer_options defaults = {0};
-    const struct plan *plan = &model->plan;
-    size_t rows = smaller(count, plan->block_rows), longest = 1, items;
-    struct block block = {.plan = plan};
-    struct layout at;
+    struct run like = {0};
     enum rnn_status status;
 
     if (!options)
@@ -458,21 +462,12 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
         check_sequences(model, sequences, count, options->every_step, err);
     if (status)
         return status;
-    for (size_t i = 0; plan->has_time && i < count; i++)
-        if (sequences[i].timesteps > longest)
-            longest = sequences[i].timesteps;
-    items = chunk_items(plan, rows, longest);
-    at = lay_out(plan, rows, items);
-    prepare(plan, scratch, &at, items, &block);
-    block.run.every_step = options->every_step;
-    block.run.keep_going = options->keep_going;
-    block.run.arg = options->arg;
-    block.run.work_limit =
+    like.every_step = options->every_step;
+    like.keep_going = options->keep_going;
+    like.arg = options->arg;
+    like.work_limit =
         model->info.isa == RNN_ISA_SCALAR ? WORK_LIMIT_SCALAR : WORK_LIMIT;
-    for (size_t i = 0, size; i < count; i += size) {
-        size = block_size(plan, sequences + i, count - i, rows);
-        if (!run_block(&block, sequences + i, size))
-            return rnn_fail(err, RNN_CANCELLED, "the caller asked to stop");
-    }
+    if (!plan_run(&model->plan, sequences, count, &like, scratch))
+        return rnn_fail(err, RNN_CANCELLED, "the caller asked to stop");
     return RNN_OK;
 }

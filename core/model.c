@@ -98,6 +98,22 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
     return RNN_OK;
 }
 
+/* The models around the last of `layers` have what it has. */
+static void tell_models_around(struct rnn_layer_info *layers, size_t count)
+{
+    const struct rnn_layer_info *last = &layers[count - 1];
+    size_t depth = last->depth;
+
+    for (size_t i = count - 1; depth && i--;) {
+        if (layers[i].depth >= depth)
+            continue;
+        depth = layers[i].depth;
+        layers[i].parameters += last->parameters;
+        layers[i].state_bytes += last->state_bytes;
+        layers[i].streams = layers[i].streams && last->streams;
+    }
+}
+
 static enum rnn_status describe_layers(struct rnn_model *model,
                                        struct rnn_error *err)
 {
@@ -120,6 +136,7 @@ static enum rnn_status describe_layers(struct rnn_model *model,
         described->parameters = layer->parameters;
         described->streams = !layer->whole;
         described->state_bytes = layer->state_bytes;
+        tell_models_around(layers, info->layer_count);
         info->parameters += layer->parameters;
         if (layer->trainable)
             info->trainable_parameters +=

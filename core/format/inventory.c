@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format/class_weights.h"
+#include "core/format/fields.h"
 #include "core/format/json.h"
 
 static const char *text_of(const struct rnn_json *object, const char *key)
@@ -39,76 +40,154 @@ static const char *join(struct arena *arena, const char *prefix,
     return joined;
 }
 
-/* Part `index` of a wrapper that has been read into *layer: an entry of its
- * own. */
-static enum rnn_status read_part(const struct class_wrapper *wrapper,
-                                 size_t index, const struct rnn_json *config,
-                                 const struct rnn_layer_weights *whole,
-                                 struct arena *arena,
-                                 struct rnn_layer_weights *part,
-                                 struct rnn_error *err)
-{
-    const char *name = wrapper->parts[index].name;
-    const struct rnn_json *inner =
-        rnn_json_member(config, wrapper->parts[index].field);
-    const char *class_name;
-    const struct class_weights *known;
+/* The layer that is read: its first entry is `first`, if it has one. */
+struct reading {
+    struct rnn_layer_weights *layers; /* [inventory->layer_count + ...] */
+    struct rnn_inventory *inventory;
+    size_t first;
+};
 
-    if (rnn_json_is_null(inner))
-        inner = rnn_json_member(config, wrapper->parts[index].or_field);
-    class_name = text_of(inner, "class_name");
-    if (!class_name)
-        return rnn_fail(err, RNN_BAD_MODEL, "layer \"%.80s\" (%s) has no %s",
-                        whole->name, wrapper->class_name,
-                        wrapper->parts[index].field);
-    known = class_weights_find(class_name);
-    if (!known)
-        return refuse_class(whole->name, class_name, err);
-    *part = *whole;
-    part->name = join(arena, whole->name, "/", name);
+static enum rnn_status read_inner(const struct rnn_json *item,
+                                  const struct rnn_layer_weights *around,
+                                  const struct reading *reading,
+                                  struct rnn_error *err);
+
+/* One entry like `around`; it stays if it holds weights. */
+static void keep(const struct rnn_layer_weights *around,
+                 const struct reading *reading)
+{
+    size_t index = reading->inventory->layer_count;
+
+    reading->layers[index] = *around;
+    reading->layers[index].is_second = index > reading->first;
+    reading->inventory->layer_count += around->weight_count > 0;
+}
+
+/* A part of `around` that is called `name`, in the folder `inside`. */
+static enum rnn_status enter(const struct rnn_layer_weights *around,
+                             const char *name, const char *inside,
+                             const char *side, struct arena *arena,
+                             struct rnn_layer_weights *part,
+                             struct rnn_error *err)
+{
+    *part = *around;
+    part->name = join(arena, around->name, "/", name);
     part->inside =
-        *known->inside ? join(arena, name, "/", known->inside) : name;
-    part->unread = known->unread;
-    part->side = wrapper->parts[index].side;
-    part->is_second = index > 0;
+        *around->inside ? join(arena, around->inside, "/", inside) : inside;
+    if (side)
+        part->side = side;
     if (!part->name || !part->inside)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    class_weights_fill(known, rnn_json_member(inner, "config"), part);
     return RNN_OK;
 }
 
 static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
-                                    const struct rnn_json *item,
-                                    struct rnn_layer_weights *layers,
-                                    struct rnn_inventory *inventory,
+                                    const struct rnn_json *config,
+                                    const struct rnn_layer_weights *around,
+                                    const struct reading *reading,
                                     struct rnn_error *err)
 {
-    const struct rnn_layer_weights whole = layers[inventory->layer_count];
+    enum rnn_status status = RNN_OK;
 
-    for (size_t i = 0; i < 2 && wrapper->parts[i].name; i++) {
-        struct rnn_layer_weights *part = &layers[inventory->layer_count];
-        enum rnn_status status =
-            read_part(wrapper, i, rnn_json_member(item, "config"), &whole,
-                      &inventory->arena, part, err);
+    for (size_t i = 0; i < 2 && wrapper->parts[i].name && !status; i++) {
+        const struct rnn_json *inner =
+            rnn_json_member(config, wrapper->parts[i].field);
+        struct rnn_layer_weights part;
 
+        if (rnn_json_is_null(inner))
+            inner = rnn_json_member(config, wrapper->parts[i].or_field);
+        if (!text_of(inner, "class_name"))
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "layer \"%.80s\" (%s) has no %s", around->name,
+                            wrapper->class_name, wrapper->parts[i].field);
+        status = enter(around, wrapper->parts[i].name, wrapper->parts[i].name,
+                       wrapper->parts[i].side, &reading->inventory->arena,
+                       &part, err);
+        if (!status)
+            status = read_inner(inner, &part, reading, err);
+    }
+    return status;
+}
+
+/* A layer made of smaller ones that no configuration lists. */
+static enum rnn_status read_compound(const struct class_compound *compound,
+                                     const struct rnn_json *config,
+                                     const struct rnn_layer_weights *around,
+                                     const struct reading *reading,
+                                     struct rnn_error *err)
+{
+    enum rnn_status status = RNN_OK;
+
+    for (size_t i = 0; compound->parts[i].name && !status; i++) {
+        struct rnn_layer_weights part;
+
+        status = enter(around, compound->parts[i].name,
+                       compound->parts[i].folder, compound->parts[i].side,
+                       &reading->inventory->arena, &part, err);
         if (status)
             return status;
-        inventory->layer_count += part->weight_count > 0;
+        part.may_be_private = true;
+        class_compound_fill(compound, i, config, &part);
+        keep(&part, reading);
     }
+    return status;
+}
+
+static enum rnn_status read_nested(const struct rnn_json *item,
+                                   struct rnn_layer_weights *layers,
+                                   struct rnn_inventory *inventory,
+                                   struct rnn_error *err);
+
+/* What `around` says is one entry, several, or a model. */
+static enum rnn_status read_inner(const struct rnn_json *item,
+                                  const struct rnn_layer_weights *around,
+                                  const struct reading *reading,
+                                  struct rnn_error *err)
+{
+    struct rnn_inventory *inventory = reading->inventory;
+    const struct rnn_json *config = rnn_json_member(item, "config");
+    const char *class_name = text_of(item, "class_name");
+    const struct class_wrapper *wrapper = class_wrapper_find(class_name);
+    const struct class_compound *compound = class_compound_find(class_name);
+    const struct class_weights *known = class_weights_find(class_name);
+    struct rnn_layer_weights entry = *around;
+
+    if (wrapper)
+        return read_wrapper(wrapper, config, around, reading, err);
+    if (compound)
+        return read_compound(compound, config, around, reading, err);
+    if (class_weights_of_model(class_name)) {
+        entry.is_model = true;
+        entry.is_second = inventory->layer_count > reading->first;
+        reading->layers[inventory->layer_count] = entry;
+        return read_nested(item, reading->layers, inventory, err);
+    }
+    if (!known)
+        return refuse_class(around->name, class_name, err);
+    if (*known->inside && *around->inside)
+        entry.inside =
+            join(&inventory->arena, around->inside, "/", known->inside);
+    else if (*known->inside)
+        entry.inside = known->inside;
+    if (!entry.inside)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    entry.unread = known->unread;
+    class_weights_fill(known, config, &entry);
+    keep(&entry, reading);
     return RNN_OK;
 }
 
-static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
-                                  const struct place *place,
-                                  struct arena *arena,
-                                  struct rnn_layer_weights *layer,
-                                  struct rnn_error *err)
+/* What all entries of a layer have in common: where .keras files keep its
+ * class, and what it is called. */
+static enum rnn_status begin_layer(const struct rnn_json *item, size_t index,
+                                   const struct place *place,
+                                   struct arena *arena,
+                                   struct rnn_layer_weights *layer,
+                                   struct rnn_error *err)
 {
     const struct rnn_json *config = rnn_json_member(item, "config");
     const char *class_name = text_of(item, "class_name");
     const char *name = text_of(config, "name");
-    const struct class_weights *known;
-    const struct class_wrapper *wrapper;
 
     if (!name)
         name = text_of(item, "name");
@@ -117,24 +196,13 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
                         "layer %zu of the architecture has no class_name, no "
                         "config or no name",
                         index);
-    known = class_weights_of_model(class_name);
-    *layer = (struct rnn_layer_weights){.is_model = known};
-    wrapper = class_wrapper_find(class_name);
-    if (!known)
-        known = class_weights_find(class_name);
-    if (!known && !wrapper)
+    *layer = (struct rnn_layer_weights){.model = place->model, .inside = ""};
+    if (!class_names_find(class_name, &layer->class_name, &layer->snake_name))
         return refuse_class(name, class_name, err);
     layer->name = join(arena, place->prefix, name, "");
     layer->layer_name = join(arena, "", name, "");
-    layer->class_name = known ? known->class_name : wrapper->class_name;
-    layer->snake_name = known ? known->snake_name : wrapper->snake_name;
-    layer->inside = known ? known->inside : "";
-    layer->unread = known ? known->unread : NULL;
-    layer->model = place->model;
     if (!layer->name || !layer->layer_name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    if (known)
-        class_weights_fill(known, config, layer);
     return RNN_OK;
 }
 
@@ -148,16 +216,19 @@ static const struct rnn_json *layers_of(const struct rnn_json *model)
                                      : rnn_json_member(config, "layers");
 }
 
-/* Layers of the list and of all models in it. */
-static size_t count_layers(const struct rnn_json *list)
+/* No layer, however deep, has more entries than this for each object with a
+ * class in it. */
+static size_t count_layers(const struct rnn_json *json)
 {
     size_t count = 0;
 
-    if (!rnn_json_is_array(list))
+    if (!rnn_json_is_array(json) && !rnn_json_is_object(json))
         return 0;
-    for (const struct rnn_json *item = rnn_json_first(list); item;
+    if (text_of(json, "class_name"))
+        count = CLASS_COMPOUND_PARTS;
+    for (const struct rnn_json *item = rnn_json_first(json); item;
          item = rnn_json_next(item))
-        count += 2 + count_layers(layers_of(item)); /* two sides at most */
+        count += count_layers(item);
     return count;
 }
 
@@ -193,7 +264,8 @@ static enum rnn_status read_layers(const struct rnn_json *list,
                                    struct rnn_inventory *inventory,
                                    struct rnn_error *err);
 
-/* A model as a layer: it stays in the list only if it holds weights. */
+/* A model as a layer, whose entry is the next: it stays in the list only if
+ * it holds weights. */
 static enum rnn_status read_nested(const struct rnn_json *item,
                                    struct rnn_layer_weights *layers,
                                    struct rnn_inventory *inventory,
@@ -227,18 +299,17 @@ static enum rnn_status read_layers(const struct rnn_json *list,
 
     for (const struct rnn_json *item = rnn_json_first(list); item;
          item = rnn_json_next(item)) {
-        struct rnn_layer_weights *layer = &layers[inventory->layer_count];
-        const struct class_wrapper *wrapper;
-        enum rnn_status status =
-            read_layer(item, index++, place, &inventory->arena, layer, err);
+        struct reading reading = {layers, inventory, inventory->layer_count};
+        struct rnn_layer_weights whole;
+        enum rnn_status status;
 
-        wrapper = status ? NULL : class_wrapper_find(layer->class_name);
-        if (wrapper)
-            status = read_wrapper(wrapper, item, layers, inventory, err);
-        else if (!status && layer->is_model)
-            status = read_nested(item, layers, inventory, err);
-        else if (!status && layer->weight_count > 0)
-            inventory->layer_count++;
+        index++;
+        if (fields_are_operator(item))
+            continue; /* it has no weights */
+        status = begin_layer(item, index - 1, place, &inventory->arena, &whole,
+                             err);
+        if (!status)
+            status = read_inner(item, &whole, &reading, err);
         if (status)
             return status;
     }

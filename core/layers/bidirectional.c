@@ -9,6 +9,8 @@
  *         (f + b) / 2 ave
  *         f and b, two outputs, without a merge_mode
  *
+ * Under a mask f and b are 0 at masked timesteps.
+ *
  * The two layers are nodes of their own; this one puts their outputs
  * together.
  *
@@ -88,6 +90,15 @@ static enum rnn_status check_sides(const struct layer *layer,
     return RNN_OK;
 }
 
+/* Whatever the layer itself says: its sequences are 0 where they are masked.
+ */
+static void force_zeros(struct layer *side)
+{
+    struct recurrent *own = side->own;
+
+    own->zero_output_for_mask = own->return_sequences;
+}
+
 /* Without a backward_layer, the same layer again with weights of its own. */
 static enum rnn_status add_sides(struct layer *layer,
                                  struct plan_builder *builder,
@@ -119,6 +130,8 @@ static enum rnn_status add_sides(struct layer *layer,
         backward->go_backwards =
             own->keras_major >= 3 ? true : !backward->go_backwards;
     }
+    force_zeros(own->forward);
+    force_zeros(own->backward);
     return check_sides(layer, err);
 }
 
@@ -235,6 +248,7 @@ const struct layer_class layer_bidirectional = {
     .name = "Bidirectional",
     .inert = inert,
     .streaming = STREAM_WHOLE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct bidirectional),
     .read = read,
     .connect = connect,

@@ -110,6 +110,7 @@ const struct layer_class layer_gru = {
     .name = "GRU",
     .inert = recurrent_inert,
     .streaming = STREAM_STEPS,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct recurrent),
     .read = read,
     .connect = connect,

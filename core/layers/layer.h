@@ -18,19 +18,37 @@
 
 /* How a layer takes timesteps that arrive in pieces. */
 enum layer_streaming {
-    STREAM_ALONE, /* each step alone: nothing is kept */
-    STREAM_STEPS, /* each step from the one before: h, c */
-    STREAM_FOLDS, /* a running result: sum, maximum, count */
+    STREAM_ALONE,     /* each step alone: nothing is kept */
+    STREAM_STEPS,     /* each step from the one before: h, c */
+    STREAM_REMEMBERS, /* its last inputs */
+    STREAM_FOLDS,     /* a running result: sum, maximum, count */
     STREAM_WHOLE, /* not at all: some or all calls need the whole sequence */
+};
+
+/* What becomes of the mask of what a layer is given (mask.h).  A class that
+ * consumes masks reads inputs[i]->mask itself, whatever stands here. */
+enum layer_masking {
+    MASK_UNTOLD,  /* nobody has looked: refused */
+    MASK_DROPPED, /* what comes out has none */
+    MASK_PASSED,  /* that of the first input, on each output with its time */
+    MASK_PASSED_KERAS_3, /* so in Keras 3; Keras 2 drops it */
+    MASK_JOINED,         /* of all inputs: or (Keras 3), and (Keras 2) */
+    MASK_OWN,            /* connect() sees to it */
 };
 
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
-    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
-                       it alone is called on time without features */
+    bool takes_ids;   /* it reads whole numbers: a dtype "int32" is theirs */
+    bool takes_plain; /* it may be called on time without features; what is
+                         for others are so many features */
+    const char *const *keywords; /* of a call that it understands; NULL at
+                                    end, or NULL: none (call.h) */
+    bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
-    size_t own_bytes; /* of the layer's own struct, zeroed before read() */
+    enum layer_masking masking;
+    size_t own_bytes;   /* of the layer's own struct, zeroed before read() */
+    const void *detail; /* what tells it from classes of the same functions */
 
     /* Take what is understood from the config. */
     enum rnn_status (*read)(struct layer *layer, struct fields *fields,
@@ -71,12 +89,19 @@ struct layer {
     XX(activation)                                                            \
     XX(activity_regularization)                                               \
     XX(add)                                                                   \
+    XX(additive_attention)                                                    \
     XX(alpha_dropout)                                                         \
+    XX(attention)                                                             \
     XX(average)                                                               \
+    XX(average_pooling1d)                                                     \
     XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
     XX(concatenate)                                                           \
+    XX(conv1d)                                                                \
+    XX(conv1d_transpose)                                                      \
+    XX(cropping1d)                                                            \
     XX(dense)                                                                 \
+    XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
@@ -85,13 +110,18 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_query_attention)                                                 \
+    XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(masking)                                                               \
+    XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
+    XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
     XX(prelu)                                                                 \
@@ -99,13 +129,16 @@ struct layer {
     XX(repeat_vector)                                                         \
     XX(rescaling)                                                             \
     XX(rms_normalization)                                                     \
+    XX(separable_conv1d)                                                      \
     XX(simple_rnn)                                                            \
     XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
     XX(subtract)                                                              \
     XX(thresholded_relu)                                                      \
     XX(time_distributed)                                                      \
-    XX(unit_normalization)
+    XX(unit_normalization)                                                    \
+    XX(up_sampling1d)                                                         \
+    XX(zero_padding1d)
 
 #define XX(name) extern const struct layer_class layer_##name;
 LAYER_CLASS_MAP(XX)

@@ -48,6 +48,7 @@ const struct layer_class layer_lstm = {
     .name = "LSTM",
     .inert = recurrent_inert,
     .streaming = STREAM_STEPS,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct recurrent),
     .read = read,
     .connect = connect,

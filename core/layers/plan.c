@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/layers/layer.h"
+#include "core/layers/mask.h"
 #include "core/ukernels/ukernels.h"
 
 /* Floats of one timestep of one input; far beyond any network, and small
@@ -35,7 +36,7 @@ size_t plan_sum(size_t a, size_t b, size_t c)
 void plan_begin(struct plan_builder *builder, struct plan *plan,
                 struct arena *arena, struct weights *weights)
 {
-    *plan = (struct plan){0};
+    *plan = (struct plan){.least_steps = 1};
     *builder = (struct plan_builder){
         .plan = plan,
         .arena = arena,
@@ -179,6 +180,7 @@ enum rnn_status plan_make_output(struct plan_builder *builder,
     for (size_t i = 0; has_time && i < node->input_count; i++)
         if (node->inputs[i]->has_time) {
             value->fixed_steps = node->inputs[i]->fixed_steps;
+            value->pace = node->inputs[i]->pace;
             break;
         }
     node->outputs[index] = value;
@@ -202,22 +204,34 @@ void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps)
 {
     node->outputs[index]->fixed_steps = steps;
+    node->outputs[index]->pace = NULL;
     if (steps > builder->plan->most_steps)
         builder->plan->most_steps = steps;
+}
+
+static struct value *add_alias(struct plan_builder *builder,
+                               struct value *value)
+{
+    struct value *same =
+        add_value(builder, &value->shape, value->has_time, value->features);
+
+    if (!same)
+        return NULL;
+    same->stride = value->stride;
+    same->fixed_steps = value->fixed_steps;
+    same->pace = value->pace;
+    same->alias = value->alias ? value->alias : value;
+    return same;
 }
 
 enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
                           size_t index, struct value *value,
                           struct rnn_error *err)
 {
-    struct value *same =
-        add_value(builder, &value->shape, value->has_time, value->features);
+    struct value *same = add_alias(builder, value);
 
     if (!same)
         return plan_no_memory(node->layer, err);
-    same->stride = value->stride;
-    same->fixed_steps = value->fixed_steps;
-    same->alias = value->alias ? value->alias : value;
     node->outputs[index] = same;
     return RNN_OK;
 }
@@ -226,6 +240,35 @@ enum rnn_status plan_pass_input(struct plan_builder *builder,
                                 struct node *node, struct rnn_error *err)
 {
     return plan_pass(builder, node, 0, node->inputs[0], err);
+}
+
+enum rnn_status plan_make_mask(struct plan_builder *builder, struct node *node,
+                               const struct value *value,
+                               struct rnn_error *err)
+{
+    struct rnn_shape shape = value->shape;
+    size_t features;
+
+    /* The axis of features goes; a sequence of numbers has none. */
+    if (shape.rank > value->has_time)
+        shape.dim[--shape.rank] = 0;
+    if (rnn_shape_count(&shape, value->has_time, &features))
+        node->mask = add_value(builder, &shape, value->has_time, features);
+    if (!node->mask)
+        return plan_no_memory(node->layer, err);
+    node->mask->fixed_steps = value->fixed_steps;
+    node->mask->pace = value->pace;
+    return RNN_OK;
+}
+
+struct value *plan_with_mask(struct plan_builder *builder, struct value *value,
+                             struct value *mask)
+{
+    struct value *same = add_alias(builder, value);
+
+    if (same)
+        same->mask = mask;
+    return same;
 }
 
 void plan_need_whole(struct node *node)
@@ -239,7 +282,7 @@ bool plan_same_time(const struct value *a, const struct value *b)
 {
     size_t first = a->shape.dim[0], second = b->shape.dim[0];
 
-    if (a->fixed_steps == b->fixed_steps)
+    if (a->fixed_steps == b->fixed_steps && a->pace == b->pace)
         return first == second || first == RNN_FREE || second == RNN_FREE;
     return first == second && first != RNN_FREE;
 }
@@ -262,14 +305,19 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
                           const struct rnn_state_entry *entry,
                           size_t *work_offset, struct rnn_error *err)
 {
-    size_t bytes =
-        entry->shape[0] * (entry->dtype == RNN_F32 ? sizeof(float) : 8);
+    size_t bytes = entry->dtype == RNN_F32 ? sizeof(float) : 8;
     struct plan *plan = builder->plan;
     const char *path = node->layer->path;
     struct state_slot *slot = zalloc(builder, 1, sizeof(*slot));
     char text[STATE_NAME];
     int length;
 
+    for (size_t i = 0; i < entry->rank; i++)
+        bytes = plan_sum(0, bytes, entry->shape[i]);
+    if (bytes > LARGEST_ITEM)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\": its state is too large",
+                        node->layer->name);
     if (node->call)
         length =
             snprintf(text, sizeof(text), "%s:%zu/%s", path, node->call, name);
@@ -302,61 +350,48 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
 
 static struct node *make_node(struct plan_builder *builder,
                               const struct layer *layer,
-                              struct value *const *inputs, size_t input_count)
+                              const struct call *given)
 {
     struct node *node = zalloc(builder, 1, sizeof(*node));
 
     if (!node)
         return NULL;
-    node->inputs = zalloc(builder, input_count, sizeof(struct value *));
+    node->inputs = zalloc(builder, given->input_count, sizeof(struct value *));
     node->outputs = zalloc(builder, 1, sizeof(struct value *));
     if (!node->inputs || !node->outputs)
         return NULL;
     node->layer = layer;
     node->call = layer->calls;
-    node->input_count = input_count;
+    node->given = given;
+    node->input_count = given->input_count;
     node->output_count = 1;
-    for (size_t i = 0; i < input_count; i++) {
-        node->inputs[i] = inputs[i];
-        node->has_time = node->has_time || inputs[i]->has_time;
+    for (size_t i = 0; i < given->input_count; i++) {
+        node->inputs[i] = given->inputs[i];
+        node->has_time = node->has_time || given->inputs[i]->has_time;
     }
     return node;
-}
-
-/* A sequence without an axis of features is one of ids. */
-static enum rnn_status check_ids(const struct layer *layer,
-                                 struct value *const *inputs,
-                                 size_t input_count, struct rnn_error *err)
-{
-    for (size_t i = 0; i < input_count && !layer->class->takes_ids; i++)
-        if (inputs[i]->has_time && inputs[i]->shape.rank == 1)
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s) reads a sequence of "
-                            "numbers without an axis of features; only an "
-                            "Embedding can",
-                            layer->name, layer->class->name);
-    return RNN_OK;
 }
 
 enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
 {
-    struct node *made;
-    enum rnn_status status;
+    const struct call given = {.inputs = inputs, .input_count = input_count};
 
-    if (builder->plan->node_count >= PLAN_MAX_NODES)
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "the model calls its layers more than %zu times",
-                        PLAN_MAX_NODES);
-    status = check_ids(layer, inputs, input_count, err);
-    if (status)
-        return status;
-    made = make_node(builder, layer, inputs, input_count);
-    if (!made)
-        return plan_no_memory(layer, err);
-    status = layer->class->connect(layer, made, builder, err);
+    return plan_call_with(builder, layer, &given, node, err);
+}
+
+/* Connect `made` and put it behind the nodes that there are. */
+static enum rnn_status append_node(struct plan_builder *builder,
+                                   struct layer *layer, struct node *made,
+                                   struct rnn_error *err)
+{
+    enum rnn_status status = layer->class->connect(layer, made, builder, err);
+
+    if (!status)
+        status = mask_settle(builder, layer, made, err);
     weights_recycle(builder->weights);
+    made->given = NULL;
     if (status)
         return status;
     if (!layer->calls++)
@@ -367,6 +402,32 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     made->index = builder->plan->node_count++;
     *builder->last_node = made;
     builder->last_node = &made->next;
-    *node = made;
     return RNN_OK;
+}
+
+enum rnn_status plan_call_with(struct plan_builder *builder,
+                               struct layer *layer, const struct call *given,
+                               struct node **node, struct rnn_error *err)
+{
+    struct call plain = *given;
+    struct node *made;
+    enum rnn_status status;
+
+    if (builder->calls++ >= PLAN_MAX_NODES)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "the model calls its layers more than %zu times",
+                        PLAN_MAX_NODES);
+    status = call_check(given, layer->name, layer->class->keywords,
+                        layer->class->takes_constants, err);
+    if (!status)
+        status = plan_flatten_plain(builder, layer, &plain, err);
+    if (status)
+        return status;
+    made = make_node(builder, layer, &plain);
+    if (!made)
+        return plan_no_memory(layer, err);
+    status = append_node(builder, layer, made, err);
+    if (!status)
+        *node = made;
+    return status;
 }

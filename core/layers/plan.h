@@ -10,9 +10,12 @@
  * Time     A value with time has one item for each timestep.  A value without
  *          has one for the whole sequence, made by its last timestep, or one
  *          for each timestep when the caller wants every step.  A value may
- *          have timesteps of its own, a fixed number of them.
+ *          have timesteps of its own: a fixed number of them, or as many as
+ *          follow from those of the model (pace.h).
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
+ * Mask     A value may have a mask: another value, with the same time and a
+ *          number for each item, 0 where Keras masks it (core/layers/mask.h).
  * State    What a node keeps of a sequence: named slots.  A caller's state
  *          packs them without gaps; at work each slot begins on 64 bytes and
  *          is padded to 64, so that whole vectors may be written.
@@ -30,6 +33,8 @@
 #include "core/arena.h"
 #include "core/format/weights.h"
 #include "core/infer.h"
+#include "core/layers/call.h"
+#include "core/layers/pace.h"
 #include "core/model.h"
 #include "core/tensor.h"
 
@@ -53,9 +58,12 @@ struct value {
                            features: it is read where the caller has it */
     size_t index;       /* among all values */
     size_t fixed_steps; /* its timesteps; 0: those of the model's input */
+    struct pace *pace;  /* NULL, or its timesteps follow from those */
     bool is_input;
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
+    struct value *mask;  /* where its items do not count; NULL: all do */
+    bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
@@ -78,11 +86,15 @@ struct node {
     size_t input_count;
     struct value **outputs; /* [output_count] */
     size_t output_count;
-    bool has_time; /* runs at each timestep: an input has time */
-    bool whole;    /* needs all timesteps at once */
+    struct value *mask; /* that it makes beside its outputs; NULL */
+    bool mask_is_any;   /* where one of its inputs' masks is, not all */
+    bool has_time;      /* runs at each timestep: an input has time */
+    bool whole;         /* needs all timesteps at once */
     size_t state_bytes;
-    uint64_t cost; /* multiply-adds of one item */
-    void *own;     /* what the layer keeps about this call */
+    uint64_t cost;            /* multiply-adds of one item */
+    uint64_t square_cost;     /* and of one with each timestep */
+    void *own;                /* what the layer keeps about this call */
+    const struct call *given; /* its arguments, while it is connected */
     struct node *next;
 };
 
@@ -106,6 +118,9 @@ struct plan {
     bool has_time;      /* an input has time */
     bool whole;         /* a node needs the whole sequence */
     size_t most_steps;  /* the largest fixed_steps */
+    struct pace *paces; /* of all values that have one, each once */
+    size_t least_steps; /* of a sequence: at least 1 */
+    const struct layer *least_layer; /* which needs them; NULL */
     bool streams;
     const char *cannot_stream_because;
 
@@ -115,6 +130,7 @@ struct plan {
     size_t input_stride;   /* floats of an item of all inputs together */
     size_t block_rows;     /* sequences that run together */
     uint64_t timed_cost;   /* multiply-adds of a timestep */
+    uint64_t square_cost;  /* of a timestep with each other */
     uint64_t untimed_cost; /* and of an end */
 };
 
@@ -126,6 +142,7 @@ struct plan_builder {
     unsigned keras_major; /* 0: unknown */
     enum rnn_isa isa;     /* AUTO, or one that is there */
     size_t depth;         /* models around the one that is read */
+    size_t calls;         /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -184,8 +201,31 @@ RNN_CHECKED enum rnn_status plan_call(struct plan_builder *builder,
                                       size_t input_count, struct node **node,
                                       struct rnn_error *err);
 
+/* The same with arguments that are not just tensors by position. */
+RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
+                                           struct layer *layer,
+                                           const struct call *given,
+                                           struct node **node,
+                                           struct rnn_error *err);
+
+/* A sequence without an axis of features is one of ids, or of numbers for
+ * whoever says that it takes them.  To all others its timesteps are features,
+ * if their number is known: a Flatten before `layer` makes them so.
+ *
+ * UNSUPPORTED  their number is not known
+ */
+RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
+                                               struct layer *layer,
+                                               struct call *given,
+                                               struct rnn_error *err);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
+                                        struct rnn_error *err);
+
+/* The same for a plan within another one, whose layers take weights from the
+ * same file: what is left of them is not looked at. */
+RNN_CHECKED enum rnn_status plan_settle(struct plan_builder *builder,
                                         struct rnn_error *err);
 
 /* ---- for layers, while a node is connected -------------------------------*/
@@ -218,6 +258,17 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* Output `index` has as many timesteps as follow from those of the first
+ * input with time: `change` (up, add, down) after its own.
+ *
+ * BAD_MODEL    the layer's input is known to be too short
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
+                                              struct node *node, size_t index,
+                                              const struct pace *change,
+                                              struct rnn_error *err);
+
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
                                       struct node *node, size_t index,
@@ -228,6 +279,17 @@ RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
 RNN_CHECKED enum rnn_status plan_pass_input(struct plan_builder *builder,
                                             struct node *node,
                                             struct rnn_error *err);
+
+/* node->mask, a mask of items like those of `value`. */
+RNN_CHECKED enum rnn_status plan_make_mask(struct plan_builder *builder,
+                                           struct node *node,
+                                           const struct value *value,
+                                           struct rnn_error *err);
+
+/* `value` under another name, with this mask or, NULL, without one; NULL when
+ * memory is out. */
+struct value *plan_with_mask(struct plan_builder *builder, struct value *value,
+                             struct value *mask);
 
 /* Keep `units` floats called `<layer>/<name>`; `*work_offset` is where they
  * lie in a state at work. */
@@ -243,6 +305,23 @@ RNN_CHECKED enum rnn_status plan_keep(struct plan_builder *builder,
                                       const struct rnn_state_entry *entry,
                                       size_t *work_offset,
                                       struct rnn_error *err);
+
+/* Timesteps of a value with time when the model's input has `timesteps`. */
+static inline size_t plan_steps(const struct value *value, size_t timesteps)
+{
+    if (value->fixed_steps)
+        return value->fixed_steps;
+    return value->pace ? pace_steps(value->pace, timesteps) : timesteps;
+}
+
+/* Timesteps of the value that has most, or of the model's input. */
+size_t plan_most_steps(const struct plan *plan, size_t timesteps);
+
+/* sum + cost * steps; UINT64_MAX when that does not fit. */
+uint64_t plan_add_cost(uint64_t sum, uint64_t cost, size_t steps);
+
+/* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
+uint64_t plan_cost(const struct plan *plan, size_t timesteps);
 
 /* a + b * c; SIZE_MAX when that does not fit. */
 size_t plan_sum(size_t a, size_t b, size_t c);

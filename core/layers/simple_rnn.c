@@ -42,6 +42,7 @@ const struct layer_class layer_simple_rnn = {
     .name = "SimpleRNN",
     .inert = recurrent_inert,
     .streaming = STREAM_STEPS,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct recurrent),
     .read = read,
     .connect = connect,
