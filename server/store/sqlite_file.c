@@ -74,6 +74,19 @@ static bool fault(struct sqlite_file *file, const char *what)
 
 /* ---- opening ------------------------------------------------------------ */
 
+/* Who it is, for the sentence that a second owner gets.  A full disk is told
+ * by what has to be written. */
+static void sign_lock(int lock)
+{
+    char text[32];
+    bool is_signed;
+
+    snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    is_signed =
+        ftruncate(lock, 0) == 0 && pwrite(lock, text, strlen(text), 0) > 0;
+    (void)is_signed;
+}
+
 /* One process owns the folder: it holds the lock until it ends, however it
  * ends. */
 static enum rnn_status take_lock(struct sqlite_file *file, const char *folder,
@@ -88,10 +101,7 @@ static enum rnn_status take_lock(struct sqlite_file *file, const char *folder,
         return rnn_fail(err, RNN_IO, "state_dir: %s cannot be opened: %s",
                         path, strerror(errno));
     if (flock(file->lock, LOCK_EX | LOCK_NB) == 0) {
-        snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-        /* A full disk is told by what has to be written. */
-        if (ftruncate(file->lock, 0) == 0)
-            length = pwrite(file->lock, text, strlen(text), 0);
+        sign_lock(file->lock);
         return RNN_OK;
     }
     if (errno != EWOULDBLOCK)
