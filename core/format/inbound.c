@@ -40,38 +40,6 @@ static enum rnn_status add(struct collector *to,
     return RNN_OK;
 }
 
-/* Keywords that change nothing at inference. */
-static bool is_noise(const struct rnn_json *keyword)
-{
-    const char *key = rnn_json_key(keyword);
-    bool value = true;
-
-    if (rnn_json_is_null(keyword))
-        return true;
-    return !strcmp(key, "training") && rnn_json_bool(keyword, &value);
-}
-
-static enum rnn_status check_keywords(const struct collector *to,
-                                      const struct rnn_json *keywords,
-                                      struct rnn_error *err)
-{
-    if (rnn_json_is_null(keywords))
-        return RNN_OK;
-    if (!rnn_json_is_object(keywords))
-        return refuse(to, RNN_BAD_MODEL, "keywords of a call are no object",
-                      keywords, err);
-    for (const struct rnn_json *keyword = rnn_json_first(keywords); keyword;
-         keyword = rnn_json_next(keyword))
-        if (!is_noise(keyword))
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" is called with %.60s, which "
-                            "this version does not support",
-                            to->name, rnn_json_key(keyword));
-    return RNN_OK;
-}
-
-/* ---- Keras 3 -------------------------------------------------------------*/
-
 static bool is_tensor(const struct rnn_json *value)
 {
     const char *class_name =
@@ -79,47 +47,6 @@ static bool is_tensor(const struct rnn_json *value)
 
     return class_name && !strcmp(class_name, "__keras_tensor__");
 }
-
-/* Depth of the recursion: that of the JSON, which is limited. */
-static enum rnn_status collect_arguments(struct collector *to,
-                                         const struct rnn_json *value,
-                                         struct rnn_error *err)
-{
-    enum rnn_status status = RNN_OK;
-
-    if (rnn_json_is_null(value))
-        return RNN_OK;
-    if (is_tensor(value))
-        return add(
-            to,
-            rnn_json_member(rnn_json_member(value, "config"), "keras_history"),
-            err);
-    if (!rnn_json_is_array(value))
-        return refuse(to, RNN_UNSUPPORTED,
-                      "it is called on something that is no tensor", value,
-                      err);
-    for (const struct rnn_json *item = rnn_json_first(value); item && !status;
-         item = rnn_json_next(item))
-        status = collect_arguments(to, item, err);
-    return status;
-}
-
-static enum rnn_status read_keras_3(struct collector *to,
-                                    const struct rnn_json *node,
-                                    struct rnn_error *err)
-{
-    const struct rnn_json *arguments = rnn_json_member(node, "args");
-    enum rnn_status status;
-
-    if (!rnn_json_is_array(arguments))
-        return refuse(to, RNN_BAD_MODEL, "its call has no args", node, err);
-    status = check_keywords(to, rnn_json_member(node, "kwargs"), err);
-    if (!status)
-        status = collect_arguments(to, arguments, err);
-    return status;
-}
-
-/* ---- Keras 2 -------------------------------------------------------------*/
 
 /* ["layer", 0, 0, {}]; the oldest files have no keywords. */
 static bool is_reference(const struct rnn_json *value)
@@ -130,24 +57,123 @@ static bool is_reference(const struct rnn_json *value)
     return first && rnn_json_text(first);
 }
 
+/* Every tensor of an argument, in the spelling of Keras 3 or 2.  Depth of the
+ * recursion: that of the JSON, which is limited. */
+static enum rnn_status collect(struct collector *to,
+                               const struct rnn_json *value,
+                               struct rnn_error *err)
+{
+    enum rnn_status status = RNN_OK;
+
+    if (rnn_json_is_null(value))
+        return RNN_OK;
+    if (is_tensor(value))
+        return add(
+            to,
+            rnn_json_member(rnn_json_member(value, "config"), "keras_history"),
+            err);
+    if (is_reference(value))
+        return add(to, value, err);
+    if (!rnn_json_is_array(value))
+        return refuse(to, RNN_UNSUPPORTED,
+                      "it is called on something that is no tensor", value,
+                      err);
+    for (const struct rnn_json *item = rnn_json_first(value); item && !status;
+         item = rnn_json_next(item))
+        status = collect(to, item, err);
+    return status;
+}
+
+/* null, also once for each input: the masks of a model that is a layer. */
+static bool is_nothing(const struct rnn_json *value)
+{
+    if (!rnn_json_is_array(value))
+        return rnn_json_is_null(value);
+    for (const struct rnn_json *item = rnn_json_first(value); item;
+         item = rnn_json_next(item))
+        if (!rnn_json_is_null(item))
+            return false;
+    return true;
+}
+
+/* Keywords that change nothing at inference. */
+static bool is_noise(const struct rnn_json *keyword)
+{
+    const char *key = rnn_json_key(keyword);
+    bool value = true;
+
+    if (is_nothing(keyword))
+        return true;
+    return !strcmp(key, "training") && rnn_json_bool(keyword, &value);
+}
+
+/* Tensors that a call names by keyword follow those that it names by place:
+ * the order in which recurrent layers take them. */
+static bool is_tensors(const struct rnn_json *keyword)
+{
+    return !strcmp(rnn_json_key(keyword), "initial_state");
+}
+
+static enum rnn_status read_keywords(struct collector *to,
+                                     const struct rnn_json *keywords,
+                                     struct rnn_error *err)
+{
+    enum rnn_status status = RNN_OK;
+
+    if (rnn_json_is_null(keywords))
+        return RNN_OK;
+    if (!rnn_json_is_object(keywords))
+        return refuse(to, RNN_BAD_MODEL, "keywords of a call are no object",
+                      keywords, err);
+    for (const struct rnn_json *keyword = rnn_json_first(keywords);
+         keyword && !status; keyword = rnn_json_next(keyword)) {
+        if (is_noise(keyword))
+            continue;
+        if (!is_tensors(keyword))
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" is called with %.60s, which "
+                            "this version does not support",
+                            to->name, rnn_json_key(keyword));
+        status = collect(to, keyword, err);
+    }
+    return status;
+}
+
+/* ---- Keras 3 -------------------------------------------------------------*/
+
+static enum rnn_status read_keras_3(struct collector *to,
+                                    const struct rnn_json *node,
+                                    struct rnn_error *err)
+{
+    const struct rnn_json *arguments = rnn_json_member(node, "args");
+    enum rnn_status status;
+
+    if (!rnn_json_is_array(arguments))
+        return refuse(to, RNN_BAD_MODEL, "its call has no args", node, err);
+    status = collect(to, arguments, err);
+    if (!status)
+        status = read_keywords(to, rnn_json_member(node, "kwargs"), err);
+    return status;
+}
+
+/* ---- Keras 2 -------------------------------------------------------------*/
+
 static enum rnn_status add_keras_2(struct collector *to,
                                    const struct rnn_json *value,
                                    struct rnn_error *err)
 {
     const struct rnn_json *keywords = rnn_json_first(value);
+    enum rnn_status status;
 
     if (!strcmp(rnn_json_text(keywords), "_CONSTANT_VALUE"))
         return refuse(to, RNN_UNSUPPORTED, "it is called on a constant", value,
                       err);
     for (size_t i = 0; i < 3 && keywords; i++)
         keywords = rnn_json_next(keywords);
-    if (keywords) {
-        enum rnn_status status = check_keywords(to, keywords, err);
-
-        if (status)
-            return status;
-    }
-    return add(to, value, err);
+    status = add(to, value, err);
+    if (!status && keywords)
+        status = read_keywords(to, keywords, err);
+    return status;
 }
 
 static enum rnn_status read_keras_2(struct collector *to,

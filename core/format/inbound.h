@@ -27,8 +27,8 @@ struct graph_refs {
 };
 
 /* The tensors that one node is called on, in the order in which Keras
- * flattens them; `name` is of the layer that is called.  `*keras_3` says
- * which spelling it was.
+ * flattens them, the initial states of a recurrent layer last; `name` is of
+ * the layer that is called.  `*keras_3` says which spelling it was.
  *
  * UNSUPPORTED  an argument that is no tensor and not nothing
  * BAD_MODEL    no node

@@ -19,7 +19,6 @@ const char *const recurrent_inert[] = {
 enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
                                bool gated, struct rnn_error *err)
 {
-    static const char *const only_false[] = {"return_state", "time_major"};
     struct recurrent *own = layer->own;
     enum rnn_status status = fields_count(fields, "units", &own->units, err);
 
@@ -39,9 +38,15 @@ enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
     if (!status)
         status = fields_bool(fields, "go_backwards", false, &own->go_backwards,
                              err);
-    for (size_t i = 0; !status && i < 2; i++)
-        status = fields_only_false(fields, only_false[i],
-                                   "which this version does not support", err);
+    if (!status)
+        status = fields_bool(fields, "return_state", false, &own->return_state,
+                             err);
+    if (!status)
+        status = fields_only_false(
+            fields, "time_major",
+            "which puts time before the batch; build the model with "
+            "time_major=False and give it the same weights",
+            err);
     return status;
 }
 
@@ -50,12 +55,9 @@ static enum rnn_status check_input(const struct layer *layer,
                                    struct rnn_error *err)
 {
     const struct recurrent *own = layer->own;
-    struct value *x = NULL;
-    enum rnn_status status = layer_only_input(layer, node, &x, err);
+    const struct value *x = node->inputs[0];
     char text[RNN_SHAPE_TEXT];
 
-    if (status)
-        return status;
     if (!x->has_time || x->shape.rank != 2)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (%s) takes [timesteps, features], "
@@ -70,7 +72,7 @@ static enum rnn_status check_input(const struct layer *layer,
                         layer->name, layer->class->name, own->features,
                         x->features);
     *features = x->features;
-    return RNN_OK;
+    return recurrent_check_states(layer, node, err);
 }
 
 enum rnn_status recurrent_take(struct layer *layer, struct node *node,
@@ -129,7 +131,7 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     struct recurrent_call *call =
         arena_zalloc(builder->arena, 1, sizeof(*call), alignof(max_align_t));
     struct rnn_shape shape = {.rank = 1, .dim = {own->units}};
-    enum rnn_status status;
+    enum rnn_status status = RNN_OK;
 
     if (!call)
         return plan_no_memory(layer, err);
@@ -139,13 +141,17 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
             .rank = 2,
             .dim = {node->inputs[0]->shape.dim[0], own->units},
         };
-    if (own->go_backwards)
+    /* What a sequence begins with must be there before its first step. */
+    if (own->go_backwards || node->input_count > 1)
         plan_need_whole(node);
     own->z_stride = plan_stride(own->input.stride);
     node->cost =
         (uint64_t)own->gates * own->units * (own->features + own->units + 16);
-    status =
-        plan_make_output(builder, node, 0, &shape, own->return_sequences, err);
+    if (own->return_state)
+        status = recurrent_make_states(layer, node, builder, err);
+    if (!status)
+        status = plan_make_output(builder, node, 0, &shape,
+                                  own->return_sequences, err);
     if (!status)
         status =
             plan_keep_floats(builder, node, "h", own->units, &call->h, err);
@@ -226,15 +232,18 @@ static bool run_long_steps(const struct node *node, struct run *run,
                 memcpy(y + (r * steps + t) * y_stride, row->h,
                        own->units * sizeof(float));
         }
+        recurrent_return_each(node, run, t);
     }
     return true;
 }
 
 /* Timesteps that one call of the cell may take before the caller is asked
- * again; 0: not even one. */
-static size_t steps_at_once(const struct run *run, size_t steps,
-                            uint64_t step_work)
+ * again, or is given a state; 0: not even one. */
+static size_t steps_at_once(const struct node *node, const struct run *run,
+                            size_t steps, uint64_t step_work)
 {
+    if (recurrent_returns_each(node, run))
+        steps = 1;
     if (!run->keep_going || steps <= run->work_limit / step_work)
         return steps;
     return (size_t)(run->work_limit / step_work);
@@ -251,7 +260,7 @@ static bool run_cell(const struct node *node, struct run *run, float *scratch)
                  run->rows) +
         64 * run->rows;
     size_t all = run_steps(run, node->inputs[0]);
-    size_t at_once = steps_at_once(run, all, step_work);
+    size_t at_once = steps_at_once(node, run, all, step_work);
 
     if (!at_once)
         return run_long_steps(node, run, step_work, scratch);
@@ -270,6 +279,7 @@ static bool run_cell(const struct node *node, struct run *run, float *scratch)
             if (row->y)
                 row->y += steps * y_stride;
         }
+        recurrent_return_each(node, run, t);
     }
     return true;
 }
@@ -307,6 +317,7 @@ bool recurrent_run(const struct node *node, struct run *run)
         return false;
     if (own->go_backwards)
         turn_around(z, run->rows, steps);
+    recurrent_begin(node, run);
     for (size_t r = 0; r < run->rows; r++)
         run->cell_rows[r] = (struct f32_cell_row){
             .z = z.data + r * steps * z.stride,
@@ -320,5 +331,6 @@ bool recurrent_run(const struct node *node, struct run *run)
     for (size_t i = 0; !timed && i < run->ending_count; i++)
         memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,
                own->units * sizeof(float));
+    recurrent_return_last(node, run);
     return true;
 }

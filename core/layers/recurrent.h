@@ -2,6 +2,9 @@
  *
  *     z_t = x_t . kernel + bias        for all timesteps of a chunk at once
  *     h_t, c_t = cell(z_t, h_t-1, c_t-1)
+ *
+ * h and c begin at zero, or at what the call is given behind x
+ * (initial_state); with return_state the last of them are outputs behind y.
  */
 #ifndef CORE_LAYERS_RECURRENT_H
 #define CORE_LAYERS_RECURRENT_H
@@ -15,6 +18,7 @@ struct recurrent {
     size_t units, gates, features;
     bool use_bias, return_sequences, has_c;
     bool go_backwards; /* the last timestep first; what comes out stays so */
+    bool return_state;
     const struct rnn_ukernels *ukernels;
     struct f32_product input; /* all gates */
     struct f32_cell cell;
@@ -56,6 +60,12 @@ RNN_CHECKED enum rnn_status recurrent_pack(
     size_t first, size_t count, const float *kernel, const float *bias,
     struct f32_product *product, struct rnn_error *err);
 
+/* How many states it has: h, or h and c. */
+static inline size_t recurrent_states(const struct recurrent *own)
+{
+    return own->has_c ? 2 : 1;
+}
+
 /* Outputs, state and cost of one call. */
 RNN_CHECKED enum rnn_status recurrent_join(struct layer *layer,
                                            struct node *node,
@@ -67,5 +77,31 @@ bool recurrent_is(const struct layer *layer);
 
 size_t recurrent_scratch(const struct node *node, size_t rows, size_t items);
 bool recurrent_run(const struct node *node, struct run *run);
+
+/* ---- recurrent_states.c --------------------------------------------------*/
+
+/* Are the inputs behind x the states of this layer, or none? */
+RNN_CHECKED enum rnn_status recurrent_check_states(const struct layer *layer,
+                                                   const struct node *node,
+                                                   struct rnn_error *err);
+
+/* The outputs behind y. */
+RNN_CHECKED enum rnn_status recurrent_make_states(struct layer *layer,
+                                                  struct node *node,
+                                                  struct plan_builder *builder,
+                                                  struct rnn_error *err);
+
+/* Begin where the inputs say. */
+void recurrent_begin(const struct node *node, const struct run *run);
+
+/* Are the states an output that has an item for each timestep? */
+bool recurrent_returns_each(const struct node *node, const struct run *run);
+
+/* Timestep `t` of this run is done: its states are outputs. */
+void recurrent_return_each(const struct node *node, const struct run *run,
+                           size_t t);
+
+/* The run is done: so are the states of the sequences that end. */
+void recurrent_return_last(const struct node *node, const struct run *run);
 
 #endif
