@@ -40,12 +40,17 @@ struct rnn_model_options {
     enum rnn_isa isa; /* RNN_ISA_AUTO: the best this CPU can run */
 };
 
-/* One input or output of the model. */
+/* One input or output of the model.
+ *
+ * Inputs with time may have different numbers of timesteps unless a layer
+ * needs them equal: then they have one clock.  In a session all are equal. */
 struct rnn_io {
     const char *name;
     size_t rank;                /* axes without the batch axis */
     size_t shape[RNN_MAX_RANK]; /* RNN_FREE where the model leaves it open */
     bool has_time;              /* shape[0] counts timesteps */
+    size_t clock; /* with time: the first input with as many timesteps, or of
+                     an output, the input whose timesteps it follows */
     size_t features;   /* floats in one timestep, or in all without time */
     size_t vocabulary; /* token ids: ids are 0 .. vocabulary-1; else 0 */
 };

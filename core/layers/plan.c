@@ -135,11 +135,15 @@ enum rnn_status plan_add_input(struct plan_builder *builder, const char *name,
     io->name = arena_copy_text(builder->arena, name, strlen(name));
     added = add_value(builder, shape,
                       shape->rank > 1 || shape->dim[0] == RNN_FREE, features);
-    if (!io->name || !added)
+    if (added && added->has_time)
+        added->clock = zalloc(builder, 1, sizeof(*added->clock));
+    if (!io->name || !added || (added->has_time && !added->clock))
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at input \"%.100s\"", name);
     added->is_input = true;
     added->input = plan->input_count++;
+    if (added->clock)
+        added->clock->input = added->input;
     added->stride = features;
     added->place = plan->input_stride;
     plan->input_stride += features;
@@ -179,6 +183,7 @@ enum rnn_status plan_make_output(struct plan_builder *builder,
     for (size_t i = 0; has_time && i < node->input_count; i++)
         if (node->inputs[i]->has_time) {
             value->fixed_steps = node->inputs[i]->fixed_steps;
+            value->clock = node->inputs[i]->clock;
             break;
         }
     node->outputs[index] = value;
@@ -217,6 +222,7 @@ enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
         return plan_no_memory(node->layer, err);
     same->stride = value->stride;
     same->fixed_steps = value->fixed_steps;
+    same->clock = value->clock;
     same->alias = value->alias ? value->alias : value;
     node->outputs[index] = same;
     return RNN_OK;
@@ -233,15 +239,38 @@ void plan_need_whole(struct node *node)
     node->whole = true;
 }
 
+struct clock *plan_clock(struct clock *clock)
+{
+    while (clock && clock->same)
+        clock = clock->same;
+    return clock;
+}
+
+/* The earlier input stands for both. */
+static void join_clocks(struct clock *a, struct clock *b)
+{
+    a = plan_clock(a);
+    b = plan_clock(b);
+    if (!a || !b || a == b)
+        return;
+    if (a->input < b->input)
+        b->same = a;
+    else
+        a->same = b;
+}
+
 /* Two fixed numbers may come from different places; a plan in which they do
  * is one that takes no other number (check_sequences() in core/infer.c). */
 bool plan_same_time(const struct value *a, const struct value *b)
 {
     size_t first = a->shape.dim[0], second = b->shape.dim[0];
 
-    if (a->fixed_steps == b->fixed_steps)
-        return first == second || first == RNN_FREE || second == RNN_FREE;
-    return first == second && first != RNN_FREE;
+    if (a->fixed_steps != b->fixed_steps)
+        return first == second && first != RNN_FREE;
+    if (first != second && first != RNN_FREE && second != RNN_FREE)
+        return false;
+    join_clocks(a->clock, b->clock);
+    return true;
 }
 
 /* ---- state ---------------------------------------------------------------*/
