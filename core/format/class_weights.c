@@ -9,16 +9,19 @@
         class_name, snake_name, "", {{0, 0}}, 0                               \
     }
 
-#define CELL_WEIGHTS(class_name, snake_name)                                  \
+#define CELL_WEIGHTS(class_name, snake_name, inside)                          \
     {                                                                         \
-        class_name, snake_name, "cell",                                       \
+        class_name, snake_name, inside,                                       \
             {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}, 0 \
     }
 
 static const struct class_weights known_classes[] = {
-    CELL_WEIGHTS("SimpleRNN", "simple_rnn"),
-    CELL_WEIGHTS("LSTM", "lstm"),
-    CELL_WEIGHTS("GRU", "gru"),
+    CELL_WEIGHTS("SimpleRNN", "simple_rnn", "cell"),
+    CELL_WEIGHTS("LSTM", "lstm", "cell"),
+    CELL_WEIGHTS("GRU", "gru", "cell"),
+    CELL_WEIGHTS("SimpleRNNCell", "simple_rnn_cell", ""),
+    CELL_WEIGHTS("LSTMCell", "lstm_cell", ""),
+    CELL_WEIGHTS("GRUCell", "gru_cell", ""),
     {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
     {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
     {"BatchNormalization",
@@ -95,6 +98,7 @@ static const struct class_wrapper wrappers[] = {
     {"TimeDistributed",
      "time_distributed",
      {{"layer", "layer", "layer", NULL}, {0}}},
+    {"RNN", "rnn", {{"cell", "cell", "cell", NULL}, {0}}},
 };
 
 #define WRAPPER_COUNT (sizeof(wrappers) / sizeof(wrappers[0]))

@@ -186,11 +186,9 @@ static enum rnn_status read_keras_2(struct collector *to,
         return add_keras_2(to, node, err);
     for (const struct rnn_json *item = rnn_json_first(node); item && !status;
          item = rnn_json_next(item)) {
-        if (!is_reference(item))
-            return refuse(to, RNN_UNSUPPORTED,
-                          "it is called on something that is no tensor", item,
-                          err);
-        status = add_keras_2(to, item, err);
+        /* A list in the list: the states of several cells. */
+        status = is_reference(item) ? add_keras_2(to, item, err)
+                                    : collect(to, item, err);
     }
     return status;
 }

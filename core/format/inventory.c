@@ -6,20 +6,12 @@
 #include <string.h>
 
 #include "core/format/class_weights.h"
+#include "core/format/inventory_parts.h"
 #include "core/format/json.h"
 
 static const char *text_of(const struct rnn_json *object, const char *key)
 {
     return rnn_json_text(rnn_json_member(object, key));
-}
-
-static enum rnn_status refuse_class(const char *name, const char *class_name,
-                                    struct rnn_error *err)
-{
-    return rnn_fail(err, RNN_UNSUPPORTED,
-                    "layer \"%.80s\" is a %.80s, which is not supported; "
-                    "docs/layers.md lists the layers that are",
-                    name, class_name);
 }
 
 /* Where a list of layers stands. */
@@ -28,74 +20,15 @@ struct place {
     size_t model;
 };
 
-static const char *join(struct arena *arena, const char *prefix,
-                        const char *name, const char *end)
-{
-    size_t size = strlen(prefix) + strlen(name) + strlen(end) + 1;
-    char *joined = arena_alloc(arena, size, 1, 1);
-
-    if (joined)
-        snprintf(joined, size, "%s%s%s", prefix, name, end);
-    return joined;
-}
-
-/* Part `index` of a wrapper that has been read into *layer: an entry of its
- * own. */
-static enum rnn_status read_part(const struct class_wrapper *wrapper,
-                                 size_t index, const struct rnn_json *config,
-                                 const struct rnn_layer_weights *whole,
-                                 struct arena *arena,
-                                 struct rnn_layer_weights *part,
-                                 struct rnn_error *err)
-{
-    const char *name = wrapper->parts[index].name;
-    const struct rnn_json *inner =
-        rnn_json_member(config, wrapper->parts[index].field);
-    const char *class_name;
-    const struct class_weights *known;
-
-    if (rnn_json_is_null(inner))
-        inner = rnn_json_member(config, wrapper->parts[index].or_field);
-    class_name = text_of(inner, "class_name");
-    if (!class_name)
-        return rnn_fail(err, RNN_BAD_MODEL, "layer \"%.80s\" (%s) has no %s",
-                        whole->name, wrapper->class_name,
-                        wrapper->parts[index].field);
-    known = class_weights_find(class_name);
-    if (!known)
-        return refuse_class(whole->name, class_name, err);
-    *part = *whole;
-    part->name = join(arena, whole->name, "/", name);
-    part->inside =
-        *known->inside ? join(arena, name, "/", known->inside) : name;
-    part->unread = known->unread;
-    part->side = wrapper->parts[index].side;
-    part->is_second = index > 0;
-    if (!part->name || !part->inside)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    class_weights_fill(known, rnn_json_member(inner, "config"), part);
-    return RNN_OK;
-}
-
-static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
-                                    const struct rnn_json *item,
+/* A wrapper that has been read into the next entry: its parts are entries. */
+static enum rnn_status read_wrapper(const struct rnn_json *item,
                                     struct rnn_layer_weights *layers,
                                     struct rnn_inventory *inventory,
                                     struct rnn_error *err)
 {
     const struct rnn_layer_weights whole = layers[inventory->layer_count];
 
-    for (size_t i = 0; i < 2 && wrapper->parts[i].name; i++) {
-        struct rnn_layer_weights *part = &layers[inventory->layer_count];
-        enum rnn_status status =
-            read_part(wrapper, i, rnn_json_member(item, "config"), &whole,
-                      &inventory->arena, part, err);
-
-        if (status)
-            return status;
-        inventory->layer_count += part->weight_count > 0;
-    }
-    return RNN_OK;
+    return inventory_read_parts(item, &whole, layers, inventory, err);
 }
 
 static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
@@ -123,9 +56,9 @@ static enum rnn_status read_layer(const struct rnn_json *item, size_t index,
     if (!known)
         known = class_weights_find(class_name);
     if (!known && !wrapper)
-        return refuse_class(name, class_name, err);
-    layer->name = join(arena, place->prefix, name, "");
-    layer->layer_name = join(arena, "", name, "");
+        return inventory_refuse(name, class_name, err);
+    layer->name = inventory_join(arena, place->prefix, name, "");
+    layer->layer_name = inventory_join(arena, "", name, "");
     layer->class_name = known ? known->class_name : wrapper->class_name;
     layer->snake_name = known ? known->snake_name : wrapper->snake_name;
     layer->inside = known ? known->inside : "";
@@ -157,7 +90,7 @@ static size_t count_layers(const struct rnn_json *list)
         return 0;
     for (const struct rnn_json *item = rnn_json_first(list); item;
          item = rnn_json_next(item))
-        count += 2 + count_layers(layers_of(item)); /* two sides at most */
+        count += inventory_count_parts(item) + count_layers(layers_of(item));
     return count;
 }
 
@@ -203,7 +136,8 @@ static enum rnn_status read_nested(const struct rnn_json *item,
     struct place place = {.model = index};
     enum rnn_status status;
 
-    place.prefix = join(&inventory->arena, layers[index].name, "/", "");
+    place.prefix =
+        inventory_join(&inventory->arena, layers[index].name, "/", "");
     if (!place.prefix)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     if (!rnn_json_is_array(layers_of(item)))
@@ -234,7 +168,7 @@ static enum rnn_status read_layers(const struct rnn_json *list,
 
         wrapper = status ? NULL : class_wrapper_find(layer->class_name);
         if (wrapper)
-            status = read_wrapper(wrapper, item, layers, inventory, err);
+            status = read_wrapper(item, layers, inventory, err);
         else if (!status && layer->is_model)
             status = read_nested(item, layers, inventory, err);
         else if (!status && layer->weight_count > 0)

@@ -38,6 +38,8 @@ struct rnn_layer_weights {
     size_t model; /* index of the model around it; RNN_NO_MODEL: the whole */
     bool is_model;
     bool is_second;   /* of the same layer as the entry before it */
+    const char *cell; /* the name of a cell among several, which then stands in
+                         its names in an .h5; or NULL */
     const char *side; /* "forward_": how a part of its names in an .h5 begins;
                          NULL: anyhow, and the other side has taken its own */
 };

@@ -75,6 +75,7 @@ static enum rnn_status find_weight(struct group *group,
         if (group->owners[i].layer ||
             !is_weight(paths->items[i], layer->weights[index]) ||
             (name && !may_be_of(paths->items[i], name)) ||
+            (layer->cell && !has_part(paths->items[i], layer->cell)) ||
             (layer->side && !has_start(paths->items[i], layer->side)))
             continue;
         if (*found < paths->count)

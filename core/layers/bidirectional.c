@@ -75,8 +75,8 @@ static enum rnn_status check_sides(const struct layer *layer,
                                    struct rnn_error *err)
 {
     const struct bidirectional *own = layer->own;
-    const struct recurrent *forward = own->forward->own;
-    const struct recurrent *backward = own->backward->own;
+    const struct recurrent_way *forward = recurrent_way_of(own->forward);
+    const struct recurrent_way *backward = recurrent_way_of(own->backward);
 
     if (forward->go_backwards == backward->go_backwards)
         return rnn_fail(err, RNN_BAD_MODEL,
@@ -113,16 +113,16 @@ static enum rnn_status add_sides(struct layer *layer,
                                 layer, "backward_layer", &own->backward, err);
     if (status)
         return status;
-    if (!recurrent_is(own->forward) || !recurrent_is(own->backward))
+    if (!recurrent_way_of(own->forward) || !recurrent_way_of(own->backward))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" (Bidirectional) wraps a %.60s and a "
-                        "%.60s; SimpleRNN, LSTM and GRU can be wrapped",
+                        "%.60s; recurrent layers can be wrapped",
                         layer->name, own->forward->class->name,
                         own->backward->class->name);
     /* Keras 2 turns the copy around, Keras 3 always makes it go backwards
      * (and refuses a layer that does so itself). */
     if (copy) {
-        struct recurrent *backward = own->backward->own;
+        struct recurrent_way *backward = recurrent_way_of(own->backward);
 
         backward->go_backwards =
             own->keras_major >= 3 ? true : !backward->go_backwards;

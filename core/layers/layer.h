@@ -86,10 +86,12 @@ struct layer {
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
     XX(gru)                                                                   \
+    XX(gru_cell)                                                              \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(lstm_cell)                                                             \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
     XX(multiply)                                                              \
@@ -99,7 +101,9 @@ struct layer {
     XX(repeat_vector)                                                         \
     XX(rescaling)                                                             \
     XX(rms_normalization)                                                     \
+    XX(rnn)                                                                   \
     XX(simple_rnn)                                                            \
+    XX(simple_rnn_cell)                                                       \
     XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
     XX(subtract)                                                              \
@@ -113,6 +117,14 @@ LAYER_CLASS_MAP(XX)
 
 /* The class that Keras calls `name`; NULL when there is none. */
 const struct layer_class *layer_class_find(const char *name);
+
+/* The layer of the list of layers that `layer` is, or is part of. */
+static inline const struct layer *layer_outermost(const struct layer *layer)
+{
+    while (layer->wrapper)
+        layer = layer->wrapper;
+    return layer;
+}
 
 /* The only input of `node`, or a sentence. */
 RNN_CHECKED enum rnn_status layer_only_input(const struct layer *layer,

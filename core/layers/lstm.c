@@ -1,4 +1,4 @@
-/* LSTM
+/* LSTM, LSTMCell
  *
  *     z = x_t . kernel + bias + h_t-1 . recurrent_kernel     gates i f c o
  *     i, f, o = ract(z_i), ract(z_f), ract(z_o)
@@ -44,13 +44,17 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-const struct layer_class layer_lstm = {
-    .name = "LSTM",
-    .inert = recurrent_inert,
-    .streaming = STREAM_STEPS,
-    .own_bytes = sizeof(struct recurrent),
-    .read = read,
-    .connect = connect,
-    .scratch = recurrent_scratch,
-    .run = recurrent_run,
-};
+#define RECURRENT(label, keras)                                               \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = recurrent_inert,                                             \
+        .streaming = STREAM_STEPS,                                            \
+        .own_bytes = sizeof(struct recurrent),                                \
+        .read = read,                                                         \
+        .connect = connect,                                                   \
+        .scratch = recurrent_scratch,                                         \
+        .run = recurrent_run,                                                 \
+    }
+
+RECURRENT(lstm, "LSTM");
+RECURRENT(lstm_cell, "LSTMCell");

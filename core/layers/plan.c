@@ -390,7 +390,8 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
         return status;
     if (!layer->calls++)
         layer->output_shape = made->outputs[0]->shape;
-    layer->state_bytes += made->state_bytes;
+    for (struct layer *each = layer; each; each = each->wrapper)
+        each->state_bytes += made->state_bytes;
     layer->whole = layer->whole || made->whole;
     /* A wrapper's inner layers have been called by now: they run first. */
     made->index = builder->plan->node_count++;

@@ -139,7 +139,7 @@ static const struct layer *whole_layer(const struct plan *plan)
 {
     for (const struct node *node = plan->nodes; node; node = node->next)
         if (node->whole)
-            return node->layer->wrapper ? node->layer->wrapper : node->layer;
+            return layer_outermost(node->layer);
     return NULL;
 }
 

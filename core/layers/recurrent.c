@@ -16,6 +16,46 @@ const char *const recurrent_inert[] = {
      * is about, do not come this far */
     "stateful", "zero_output_for_mask", NULL};
 
+enum rnn_status recurrent_read_way(struct fields *fields,
+                                   struct recurrent_way *way,
+                                   struct rnn_error *err)
+{
+    enum rnn_status status = fields_bool(fields, "return_sequences", false,
+                                         &way->return_sequences, err);
+
+    if (!status)
+        status = fields_bool(fields, "return_state", false, &way->return_state,
+                             err);
+    if (!status)
+        status = fields_bool(fields, "go_backwards", false, &way->go_backwards,
+                             err);
+    if (!status)
+        status = fields_only_false(
+            fields, "time_major",
+            "which puts time before the batch; build the model with "
+            "time_major=False and give it the same weights",
+            err);
+    return status;
+}
+
+bool recurrent_is_cell(const struct layer *layer)
+{
+    return layer->class == &layer_simple_rnn_cell ||
+           layer->class == &layer_lstm_cell || layer->class == &layer_gru_cell;
+}
+
+/* A cell makes one step of a sequence; only an RNN has one for it. */
+static enum rnn_status check_cell(const struct layer *layer,
+                                  struct rnn_error *err)
+{
+    if (layer->wrapper && layer->wrapper->class == &layer_rnn)
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" is the cell %s by itself; cells are run "
+                    "inside an RNN layer only",
+                    layer->name, layer->class->name);
+}
+
 enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
                                bool gated, struct rnn_error *err)
 {
@@ -32,21 +72,10 @@ enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
                                    &own->cell.recurrent_activation, err);
     if (!status)
         status = fields_bool(fields, "use_bias", true, &own->use_bias, err);
+    if (!status && recurrent_is_cell(layer))
+        return check_cell(layer, err);
     if (!status)
-        status = fields_bool(fields, "return_sequences", false,
-                             &own->return_sequences, err);
-    if (!status)
-        status = fields_bool(fields, "go_backwards", false, &own->go_backwards,
-                             err);
-    if (!status)
-        status = fields_bool(fields, "return_state", false, &own->return_state,
-                             err);
-    if (!status)
-        status = fields_only_false(
-            fields, "time_major",
-            "which puts time before the batch; build the model with "
-            "time_major=False and give it the same weights",
-            err);
+        status = recurrent_read_way(fields, &own->way, err);
     return status;
 }
 
@@ -136,22 +165,22 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
-    if (own->return_sequences)
+    if (own->way.return_sequences)
         shape = (struct rnn_shape){
             .rank = 2,
             .dim = {node->inputs[0]->shape.dim[0], own->units},
         };
     /* What a sequence begins with must be there before its first step. */
-    if (own->go_backwards || node->input_count > 1)
+    if (own->way.go_backwards || node->input_count > 1)
         plan_need_whole(node);
     own->z_stride = plan_stride(own->input.stride);
     node->cost =
         (uint64_t)own->gates * own->units * (own->features + own->units + 16);
-    if (own->return_state)
+    if (own->way.return_state)
         status = recurrent_make_states(layer, node, builder, err);
     if (!status)
         status = plan_make_output(builder, node, 0, &shape,
-                                  own->return_sequences, err);
+                                  own->way.return_sequences, err);
     if (!status)
         status =
             plan_keep_floats(builder, node, "h", own->units, &call->h, err);
@@ -171,9 +200,13 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
                     items, own->z_stride);
 }
 
-bool recurrent_is(const struct layer *layer)
+struct recurrent_way *recurrent_way_of(struct layer *layer)
 {
-    return layer->class->scratch == recurrent_scratch;
+    return layer->class == &layer_rnn ||
+                   (layer->class->scratch == recurrent_scratch &&
+                    !recurrent_is_cell(layer))
+               ? layer->own
+               : NULL;
 }
 
 static bool takes_rows(const struct f32_cell *cell)
@@ -315,7 +348,7 @@ bool recurrent_run(const struct node *node, struct run *run)
     if (!run_product(run, own->ukernels, &own->input, items,
                      run_view(run, node->inputs[0]), z))
         return false;
-    if (own->go_backwards)
+    if (own->way.go_backwards)
         turn_around(z, run->rows, steps);
     recurrent_begin(node, run);
     for (size_t r = 0; r < run->rows; r++)

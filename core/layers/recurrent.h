@@ -14,11 +14,17 @@
 
 #include "core/layers/layer.h"
 
-struct recurrent {
-    size_t units, gates, features;
-    bool use_bias, return_sequences, has_c;
+/* How a recurrent layer goes through a sequence and what it gives: the first
+ * member of the `own` of every layer that a Bidirectional can wrap. */
+struct recurrent_way {
+    bool return_sequences, return_state;
     bool go_backwards; /* the last timestep first; what comes out stays so */
-    bool return_state;
+};
+
+struct recurrent {
+    struct recurrent_way way;
+    size_t units, gates, features;
+    bool use_bias, has_c;
     const struct rnn_ukernels *ukernels;
     struct f32_product input; /* all gates */
     struct f32_cell cell;
@@ -30,7 +36,13 @@ struct recurrent_call {
     size_t h, c;
 };
 
-/* The fields of SimpleRNN and, with `gated`, of LSTM and GRU. */
+/* return_sequences, return_state, go_backwards; time_major is refused. */
+RNN_CHECKED enum rnn_status recurrent_read_way(struct fields *fields,
+                                               struct recurrent_way *way,
+                                               struct rnn_error *err);
+
+/* The fields of SimpleRNN and, with `gated`, of LSTM and GRU; of their cells,
+ * which know no ways: those are the RNN's. */
 RNN_CHECKED enum rnn_status recurrent_read(struct layer *layer,
                                            struct fields *fields, bool gated,
                                            struct rnn_error *err);
@@ -72,8 +84,11 @@ RNN_CHECKED enum rnn_status recurrent_join(struct layer *layer,
                                            struct plan_builder *builder,
                                            struct rnn_error *err);
 
-/* Is `layer` one of the three? */
-bool recurrent_is(const struct layer *layer);
+/* The way of a layer that goes through a sequence; NULL: `layer` is none. */
+struct recurrent_way *recurrent_way_of(struct layer *layer);
+
+/* Is `layer` a cell: SimpleRNNCell, LSTMCell, GRUCell? */
+bool recurrent_is_cell(const struct layer *layer);
 
 size_t recurrent_scratch(const struct node *node, size_t rows, size_t items);
 bool recurrent_run(const struct node *node, struct run *run);
