@@ -149,7 +149,7 @@ size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
 {
     const struct value *value = model->plan.outputs[index].value;
 
-    if (!sequence->input_timesteps || !value->clock)
+    if (!sequence->input_timesteps || !value->has_time || !value->clock)
         return sequence->timesteps;
     return sequence->input_timesteps[value->clock->input];
 }
@@ -164,13 +164,10 @@ uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
     return cost;
 }
 
-size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
-                        size_t timesteps, bool every_step)
+size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
 {
-    const struct plan *plan = &model->plan;
     size_t rows = smaller(count, plan->block_rows);
 
-    (void)every_step; /* a chunk is as large with it as without */
     if (!plan->has_time)
         timesteps = 1;
     return lay_out(plan, rows, chunk_items(plan, rows, timesteps, plan->whole))
@@ -187,6 +184,13 @@ size_t rnn_scratch_size_for(const struct rnn_model *model,
                     sequences_run_whole(plan, sequences, count));
 
     return lay_out(plan, rows, items).total;
+}
+
+size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
+                        size_t timesteps, bool every_step)
+{
+    (void)every_step; /* a chunk is as large with it as without */
+    return plan_scratch(&model->plan, count, timesteps);
 }
 
 /* ---- state ---------------------------------------------------------------*/
@@ -435,37 +439,47 @@ static size_t block_size(const struct plan *plan,
     return same;
 }
 
+bool plan_run(const struct plan *plan, const struct rnn_sequence *sequences,
+              size_t count, struct run *like, void *scratch)
+{
+    size_t rows = smaller(count, plan->block_rows);
+    bool whole = sequences_run_whole(plan, sequences, count);
+    size_t items = chunk_items(
+        plan, rows, sequences_longest(plan, sequences, count), whole);
+    struct block block = {.plan = plan, .run = *like, .whole = whole};
+    struct layout at = lay_out(plan, rows, items);
+    bool gone_on = true;
+
+    prepare(plan, scratch, &at, items, &block);
+    for (size_t i = 0, size; i < count && gone_on; i += size) {
+        size = block_size(plan, sequences + i, count - i, rows, whole);
+        gone_on = run_block(&block, sequences + i, size);
+    }
+    like->work = block.run.work;
+    return gone_on;
+}
+
 enum rnn_status rnn_infer(const struct rnn_model *model,
                           const struct rnn_sequence *sequences, size_t count,
                           const struct rnn_infer_options *options,
                           void *scratch, struct rnn_error *err)
 {
     static const struct rnn_infer_options defaults = {0};
-    const struct plan *plan = &model->plan;
-    size_t rows = smaller(count, plan->block_rows), items;
-    struct block block = {.plan = plan};
-    struct layout at;
+    struct run like = {0};
     enum rnn_status status;
 
     if (!options)
         options = &defaults;
-    status = sequences_check(plan, sequences, count, options->every_step, err);
+    status = sequences_check(&model->plan, sequences, count,
+                             options->every_step, err);
     if (status)
         return status;
-    block.whole = sequences_run_whole(plan, sequences, count);
-    items = chunk_items(plan, rows, sequences_longest(plan, sequences, count),
-                        block.whole);
-    at = lay_out(plan, rows, items);
-    prepare(plan, scratch, &at, items, &block);
-    block.run.every_step = options->every_step;
-    block.run.keep_going = options->keep_going;
-    block.run.arg = options->arg;
-    block.run.work_limit =
+    like.every_step = options->every_step;
+    like.keep_going = options->keep_going;
+    like.arg = options->arg;
+    like.work_limit =
         model->info.isa == RNN_ISA_SCALAR ? WORK_LIMIT_SCALAR : WORK_LIMIT;
-    for (size_t i = 0, size; i < count; i += size) {
-        size = block_size(plan, sequences + i, count - i, rows, block.whole);
-        if (!run_block(&block, sequences + i, size))
-            return rnn_fail(err, RNN_CANCELLED, "the caller asked to stop");
-    }
+    if (!plan_run(&model->plan, sequences, count, &like, scratch))
+        return rnn_fail(err, RNN_CANCELLED, "the caller asked to stop");
     return RNN_OK;
 }

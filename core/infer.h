@@ -23,15 +23,15 @@
 #include "core/status.h"
 
 struct rnn_sequence {
-    size_t timesteps;              /* >= 1; of the longest input with time */
+    size_t timesteps;           /* >= 1; of the longest input with time */
+    const float *const *inputs; /* [input_count]; none NULL */
+    float *const *outputs;      /* [output_count]; none NULL */
+    struct rnn_state *state;    /* read and advanced in place; NULL: begin at
+                                   zero and forget.  Not NULL needs a model
+                                   that streams */
     const size_t *input_timesteps; /* [input_count] of each; those without
                                       time are not read.  NULL: all have
                                       `timesteps` */
-    const float *const *inputs;    /* [input_count]; none NULL */
-    float *const *outputs;         /* [output_count]; none NULL */
-    struct rnn_state *state; /* read and advanced in place; NULL: begin at
-                                zero and forget.  Not NULL needs a model
-                                that streams */
 };
 
 struct rnn_infer_options {

@@ -89,7 +89,8 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
         outputs[i].rank = value->shape.rank;
         memcpy(outputs[i].shape, value->shape.dim, sizeof(outputs[i].shape));
         outputs[i].has_time = value->has_time;
-        outputs[i].clock = value->clock ? value->clock->input : 0;
+        outputs[i].clock =
+            value->has_time && value->clock ? value->clock->input : 0;
         outputs[i].features = value->features;
     }
     model->info.inputs = plan->inputs;
@@ -97,6 +98,22 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
     model->info.outputs = outputs;
     model->info.output_count = plan->output_count;
     return RNN_OK;
+}
+
+/* The models around the last of `layers` have what it has. */
+static void tell_models_around(struct rnn_layer_info *layers, size_t count)
+{
+    const struct rnn_layer_info *last = &layers[count - 1];
+    size_t depth = last->depth;
+
+    for (size_t i = count - 1; depth && i--;) {
+        if (layers[i].depth >= depth)
+            continue;
+        depth = layers[i].depth;
+        layers[i].parameters += last->parameters;
+        layers[i].state_bytes += last->state_bytes;
+        layers[i].streams = layers[i].streams && last->streams;
+    }
 }
 
 static enum rnn_status describe_layers(struct rnn_model *model,
@@ -121,6 +138,7 @@ static enum rnn_status describe_layers(struct rnn_model *model,
         described->parameters = layer->parameters;
         described->streams = !layer->whole;
         described->state_bytes = layer->state_bytes;
+        tell_models_around(layers, info->layer_count);
         info->parameters += layer->parameters;
         if (layer->trainable)
             info->trainable_parameters +=

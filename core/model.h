@@ -61,6 +61,8 @@ struct rnn_layer_info {
     size_t depth;           /* 0; 1 inside a nested model, and so on */
     size_t rank;            /* output shape without the batch axis */
     size_t shape[RNN_MAX_RANK];
+    /* of a model that is a layer: those of all layers inside it, which have
+     * lines of their own below */
     uint64_t parameters;
     bool streams; /* can take its timesteps in pieces */
     size_t state_bytes;

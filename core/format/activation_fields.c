@@ -141,7 +141,7 @@ enum rnn_status fields_activation_object(struct fields *fields,
     if (status)
         return status;
     fields_inert(&inner, common);
-    status = fields_float32(&inner, err);
+    status = fields_dtype(&inner, err);
     if (!status)
         status = fields_activation_class(&inner, &made, &axis, err);
     if (!status)

@@ -43,6 +43,16 @@ static const struct class_weights known_classes[] = {
      "",
      {{"mean", "!mean"}, {"variance", "!mean"}},
      "count"},
+    {"AdditiveAttention",
+     "additive_attention",
+     "",
+     {{"scale", "use_scale"}},
+     0},
+    {"Attention",
+     "attention",
+     "",
+     {{"scale", "use_scale"}, {"concat_score_weight", "score_mode=concat"}},
+     0},
     {"PReLU", "p_re_lu", "", {{"alpha", 0}}, 0},
     NO_WEIGHTS("Activation", "activation"),
     NO_WEIGHTS("ActivityRegularization", "activity_regularization"),
@@ -111,6 +121,54 @@ const struct class_wrapper *class_wrapper_find(const char *name)
     return NULL;
 }
 
+#define ATTENTION_PARTS                                                       \
+    {                                                                         \
+        {"query", "query_dense", "query/", 0},                                \
+            {"key", "key_dense", "key/", 0},                                  \
+            {"gate", "gate_dense", "gate/", "use_gate"},                      \
+            {"value", "value_dense", "value/", 0},                            \
+        {                                                                     \
+            "attention_output", "output_dense", "attention_output/", 0        \
+        }                                                                     \
+    }
+
+static const struct class_compound compounds[] = {
+    {"MultiHeadAttention", "multi_head_attention", ATTENTION_PARTS},
+    /* .keras files and .h5 files call it differently */
+    {"GroupQueryAttention", "grouped_query_attention", ATTENTION_PARTS},
+    {"GroupedQueryAttention", "grouped_query_attention", ATTENTION_PARTS},
+};
+
+#define COMPOUND_COUNT (sizeof(compounds) / sizeof(compounds[0]))
+
+const struct class_compound *class_compound_find(const char *name)
+{
+    for (size_t i = 0; i < COMPOUND_COUNT; i++)
+        if (strcmp(compounds[i].class_name, name) == 0)
+            return &compounds[i];
+    return NULL;
+}
+
+bool class_names_find(const char *name, const char **class_name,
+                      const char **snake_name)
+{
+    const struct class_weights *known = class_weights_find(name);
+    const struct class_wrapper *wrapper = class_wrapper_find(name);
+    const struct class_compound *compound = class_compound_find(name);
+
+    if (!known)
+        known = class_weights_of_model(name);
+    if (!known && !wrapper && !compound)
+        return false;
+    *class_name = known     ? known->class_name
+                  : wrapper ? wrapper->class_name
+                            : compound->class_name;
+    *snake_name = known     ? known->snake_name
+                  : wrapper ? wrapper->snake_name
+                            : compound->snake_name;
+    return true;
+}
+
 const struct class_weights *class_weights_of_model(const char *name)
 {
     if (strcmp(name, sequential.class_name) == 0)
@@ -137,6 +195,23 @@ static bool is_set(const struct rnn_json *config, const char *field,
     return truth;
 }
 
+/* Is the field that the first `length` bytes name this text?  Keras 3 may
+ * write a text that is also a function's name as that function. */
+static bool is_text(const struct rnn_json *config, const char *field,
+                    size_t length, const char *text)
+{
+    char key[32];
+    const struct rnn_json *value;
+    const char *has;
+
+    snprintf(key, sizeof(key), "%.*s", (int)length, field);
+    value = rnn_json_member(config, key);
+    if (rnn_json_is_object(value))
+        value = rnn_json_member(value, "config");
+    has = rnn_json_text(value);
+    return has && strcmp(has, text) == 0;
+}
+
 static bool has_weight(const struct rnn_json *config, const char *field)
 {
     size_t length;
@@ -145,8 +220,10 @@ static bool has_weight(const struct rnn_json *config, const char *field)
 
     if (!field)
         return true;
-    length = strcspn(field, "|!");
+    length = strcspn(field, "|!=");
     other = field + length;
+    if (*other == '=')
+        return is_text(config, field, length, other + 1);
     there = !length || is_set(config, field, length, true);
     if (*other == '|')
         return there || is_set(config, other + 1, strlen(other + 1), false);
@@ -165,4 +242,17 @@ void class_weights_fill(const struct class_weights *known,
         if (has_weight(config, known->weights[i].field))
             layer->weights[layer->weight_count++] = known->weights[i].name;
     }
+}
+
+void class_compound_fill(const struct class_compound *compound, size_t index,
+                         const struct rnn_json *config,
+                         struct rnn_layer_weights *part)
+{
+    const char *field = compound->parts[index].field;
+
+    if (field && !is_set(config, field, strlen(field), false))
+        return;
+    part->weights[part->weight_count++] = "kernel";
+    if (has_weight(config, "use_bias"))
+        part->weights[part->weight_count++] = "bias";
 }

@@ -224,7 +224,20 @@ enum rnn_status fields_only_false(struct fields *fields, const char *key,
     return RNN_OK;
 }
 
-enum rnn_status fields_float32(struct fields *fields, struct rnn_error *err)
+/* Of one dtype throughout: its weights are numbers of float32, or become such
+ * as the file is read. */
+static bool is_pure(const char *dtype)
+{
+    static const char *const pure[] = {"float32", "float64", "float16",
+                                       "bfloat16"};
+
+    for (size_t i = 0; i < sizeof(pure) / sizeof(pure[0]); i++)
+        if (!strcmp(dtype, pure[i]))
+            return true;
+    return false;
+}
+
+enum rnn_status fields_dtype(struct fields *fields, struct rnn_error *err)
 {
     const struct rnn_json *field = fields_get(fields, "dtype");
     const char *name = rnn_json_text(field);
@@ -236,7 +249,7 @@ enum rnn_status fields_float32(struct fields *fields, struct rnn_error *err)
         (!strcmp(policy, "DTypePolicy") || !strcmp(policy, "Policy")))
         name = rnn_json_text(
             rnn_json_member(rnn_json_member(field, "config"), "name"));
-    if (name && !strcmp(name, "float32"))
+    if (name && is_pure(name))
         return RNN_OK;
     return fields_refuse(fields, RNN_UNSUPPORTED, "dtype",
                          "only float32 is computed; save the model again with "

@@ -84,8 +84,10 @@ RNN_CHECKED enum rnn_status fields_only_false(struct fields *fields,
                                               const char *key, const char *why,
                                               struct rnn_error *err);
 
-/* The dtype, as a name or as a policy: float32 or nothing. */
-RNN_CHECKED enum rnn_status fields_float32(struct fields *fields,
+/* The dtype, as a name or as a policy.  A model that is float64, float16 or
+ * bfloat16 throughout is computed in float32, as all are; mixed and quantised
+ * ones are refused. */
+RNN_CHECKED enum rnn_status fields_dtype(struct fields *fields,
                                            struct rnn_error *err);
 
 /* These fields, a list that ends with NULL, change nothing. */

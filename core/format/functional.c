@@ -76,15 +76,18 @@ static enum rnn_status read_calls(struct plan_builder *builder,
     graph->nodes[layer->first_node].layer = index;
     for (size_t i = 0; call; i++, call = rnn_json_next(call)) {
         struct graph_node *node = &graph->nodes[layer->first_node + i];
-        struct graph_refs refs;
-        enum rnn_status status = inbound_read(
-            call, layer->name, builder->arena, &refs, &graph->keras_3, err);
+        struct inbound_call read;
+        enum rnn_status status =
+            inbound_read(call, layer->name, builder->arena, &read, err);
 
         if (status)
             return status;
         node->layer = index;
-        node->refs = refs.items;
-        node->ref_count = refs.count;
+        node->refs = read.refs.items;
+        node->ref_count = read.refs.count;
+        node->arguments = read.arguments;
+        node->argument_count = read.argument_count;
+        graph->keras_3 = read.is_keras_3;
     }
     return RNN_OK;
 }

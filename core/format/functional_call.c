@@ -9,34 +9,33 @@
 
 #define NAME_BYTES 400
 
-/* What each call of the graph has made so far. */
-struct made {
-    struct value **values;
-    size_t count;
-};
-
-static enum rnn_status get(const struct graph *graph, const struct made *made,
+/* `made` is what each call of the graph has made so far. */
+static enum rnn_status get(const struct graph *graph,
+                           const struct graph_values *made,
                            const struct graph_ref *ref, struct value **value,
                            struct rnn_error *err)
 {
     const struct graph_layer *layer = &graph->layers[ref->layer];
-    const struct made *from = &made[layer->first_node + ref->node];
+    const struct graph_values *from = &made[layer->first_node + ref->node];
 
     if (ref->tensor >= from->count)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "output %zu of layer \"%.100s\" is asked for, it has "
                         "%zu",
                         ref->tensor, layer->name, from->count);
-    *value = from->values[ref->tensor];
+    *value = from->items[ref->tensor];
     return RNN_OK;
 }
 
 static enum rnn_status run_node(struct plan_builder *builder,
                                 const struct graph *graph, size_t index,
-                                struct made *made, struct rnn_error *err)
+                                struct graph_values *made,
+                                struct rnn_error *err)
 {
     const struct graph_node *node = &graph->nodes[index];
     struct value *inputs[PLAN_MAX_INPUTS];
+    const struct call given = {inputs, node->ref_count, node->arguments,
+                               node->argument_count};
     enum rnn_status status = RNN_OK;
 
     if (node->ref_count > PLAN_MAX_INPUTS)
@@ -48,9 +47,8 @@ static enum rnn_status run_node(struct plan_builder *builder,
     for (size_t i = 0; i < node->ref_count && !status; i++)
         status = get(graph, made, &node->refs[i], &inputs[i], err);
     if (!status)
-        status = graph_call_layer(builder, &graph->layers[node->layer], inputs,
-                                  node->ref_count, &made[index].values,
-                                  &made[index].count, err);
+        status = graph_call_layer(builder, &graph->layers[node->layer], &given,
+                                  &made[index], err);
     return status;
 }
 
@@ -88,7 +86,7 @@ enum rnn_status functional_call(struct plan_builder *builder,
                                 struct value *const *inputs,
                                 struct value **outputs, struct rnn_error *err)
 {
-    struct made *made =
+    struct graph_values *made =
         graph_zalloc(builder, graph->node_count, sizeof(*made));
     struct value **given =
         graph_zalloc(builder, graph->input_count, sizeof(*given));
@@ -101,7 +99,7 @@ enum rnn_status functional_call(struct plan_builder *builder,
             &graph->layers[graph->inputs[i].layer];
 
         given[i] = inputs[i];
-        made[layer->first_node] = (struct made){&given[i], 1};
+        made[layer->first_node] = (struct graph_values){&given[i], 1};
         status = check_fits(layer, inputs[i], err);
     }
     for (size_t i = 0; i < graph->node_count && !status; i++) {

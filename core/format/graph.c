@@ -118,7 +118,7 @@ enum rnn_status graph_check_rest(const struct plan_builder *builder,
     if (status)
         return status;
     fields_inert(&fields, inert);
-    status = fields_float32(&fields, err);
+    status = fields_dtype(&fields, err);
     if (!status)
         status = fields_finish(&fields, err);
     return status;
@@ -175,32 +175,32 @@ enum rnn_status graph_add_layer(struct plan_builder *builder,
 
 enum rnn_status graph_call_layer(struct plan_builder *builder,
                                  const struct graph_layer *layer,
-                                 struct value *const *inputs,
-                                 size_t input_count, struct value ***outputs,
-                                 size_t *output_count, struct rnn_error *err)
+                                 const struct call *given,
+                                 struct graph_values *made,
+                                 struct rnn_error *err)
 {
     struct node *node = NULL;
-    struct value **made;
+    struct value **outputs;
     enum rnn_status status;
 
     if (!layer->graph) {
-        status =
-            plan_call(builder, layer->layer, inputs, input_count, &node, err);
-        if (status)
-            return status;
-        *outputs = node->outputs;
-        *output_count = node->output_count;
-        return RNN_OK;
+        status = plan_call_with(builder, layer->layer, given, &node, err);
+        if (!status)
+            *made = (struct graph_values){node->outputs, node->output_count};
+        return status;
     }
-    made = graph_zalloc(builder, layer->graph->output_count, sizeof(*made));
-    if (!made)
+    outputs =
+        graph_zalloc(builder, layer->graph->output_count, sizeof(*outputs));
+    if (!outputs)
         return graph_no_memory(layer->name, err);
-    status = graph_call(builder, layer->graph, inputs, input_count, made, err);
+    status = call_check(given, layer->name, NULL, false, err);
+    if (!status)
+        status = graph_call(builder, layer->graph, given->inputs,
+                            given->input_count, outputs, err);
     if (status)
         return status;
     if (!layer->layer->calls++)
-        layer->layer->output_shape = made[0]->shape;
-    *outputs = made;
-    *output_count = layer->graph->output_count;
+        layer->layer->output_shape = outputs[0]->shape;
+    *made = (struct graph_values){outputs, layer->graph->output_count};
     return RNN_OK;
 }

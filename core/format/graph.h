@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "core/format/inbound.h"
+#include "core/layers/call.h"
 #include "core/layers/plan.h"
 #include "core/status.h"
 
@@ -38,6 +39,14 @@ struct graph_node {
     size_t layer;
     struct graph_ref *refs; /* [ref_count] what it is called on */
     size_t ref_count;
+    const struct call_argument *arguments; /* [argument_count] and as what */
+    size_t argument_count;
+};
+
+/* What a call has made. */
+struct graph_values {
+    struct value **items;
+    size_t count;
 };
 
 struct graph {
@@ -110,11 +119,12 @@ RNN_CHECKED enum rnn_status graph_add_layer(struct plan_builder *builder,
                                             struct graph_layer *layer,
                                             struct rnn_error *err);
 
-/* Call it; what comes out is `*outputs`, in the model's arena. */
-RNN_CHECKED enum rnn_status graph_call_layer(
-    struct plan_builder *builder, const struct graph_layer *layer,
-    struct value *const *inputs, size_t input_count, struct value ***outputs,
-    size_t *output_count, struct rnn_error *err);
+/* Call it; what comes out is in the model's arena. */
+RNN_CHECKED enum rnn_status graph_call_layer(struct plan_builder *builder,
+                                             const struct graph_layer *layer,
+                                             const struct call *given,
+                                             struct graph_values *made,
+                                             struct rnn_error *err);
 
 /* Room in the model's arena. */
 void *graph_zalloc(struct plan_builder *builder, size_t count, size_t size);

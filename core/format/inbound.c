@@ -5,11 +5,14 @@
 
 #include "core/format/json.h"
 
-/* Who collects references, and for whom. */
+/* Who collects references and arguments, and for whom. */
 struct collector {
     const char *name; /* of the layer, or of the list */
+    bool is_keras_3;
     struct graph_ref *items;
     size_t count;
+    struct call_argument *arguments;
+    size_t argument_count;
 };
 
 static enum rnn_status refuse(const struct collector *to,
@@ -40,7 +43,10 @@ static enum rnn_status add(struct collector *to,
     return RNN_OK;
 }
 
-static bool is_tensor(const struct rnn_json *value)
+/* ---- tensors in both spellings -------------------------------------------*/
+
+/* {"class_name": "__keras_tensor__", "config": {"keras_history": ...}} */
+static bool is_keras_3_tensor(const struct rnn_json *value)
 {
     const char *class_name =
         rnn_json_text(rnn_json_member(value, "class_name"));
@@ -48,7 +54,8 @@ static bool is_tensor(const struct rnn_json *value)
     return class_name && !strcmp(class_name, "__keras_tensor__");
 }
 
-/* ["layer", 0, 0, {}]; the oldest files have no keywords. */
+/* ["layer", 0, 0, {}]; the oldest files have no keywords, and tensors in
+ * keywords never have. */
 static bool is_reference(const struct rnn_json *value)
 {
     const struct rnn_json *first =
@@ -57,32 +64,79 @@ static bool is_reference(const struct rnn_json *value)
     return first && rnn_json_text(first);
 }
 
-/* Every tensor of an argument, in the spelling of Keras 3 or 2.  Depth of the
- * recursion: that of the JSON, which is limited. */
-static enum rnn_status collect(struct collector *to,
-                               const struct rnn_json *value,
-                               struct rnn_error *err)
+/* A list of texts (of a keyword) is none: numbers stand behind the name. */
+static bool is_keras_2_tensor(const struct rnn_json *value)
+{
+    double number;
+
+    return is_reference(value) &&
+           rnn_json_number(rnn_json_next(rnn_json_first(value)), &number);
+}
+
+static bool is_tensor(const struct collector *to, const struct rnn_json *value)
+{
+    return to->is_keras_3 ? is_keras_3_tensor(value)
+                          : is_keras_2_tensor(value);
+}
+
+static bool holds_tensor(const struct collector *to,
+                         const struct rnn_json *value)
+{
+    if (is_tensor(to, value))
+        return true;
+    if (!rnn_json_is_array(value) && !rnn_json_is_object(value))
+        return false;
+    for (const struct rnn_json *item = rnn_json_first(value); item;
+         item = rnn_json_next(item))
+        if (holds_tensor(to, item))
+            return true;
+    return false;
+}
+
+/* Depth of the recursion: that of the JSON, which is limited. */
+static enum rnn_status collect_tensors(struct collector *to,
+                                       const struct rnn_json *value,
+                                       struct rnn_error *err)
 {
     enum rnn_status status = RNN_OK;
 
-    if (rnn_json_is_null(value))
-        return RNN_OK;
-    if (is_tensor(value))
-        return add(
-            to,
-            rnn_json_member(rnn_json_member(value, "config"), "keras_history"),
-            err);
-    if (is_reference(value))
-        return add(to, value, err);
-    if (!rnn_json_is_array(value))
+    if (is_keras_3_tensor(value))
+        value =
+            rnn_json_member(rnn_json_member(value, "config"), "keras_history");
+    else if (!is_tensor(to, value) && rnn_json_is_array(value)) {
+        for (const struct rnn_json *item = rnn_json_first(value);
+             item && !status; item = rnn_json_next(item))
+            if (!rnn_json_is_null(item))
+                status = collect_tensors(to, item, err);
+        return status;
+    } else if (!is_tensor(to, value))
         return refuse(to, RNN_UNSUPPORTED,
-                      "it is called on something that is no tensor", value,
-                      err);
-    for (const struct rnn_json *item = rnn_json_first(value); item && !status;
-         item = rnn_json_next(item))
-        status = collect(to, item, err);
+                      "it is called on a list of tensors in which there is "
+                      "something that is no tensor",
+                      value, err);
+    return add(to, value, err);
+}
+
+/* One argument: a tensor, a list of them, or a constant. */
+static enum rnn_status add_argument(struct collector *to, const char *keyword,
+                                    const struct rnn_json *value,
+                                    struct rnn_error *err)
+{
+    struct call_argument argument = {.keyword = keyword, .first = to->count};
+    enum rnn_status status = RNN_OK;
+
+    argument.is_list = !is_tensor(to, value) && rnn_json_is_array(value);
+    if (holds_tensor(to, value))
+        status = collect_tensors(to, value, err);
+    else
+        argument.json = value;
+    argument.count = to->count - argument.first;
+    if (!status)
+        to->arguments[to->argument_count++] = argument;
     return status;
 }
+
+/* ---- keywords ------------------------------------------------------------*/
 
 /* null, also once for each input: the masks of a model that is a layer. */
 static bool is_nothing(const struct rnn_json *value)
@@ -107,16 +161,9 @@ static bool is_noise(const struct rnn_json *keyword)
     return !strcmp(key, "training") && rnn_json_bool(keyword, &value);
 }
 
-/* Tensors that a call names by keyword follow those that it names by place:
- * the order in which recurrent layers take them. */
-static bool is_tensors(const struct rnn_json *keyword)
-{
-    return !strcmp(rnn_json_key(keyword), "initial_state");
-}
-
-static enum rnn_status read_keywords(struct collector *to,
-                                     const struct rnn_json *keywords,
-                                     struct rnn_error *err)
+static enum rnn_status add_keywords(struct collector *to,
+                                    const struct rnn_json *keywords,
+                                    struct rnn_error *err)
 {
     enum rnn_status status = RNN_OK;
 
@@ -126,16 +173,9 @@ static enum rnn_status read_keywords(struct collector *to,
         return refuse(to, RNN_BAD_MODEL, "keywords of a call are no object",
                       keywords, err);
     for (const struct rnn_json *keyword = rnn_json_first(keywords);
-         keyword && !status; keyword = rnn_json_next(keyword)) {
-        if (is_noise(keyword))
-            continue;
-        if (!is_tensors(keyword))
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" is called with %.60s, which "
-                            "this version does not support",
-                            to->name, rnn_json_key(keyword));
-        status = collect(to, keyword, err);
-    }
+         keyword && !status; keyword = rnn_json_next(keyword))
+        if (!is_noise(keyword))
+            status = add_argument(to, rnn_json_key(keyword), keyword, err);
     return status;
 }
 
@@ -146,50 +186,91 @@ static enum rnn_status read_keras_3(struct collector *to,
                                     struct rnn_error *err)
 {
     const struct rnn_json *arguments = rnn_json_member(node, "args");
-    enum rnn_status status;
+    enum rnn_status status = RNN_OK;
 
     if (!rnn_json_is_array(arguments))
         return refuse(to, RNN_BAD_MODEL, "its call has no args", node, err);
-    status = collect(to, arguments, err);
+    for (const struct rnn_json *argument = rnn_json_first(arguments);
+         argument && !status; argument = rnn_json_next(argument))
+        status = add_argument(to, NULL, argument, err);
     if (!status)
-        status = read_keywords(to, rnn_json_member(node, "kwargs"), err);
+        status = add_keywords(to, rnn_json_member(node, "kwargs"), err);
     return status;
 }
 
 /* ---- Keras 2 -------------------------------------------------------------*/
 
-static enum rnn_status add_keras_2(struct collector *to,
-                                   const struct rnn_json *value,
-                                   struct rnn_error *err)
+static const struct rnn_json *keywords_of(const struct rnn_json *reference)
 {
-    const struct rnn_json *keywords = rnn_json_first(value);
-    enum rnn_status status;
+    const struct rnn_json *keywords = rnn_json_first(reference);
 
-    if (!strcmp(rnn_json_text(keywords), "_CONSTANT_VALUE"))
-        return refuse(to, RNN_UNSUPPORTED, "it is called on a constant", value,
-                      err);
     for (size_t i = 0; i < 3 && keywords; i++)
         keywords = rnn_json_next(keywords);
-    status = add(to, value, err);
-    if (!status && keywords)
-        status = read_keywords(to, keywords, err);
-    return status;
+    return keywords;
+}
+
+/* ["_CONSTANT_VALUE", -1, 2.5, {}] */
+static bool is_constant(const struct rnn_json *reference)
+{
+    return !strcmp(rnn_json_text(rnn_json_first(reference)),
+                   "_CONSTANT_VALUE");
+}
+
+/* An entry of the first argument, which is a list of tensors. */
+static enum rnn_status check_entry(const struct collector *to,
+                                   const struct rnn_json *entry,
+                                   struct rnn_error *err)
+{
+    if (!is_reference(entry) || is_keras_2_tensor(entry))
+        return RNN_OK;
+    return refuse(to, RNN_BAD_MODEL, "its input is no [layer, node, tensor]",
+                  entry, err);
+}
+
+/* The first argument: one reference, or a list of them. */
+static enum rnn_status read_first(struct collector *to,
+                                  const struct rnn_json *node,
+                                  struct rnn_error *err)
+{
+    const struct rnn_json *only =
+        !is_reference(node) && rnn_json_count(node) == 1 ? rnn_json_first(node)
+                                                         : node;
+    enum rnn_status status = check_entry(to, node, err);
+
+    if (is_reference(only) && is_constant(only)) {
+        const struct rnn_json *second = rnn_json_next(rnn_json_first(only));
+        const struct rnn_json *value = second ? rnn_json_next(second) : NULL;
+
+        return add_argument(to, NULL, value ? value : second, err);
+    }
+    for (const struct rnn_json *item = rnn_json_first(node);
+         item && !is_reference(node) && !status; item = rnn_json_next(item)) {
+        if (is_reference(item) && is_constant(item))
+            return refuse(to, RNN_UNSUPPORTED,
+                          "it is called on a constant among tensors", item,
+                          err);
+        status = check_entry(to, item, err);
+    }
+    return status ? status : add_argument(to, NULL, node, err);
 }
 
 static enum rnn_status read_keras_2(struct collector *to,
                                     const struct rnn_json *node,
                                     struct rnn_error *err)
 {
+    const struct rnn_json *first =
+        is_reference(node) ? node : rnn_json_first(node);
     enum rnn_status status = RNN_OK;
 
-    if (is_reference(node))
-        return add_keras_2(to, node, err);
-    for (const struct rnn_json *item = rnn_json_first(node); item && !status;
-         item = rnn_json_next(item)) {
-        /* A list in the list: the states of several cells. */
-        status = is_reference(item) ? add_keras_2(to, item, err)
-                                    : collect(to, item, err);
-    }
+    if (!first)
+        return RNN_OK;
+    if (!is_reference(first))
+        return refuse(to, RNN_UNSUPPORTED,
+                      "it is called on something that is no tensor", first,
+                      err);
+    status = read_first(to, node, err);
+    if (!status)
+        status = add_keywords(to, keywords_of(first), err);
     return status;
 }
 
@@ -212,25 +293,42 @@ static enum rnn_status begin(struct collector *to,
                              const struct rnn_json *value, const char *name,
                              struct arena *arena, struct rnn_error *err)
 {
+    size_t count = count_values(value);
+
     *to = (struct collector){.name = name};
-    to->items = arena_zalloc(arena, count_values(value), sizeof(to->items[0]),
+    to->items = arena_zalloc(arena, count, sizeof(to->items[0]),
                              alignof(struct graph_ref));
-    if (!to->items)
+    to->arguments = arena_zalloc(arena, count, sizeof(to->arguments[0]),
+                                 alignof(struct call_argument));
+    if (!to->items || !to->arguments)
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at layer \"%.100s\"", name);
     return RNN_OK;
 }
 
+static enum rnn_status refuse_no_tensor(const struct collector *to,
+                                        const struct rnn_json *node,
+                                        struct rnn_error *err)
+{
+    for (size_t i = 0; i < to->argument_count; i++)
+        if (!rnn_json_is_null(to->arguments[i].json))
+            return refuse(to, RNN_UNSUPPORTED,
+                          "it is called on a constant and on no tensor",
+                          to->arguments[i].json, err);
+    return refuse(to, RNN_BAD_MODEL, "it is called on nothing", node, err);
+}
+
 enum rnn_status inbound_read(const struct rnn_json *node, const char *name,
-                             struct arena *arena, struct graph_refs *refs,
-                             bool *keras_3, struct rnn_error *err)
+                             struct arena *arena, struct inbound_call *call,
+                             struct rnn_error *err)
 {
     struct collector to;
     enum rnn_status status = begin(&to, node, name, arena, err);
 
     if (status)
         return status;
-    if (rnn_json_is_object(node))
+    to.is_keras_3 = rnn_json_is_object(node);
+    if (to.is_keras_3)
         status = read_keras_3(&to, node, err);
     else if (rnn_json_is_array(node))
         status = read_keras_2(&to, node, err);
@@ -238,12 +336,15 @@ enum rnn_status inbound_read(const struct rnn_json *node, const char *name,
         status = refuse(&to, RNN_BAD_MODEL, "its call is no list or object",
                         node, err);
     if (!status && !to.count)
-        status =
-            refuse(&to, RNN_BAD_MODEL, "it is called on nothing", node, err);
+        status = refuse_no_tensor(&to, node, err);
     if (status)
         return status;
-    *refs = (struct graph_refs){to.items, to.count};
-    *keras_3 = rnn_json_is_object(node);
+    *call = (struct inbound_call){
+        .refs = {to.items, to.count},
+        .arguments = to.arguments,
+        .argument_count = to.argument_count,
+        .is_keras_3 = to.is_keras_3,
+    };
     return RNN_OK;
 }
 

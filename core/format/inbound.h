@@ -1,8 +1,10 @@
 /* inbound.h: what a node of a Functional model is called on.
  *
  * A reference names a tensor: output `tensor` of call `node` of a layer.
- * Keras 2 writes [layer, node, tensor, {keywords}] in lists, Keras 3 writes
- * {"args", "kwargs"} with objects of class __keras_tensor__ inside.
+ * Keras 2 writes [layer, node, tensor, {keywords}] in lists, the keywords
+ * once more with each tensor of the first argument, and [layer, node, tensor]
+ * where a keyword holds a tensor.  Keras 3 writes {"args", "kwargs"} with
+ * objects of class __keras_tensor__ inside.
  */
 #ifndef CORE_FORMAT_INBOUND_H
 #define CORE_FORMAT_INBOUND_H
@@ -11,6 +13,7 @@
 #include <stddef.h>
 
 #include "core/arena.h"
+#include "core/layers/call.h"
 #include "core/status.h"
 
 struct rnn_json;
@@ -26,17 +29,24 @@ struct graph_refs {
     size_t count;
 };
 
-/* The tensors that one node is called on, in the order in which Keras
- * flattens them, the initial states of a recurrent layer last; `name` is of
- * the layer that is called.  `*keras_3` says which spelling it was.
+/* One call: its tensors, in the order in which they stand, and what each of
+ * them is an argument for (core/layers/call.h). */
+struct inbound_call {
+    struct graph_refs refs;
+    struct call_argument *arguments; /* [argument_count] */
+    size_t argument_count;
+    bool is_keras_3; /* which spelling it was */
+};
+
+/* Read one entry of inbound_nodes; `name` is of the layer that is called.
  *
- * UNSUPPORTED  an argument that is no tensor and not nothing
- * BAD_MODEL    no node
+ * UNSUPPORTED  a list of tensors and of something else
+ * BAD_MODEL    no node, or one without a tensor
  */
 RNN_CHECKED enum rnn_status inbound_read(const struct rnn_json *node,
                                          const char *name, struct arena *arena,
-                                         struct graph_refs *refs,
-                                         bool *keras_3, struct rnn_error *err);
+                                         struct inbound_call *call,
+                                         struct rnn_error *err);
 
 /* input_layers or output_layers: a list of references, one alone, or an
  * object of them. */

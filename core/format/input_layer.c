@@ -55,8 +55,8 @@ enum rnn_status keras_read_shape(const struct rnn_json *array,
 static enum rnn_status check_input_dtype(struct fields *fields,
                                          struct rnn_error *err)
 {
-    static const char *const taken[] = {"float32", "float64", "int32",
-                                        "int64"};
+    static const char *const taken[] = {"float32",  "float64", "float16",
+                                        "bfloat16", "int32",   "int64"};
     const struct rnn_json *field = fields_get(fields, "dtype");
     const char *name = rnn_json_text(field);
 
@@ -66,7 +66,7 @@ static enum rnn_status check_input_dtype(struct fields *fields,
     if (name)
         return fields_refuse(fields, RNN_UNSUPPORTED, "dtype",
                              "inputs arrive as float32", err);
-    return fields_float32(fields, err);
+    return fields_dtype(fields, err);
 }
 
 enum rnn_status keras_check_input_layer(const struct plan_builder *builder,

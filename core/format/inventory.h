@@ -23,8 +23,9 @@
 
 #define RNN_NO_MODEL ((size_t)-1)
 
-/* One layer that holds weights, or one side of a Bidirectional, or a model
- * that holds such layers; those follow it. */
+/* One layer that holds weights, or one part of such a layer (a side of a
+ * Bidirectional, a projection of an attention), or a model that holds such
+ * layers; those follow it. */
 struct rnn_layer_weights {
     const char *name;       /* of its tensors: "lstm_1", "inner/dense" */
     const char *layer_name; /* as the architecture calls it: "dense" */
@@ -37,11 +38,13 @@ struct rnn_layer_weights {
                            kind ("count"); or NULL */
     size_t model; /* index of the model around it; RNN_NO_MODEL: the whole */
     bool is_model;
-    bool is_second;   /* of the same layer as the entry before it */
+    bool is_second;      /* of the same layer as the entry before it */
+    bool may_be_private; /* its folder may begin with an underscore */
     const char *cell; /* the name of a cell among several, which then stands in
                          its names in an .h5; or NULL */
     const char *side; /* "forward_": how a part of its names in an .h5 begins;
-                         NULL: anyhow, and the other side has taken its own */
+                         "query/": what stands before the last part; NULL:
+                         anyhow, and the other side has taken its own */
 };
 
 struct rnn_inventory {

@@ -84,19 +84,19 @@ enum rnn_status sequential_call(struct plan_builder *builder,
 
     for (size_t i = 0; i < graph->layer_count; i++) {
         const struct graph_layer *layer = &graph->layers[i];
-        struct value **made;
-        size_t count;
+        const struct call given = {.inputs = &value, .input_count = 1};
+        struct graph_values made;
         enum rnn_status status =
-            graph_call_layer(builder, layer, &value, 1, &made, &count, err);
+            graph_call_layer(builder, layer, &given, &made, err);
 
         if (status)
             return status;
-        if (count != 1)
+        if (made.count != 1)
             return rnn_fail(err, RNN_UNSUPPORTED,
                             "layer \"%.100s\" has %zu outputs; in a "
                             "Sequential model it may have one",
-                            layer->name, count);
-        value = made[0];
+                            layer->name, made.count);
+        value = made.items[0];
     }
     *output = value;
     return RNN_OK;

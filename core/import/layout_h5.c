@@ -46,9 +46,17 @@ static bool has_part(const char *path, const char *name)
     return false;
 }
 
-/* Does a part of `path` begin so? */
+/* Does a part of `path` begin so?  With a slash at its end: is it the part
+ * before the last? */
 static bool has_start(const char *path, const char *start)
 {
+    const char *last = strrchr(path, '/');
+    size_t length = strlen(start);
+
+    if (start[length - 1] == '/')
+        return last && (size_t)(last + 1 - path) >= length &&
+               !strncmp(last + 1 - length, start, length) &&
+               (last + 1 - length == path || last[-(ptrdiff_t)length] == '/');
     for (const char *at = strstr(path, start); at; at = strstr(at + 1, start))
         if (at == path || at[-1] == '/')
             return true;

@@ -195,6 +195,28 @@ static enum rnn_status fill_model(hid_t parent, size_t model,
                                   struct weight_list *list,
                                   struct rnn_error *err);
 
+/* Where a layer keeps its weights: "lstm_1/cell", "time_distributed/layer".
+ * Some versions put an underscore before the last part. */
+static void find_place(const struct container *container,
+                       const struct folder *folder,
+                       const struct rnn_layer_weights *layer,
+                       char place[MAX_PATH])
+{
+    const char *slash = strrchr(layer->inside, '/');
+    size_t before = slash ? (size_t)(slash + 1 - layer->inside) : 0;
+    hid_t group;
+
+    snprintf(place, MAX_PATH, "%s%s%s", folder->name,
+             *layer->inside ? "/" : "", layer->inside);
+    if (!layer->may_be_private)
+        return;
+    if (!hdf5_open(container->group, place, &group, NULL))
+        H5Oclose(group);
+    else
+        snprintf(place, MAX_PATH, "%s/%.*s_%s", folder->name, (int)before,
+                 layer->inside, layer->inside + before);
+}
+
 /* A model as a layer: its own container accounts for what is in that. */
 static enum rnn_status fill_nested(struct container *container,
                                    const struct folder *folder,
@@ -203,16 +225,17 @@ static enum rnn_status fill_nested(struct container *container,
                                    struct rnn_error *err)
 {
     hid_t group;
-    char path[MAX_PATH];
+    char path[MAX_PATH], place[MAX_PATH];
     size_t length;
-    enum rnn_status status =
-        hdf5_open(container->group, folder->name, &group, err);
+    enum rnn_status status;
 
+    find_place(container, folder, &inventory->layers[index], place);
+    status = hdf5_open(container->group, place, &group, err);
     if (status)
         return status;
     status = fill_model(group, index, inventory, list, err);
     H5Oclose(group);
-    snprintf(path, sizeof(path), "%s/%s/", folder->name, container->name);
+    snprintf(path, sizeof(path), "%.900s/%s/", place, container->name);
     length = strlen(path);
     for (size_t i = 0; i < container->datasets.count; i++)
         if (!strncmp(container->datasets.items[i], path, length))
@@ -230,7 +253,7 @@ static enum rnn_status fill_layer(struct container *container,
                                 ? container->last
                                 : next_folder(container, layer->snake_name);
     enum rnn_status status;
-    char path[MAX_PATH];
+    char path[MAX_PATH], place[MAX_PATH];
 
     if (!folder)
         return rnn_fail(err, RNN_BAD_MODEL,
@@ -242,16 +265,15 @@ static enum rnn_status fill_layer(struct container *container,
     status = check_name(container, folder, layer, &inventory->arena, err);
     if (!status && layer->is_model)
         return fill_nested(container, folder, inventory, index, list, err);
+    find_place(container, folder, layer, place);
     for (size_t i = 0; i < layer->weight_count && !status; i++) {
-        snprintf(path, sizeof(path), "%s/%s%svars/%zu", folder->name,
-                 layer->inside, *layer->inside ? "/" : "", i);
+        snprintf(path, sizeof(path), "%.900s/vars/%zu", place, i);
         status = weight_list_add(list, inventory, index, i, container->group,
                                  path, err);
         consume(container, path);
     }
     if (layer->unread) {
-        snprintf(path, sizeof(path), "%s/%s%svars/%zu", folder->name,
-                 layer->inside, *layer->inside ? "/" : "",
+        snprintf(path, sizeof(path), "%.900s/vars/%zu", place,
                  layer->weight_count);
         consume(container, path);
     }

@@ -86,6 +86,7 @@ static bool run(const struct node *node, struct run *run)
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
+        .masking = MASK_PASSED,                                               \
         .own_bytes = sizeof(struct activation),                               \
         .read = (reader),                                                     \
         .connect = connect,                                                   \

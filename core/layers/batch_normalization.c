@@ -134,6 +134,7 @@ const struct layer_class layer_batch_normalization = {
     .name = "BatchNormalization",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct batch_normalization),
     .read = read,
     .connect = connect,

@@ -210,7 +210,7 @@ static enum rnn_status check_count(const struct layer *layer,
                                    struct rnn_error *err)
 {
     if (node->input_count % 2 && node->input_count <= PLAN_MAX_INPUTS)
-        return RNN_OK;
+        return recurrent_check_call(layer, node, err);
     return rnn_fail(err, RNN_BAD_MODEL,
                     "layer \"%.100s\" (Bidirectional) is called on %zu "
                     "tensors; it takes a sequence, alone or with the states "
@@ -301,6 +301,7 @@ static bool run(const struct node *node, struct run *run)
 const struct layer_class layer_bidirectional = {
     .name = "Bidirectional",
     .inert = inert,
+    .keywords = recurrent_keywords,
     .streaming = STREAM_WHOLE,
     .own_bytes = sizeof(struct bidirectional),
     .read = read,

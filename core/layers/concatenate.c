@@ -7,7 +7,7 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/layer.h"
+#include "core/layers/mask.h"
 
 struct concatenate {
     long axis; /* as Keras counts: 0 is the batch, -1 the last */
@@ -125,6 +125,7 @@ static bool run(const struct node *node, struct run *run)
                 to += call->pieces[k];
             }
     }
+    mask_join(node, run);
     return true;
 }
 
@@ -132,6 +133,7 @@ const struct layer_class layer_concatenate = {
     .name = "Concatenate",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_JOINED,
     .own_bytes = sizeof(struct concatenate),
     .read = read,
     .connect = connect,

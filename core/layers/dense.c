@@ -152,6 +152,7 @@ const struct layer_class layer_dense = {
     .name = "Dense",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct dense),
     .read = read,
     .connect = connect,

@@ -32,19 +32,20 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-#define NOTHING(label, keras)                                                 \
+#define NOTHING(label, keras, what)                                           \
     const struct layer_class layer_##label = {                                \
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
+        .masking = (what),                                                    \
         .read = read,                                                         \
         .connect = connect,                                                   \
     }
 
-NOTHING(activity_regularization, "ActivityRegularization");
-NOTHING(alpha_dropout, "AlphaDropout");
-NOTHING(dropout, "Dropout");
-NOTHING(gaussian_dropout, "GaussianDropout");
-NOTHING(gaussian_noise, "GaussianNoise");
-NOTHING(identity, "Identity");
-NOTHING(spatial_dropout1d, "SpatialDropout1D");
+NOTHING(activity_regularization, "ActivityRegularization", MASK_PASSED);
+NOTHING(alpha_dropout, "AlphaDropout", MASK_PASSED);
+NOTHING(dropout, "Dropout", MASK_PASSED);
+NOTHING(gaussian_dropout, "GaussianDropout", MASK_PASSED);
+NOTHING(gaussian_noise, "GaussianNoise", MASK_PASSED);
+NOTHING(identity, "Identity", MASK_PASSED_KERAS_3);
+NOTHING(spatial_dropout1d, "SpatialDropout1D", MASK_PASSED);

@@ -168,6 +168,7 @@ const struct layer_class layer_embedding = {
     .inert = inert,
     .takes_ids = true,
     .streaming = STREAM_ALONE,
+    .masking = MASK_OWN,
     .own_bytes = sizeof(struct embedding),
     .read = read,
     .connect = connect,

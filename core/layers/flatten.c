@@ -71,6 +71,7 @@ const struct layer_class layer_flatten = {
     .name = "Flatten",
     .inert = inert,
     .streaming = STREAM_WHOLE,
+    .masking = MASK_DROPPED,
     .read = read,
     .connect = connect,
     .run = run,

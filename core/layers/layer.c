@@ -134,7 +134,7 @@ static enum rnn_status read_config(const struct plan_builder *builder,
     fields_inert(&fields, common);
     fields_inert(&fields, layer->class->inert);
     if (!layer->class->takes_ids || !are_ids(config))
-        status = fields_float32(&fields, err);
+        status = fields_dtype(&fields, err);
     else
         fields_get(&fields, "dtype");
     if (!status)

@@ -24,12 +24,27 @@ enum layer_streaming {
     STREAM_WHOLE, /* not at all: some or all calls need the whole sequence */
 };
 
+/* What becomes of the mask of what a layer is given (mask.h).  A class that
+ * consumes masks reads inputs[i]->mask itself, whatever stands here. */
+enum layer_masking {
+    MASK_UNTOLD,  /* nobody has looked: refused */
+    MASK_DROPPED, /* what comes out has none */
+    MASK_PASSED,  /* that of the first input, on each output with its time */
+    MASK_PASSED_KERAS_3, /* so in Keras 3; Keras 2 drops it */
+    MASK_JOINED,         /* of all inputs: or (Keras 3), and (Keras 2) */
+    MASK_OWN,            /* connect() sees to it */
+};
+
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
     bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
                        it alone is called on time without features */
+    const char *const *keywords; /* of a call that it understands; NULL at
+                                    end, or NULL: none (call.h) */
+    bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
+    enum layer_masking masking;
     size_t own_bytes; /* of the layer's own struct, zeroed before read() */
 
     /* Take what is understood from the config. */

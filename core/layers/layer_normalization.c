@@ -85,6 +85,7 @@ const struct layer_class layer_layer_normalization = {
     .name = "LayerNormalization",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct layer_norm),
     .read = read,
     .connect = connect,

@@ -48,6 +48,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     const struct layer_class layer_##label = {                                \
         .name = (keras),                                                      \
         .inert = recurrent_inert,                                             \
+        .keywords = recurrent_keywords,                                       \
         .streaming = STREAM_STEPS,                                            \
         .own_bytes = sizeof(struct recurrent),                                \
         .read = read,                                                         \

@@ -15,7 +15,7 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/layer.h"
+#include "core/layers/mask.h"
 
 /* How one call reads its inputs. */
 struct merge_call {
@@ -259,6 +259,7 @@ static bool run(const struct node *node, struct run *run)
             return false;
         merge_item(node, run, i, y.data + i * y.stride);
     }
+    mask_join(node, run);
     return true;
 }
 
@@ -267,6 +268,7 @@ static bool run(const struct node *node, struct run *run)
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
+        .masking = MASK_JOINED,                                               \
         .read = read,                                                         \
         .connect = connect,                                                   \
         .scratch = scratch,                                                   \

@@ -173,6 +173,7 @@ const struct layer_class layer_normalization = {
     .name = "Normalization",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED_KERAS_3,
     .own_bytes = sizeof(struct normalization),
     .read = read,
     .connect = connect,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/layers/layer.h"
+#include "core/layers/mask.h"
 #include "core/ukernels/ukernels.h"
 
 /* Floats of one timestep of one input; far beyond any network, and small
@@ -135,15 +136,15 @@ enum rnn_status plan_add_input(struct plan_builder *builder, const char *name,
     io->name = arena_copy_text(builder->arena, name, strlen(name));
     added = add_value(builder, shape,
                       shape->rank > 1 || shape->dim[0] == RNN_FREE, features);
-    if (added && added->has_time)
+    /* Whoever reads ids finds out later that an input has time. */
+    if (added)
         added->clock = zalloc(builder, 1, sizeof(*added->clock));
-    if (!io->name || !added || (added->has_time && !added->clock))
+    if (!io->name || !added || !added->clock)
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at input \"%.100s\"", name);
     added->is_input = true;
     added->input = plan->input_count++;
-    if (added->clock)
-        added->clock->input = added->input;
+    added->clock->input = added->input;
     added->stride = features;
     added->place = plan->input_stride;
     plan->input_stride += features;
@@ -211,19 +212,29 @@ void plan_fix_steps(struct plan_builder *builder, struct node *node,
         builder->plan->most_steps = steps;
 }
 
-enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
-                          size_t index, struct value *value,
-                          struct rnn_error *err)
+static struct value *add_alias(struct plan_builder *builder,
+                               struct value *value)
 {
     struct value *same =
         add_value(builder, &value->shape, value->has_time, value->features);
 
     if (!same)
-        return plan_no_memory(node->layer, err);
+        return NULL;
     same->stride = value->stride;
     same->fixed_steps = value->fixed_steps;
     same->clock = value->clock;
     same->alias = value->alias ? value->alias : value;
+    return same;
+}
+
+enum rnn_status plan_pass(struct plan_builder *builder, struct node *node,
+                          size_t index, struct value *value,
+                          struct rnn_error *err)
+{
+    struct value *same = add_alias(builder, value);
+
+    if (!same)
+        return plan_no_memory(node->layer, err);
     node->outputs[index] = same;
     return RNN_OK;
 }
@@ -232,6 +243,35 @@ enum rnn_status plan_pass_input(struct plan_builder *builder,
                                 struct node *node, struct rnn_error *err)
 {
     return plan_pass(builder, node, 0, node->inputs[0], err);
+}
+
+enum rnn_status plan_make_mask(struct plan_builder *builder, struct node *node,
+                               const struct value *value,
+                               struct rnn_error *err)
+{
+    struct rnn_shape shape = value->shape;
+    size_t features;
+
+    /* The axis of features goes; a sequence of numbers has none. */
+    if (shape.rank > value->has_time)
+        shape.dim[--shape.rank] = 0;
+    if (rnn_shape_count(&shape, value->has_time, &features))
+        node->mask = add_value(builder, &shape, value->has_time, features);
+    if (!node->mask)
+        return plan_no_memory(node->layer, err);
+    node->mask->fixed_steps = value->fixed_steps;
+    node->mask->clock = value->clock;
+    return RNN_OK;
+}
+
+struct value *plan_with_mask(struct plan_builder *builder, struct value *value,
+                             struct value *mask)
+{
+    struct value *same = add_alias(builder, value);
+
+    if (same)
+        same->mask = mask;
+    return same;
 }
 
 void plan_need_whole(struct node *node)
@@ -331,34 +371,35 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
 
 static struct node *make_node(struct plan_builder *builder,
                               const struct layer *layer,
-                              struct value *const *inputs, size_t input_count)
+                              const struct call *given)
 {
     struct node *node = zalloc(builder, 1, sizeof(*node));
 
     if (!node)
         return NULL;
-    node->inputs = zalloc(builder, input_count, sizeof(struct value *));
+    node->inputs = zalloc(builder, given->input_count, sizeof(struct value *));
     node->outputs = zalloc(builder, 1, sizeof(struct value *));
     if (!node->inputs || !node->outputs)
         return NULL;
     node->layer = layer;
     node->call = layer->calls;
-    node->input_count = input_count;
+    node->given = given;
+    node->input_count = given->input_count;
     node->output_count = 1;
-    for (size_t i = 0; i < input_count; i++) {
-        node->inputs[i] = inputs[i];
-        node->has_time = node->has_time || inputs[i]->has_time;
+    for (size_t i = 0; i < given->input_count; i++) {
+        node->inputs[i] = given->inputs[i];
+        node->has_time = node->has_time || given->inputs[i]->has_time;
     }
     return node;
 }
 
 /* A sequence without an axis of features is one of ids. */
 static enum rnn_status check_ids(const struct layer *layer,
-                                 struct value *const *inputs,
-                                 size_t input_count, struct rnn_error *err)
+                                 const struct call *given,
+                                 struct rnn_error *err)
 {
-    for (size_t i = 0; i < input_count && !layer->class->takes_ids; i++)
-        if (inputs[i]->has_time && inputs[i]->shape.rank == 1)
+    for (size_t i = 0; i < given->input_count && !layer->class->takes_ids; i++)
+        if (given->inputs[i]->has_time && given->inputs[i]->shape.rank == 1)
             return rnn_fail(err, RNN_UNSUPPORTED,
                             "layer \"%.100s\" (%s) reads a sequence of "
                             "numbers without an axis of features; only an "
@@ -371,21 +412,22 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
 {
-    struct node *made;
-    enum rnn_status status;
+    const struct call given = {.inputs = inputs, .input_count = input_count};
 
-    if (builder->plan->node_count >= PLAN_MAX_NODES)
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "the model calls its layers more than %zu times",
-                        PLAN_MAX_NODES);
-    status = check_ids(layer, inputs, input_count, err);
-    if (status)
-        return status;
-    made = make_node(builder, layer, inputs, input_count);
-    if (!made)
-        return plan_no_memory(layer, err);
-    status = layer->class->connect(layer, made, builder, err);
+    return plan_call_with(builder, layer, &given, node, err);
+}
+
+/* Connect `made` and put it behind the nodes that there are. */
+static enum rnn_status append_node(struct plan_builder *builder,
+                                   struct layer *layer, struct node *made,
+                                   struct rnn_error *err)
+{
+    enum rnn_status status = layer->class->connect(layer, made, builder, err);
+
+    if (!status)
+        status = mask_settle(builder, layer, made, err);
     weights_recycle(builder->weights);
+    made->given = NULL;
     if (status)
         return status;
     if (!layer->calls++)
@@ -397,6 +439,31 @@ enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
     made->index = builder->plan->node_count++;
     *builder->last_node = made;
     builder->last_node = &made->next;
-    *node = made;
     return RNN_OK;
+}
+
+enum rnn_status plan_call_with(struct plan_builder *builder,
+                               struct layer *layer, const struct call *given,
+                               struct node **node, struct rnn_error *err)
+{
+    struct node *made;
+    enum rnn_status status;
+
+    if (builder->calls++ >= PLAN_MAX_NODES)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "the model calls its layers more than %zu times",
+                        PLAN_MAX_NODES);
+    status = call_check(given, layer->name, layer->class->keywords,
+                        layer->class->takes_constants, err);
+    if (!status)
+        status = check_ids(layer, given, err);
+    if (status)
+        return status;
+    made = make_node(builder, layer, given);
+    if (!made)
+        return plan_no_memory(layer, err);
+    status = append_node(builder, layer, made, err);
+    if (!status)
+        *node = made;
+    return status;
 }

@@ -16,6 +16,8 @@
  *          have timesteps of its own, a fixed number of them.
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
+ * Mask     A value may have a mask: another value, with the same time and a
+ *          number for each item, 0 where Keras masks it (core/layers/mask.h).
  * State    What a node keeps of a sequence: named slots.  A caller's state
  *          packs them without gaps; at work each slot begins on 64 bytes and
  *          is padded to 64, so that whole vectors may be written.
@@ -33,6 +35,7 @@
 #include "core/arena.h"
 #include "core/format/weights.h"
 #include "core/infer.h"
+#include "core/layers/call.h"
 #include "core/model.h"
 #include "core/tensor.h"
 
@@ -60,11 +63,12 @@ struct value {
     size_t stride;       /* floats from one item to the next; of an input: the
                             features: it is read where the caller has it */
     size_t index;        /* among all values */
-    struct clock *clock; /* its timesteps; NULL: without time, or fixed */
+    struct clock *clock; /* with time: its timesteps; NULL: fixed ones */
     size_t fixed_steps;  /* its timesteps; 0: those of its clock */
     bool is_input;
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
+    struct value *mask;  /* where its items do not count; NULL: all do */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
@@ -87,11 +91,14 @@ struct node {
     size_t input_count;
     struct value **outputs; /* [output_count] */
     size_t output_count;
-    bool has_time; /* runs at each timestep: an input has time */
-    bool whole;    /* needs all timesteps at once */
+    struct value *mask; /* that it makes beside its outputs; NULL */
+    bool mask_is_any;   /* where one of its inputs' masks is, not all */
+    bool has_time;      /* runs at each timestep: an input has time */
+    bool whole;         /* needs all timesteps at once */
     size_t state_bytes;
-    uint64_t cost; /* multiply-adds of one item */
-    void *own;     /* what the layer keeps about this call */
+    uint64_t cost;            /* multiply-adds of one item */
+    void *own;                /* what the layer keeps about this call */
+    const struct call *given; /* its arguments, while it is connected */
     struct node *next;
 };
 
@@ -135,6 +142,7 @@ struct plan_builder {
     unsigned keras_major; /* 0: unknown */
     enum rnn_isa isa;     /* AUTO, or one that is there */
     size_t depth;         /* models around the one that is read */
+    size_t calls;         /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -193,8 +201,20 @@ RNN_CHECKED enum rnn_status plan_call(struct plan_builder *builder,
                                       size_t input_count, struct node **node,
                                       struct rnn_error *err);
 
+/* The same with arguments that are not just tensors by position. */
+RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
+                                           struct layer *layer,
+                                           const struct call *given,
+                                           struct node **node,
+                                           struct rnn_error *err);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
+                                        struct rnn_error *err);
+
+/* The same for a plan within another one, whose layers take weights from the
+ * same file: what is left of them is not looked at. */
+RNN_CHECKED enum rnn_status plan_settle(struct plan_builder *builder,
                                         struct rnn_error *err);
 
 /* ---- for layers, while a node is connected -------------------------------*/
@@ -241,6 +261,17 @@ RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
 RNN_CHECKED enum rnn_status plan_pass_input(struct plan_builder *builder,
                                             struct node *node,
                                             struct rnn_error *err);
+
+/* node->mask, a mask of items like those of `value`. */
+RNN_CHECKED enum rnn_status plan_make_mask(struct plan_builder *builder,
+                                           struct node *node,
+                                           const struct value *value,
+                                           struct rnn_error *err);
+
+/* `value` under another name, with this mask or, NULL, without one; NULL when
+ * memory is out. */
+struct value *plan_with_mask(struct plan_builder *builder, struct value *value,
+                             struct value *mask);
 
 /* Keep `units` floats called `<layer>/<name>`; `*work_offset` is where they
  * lie in a state at work. */

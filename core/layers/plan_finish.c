@@ -28,10 +28,15 @@ static void note_reader(struct value *value, size_t reader)
 static void note_readers(struct plan *plan)
 {
     for (struct node *node = plan->nodes; node; node = node->next) {
-        for (size_t i = 0; i < node->input_count; i++)
+        for (size_t i = 0; i < node->input_count; i++) {
             note_reader(node->inputs[i], node->index);
+            if (node->inputs[i]->mask)
+                note_reader(node->inputs[i]->mask, node->index);
+        }
         for (size_t i = 0; i < node->output_count; i++)
             note_reader(node->outputs[i], node->index);
+        if (node->mask)
+            note_reader(node->mask, node->index);
     }
     for (size_t i = 0; i < plan->output_count; i++)
         note_reader(plan->outputs[i].value, SIZE_MAX);
@@ -61,6 +66,15 @@ static size_t choose_slot(struct plan *plan, const size_t *busy_until,
     return chosen;
 }
 
+static void assign_slot(struct plan *plan, size_t *busy_until, size_t index,
+                        struct value *value)
+{
+    if (value->alias)
+        return;
+    value->slot = choose_slot(plan, busy_until, index, value->stride);
+    busy_until[value->slot] = value->last_reader;
+}
+
 /* Slots have their final strides now: lay them out one after the other. */
 static void place_values(struct plan *plan)
 {
@@ -86,16 +100,12 @@ static enum rnn_status assign_slots(struct plan_builder *builder,
     if (!busy_until || !plan->slot_strides)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory for the plan");
     note_readers(plan);
-    for (struct node *node = plan->nodes; node; node = node->next)
-        for (size_t i = 0; i < node->output_count; i++) {
-            struct value *value = node->outputs[i];
-
-            if (value->alias)
-                continue;
-            value->slot =
-                choose_slot(plan, busy_until, node->index, value->stride);
-            busy_until[value->slot] = value->last_reader;
-        }
+    for (struct node *node = plan->nodes; node; node = node->next) {
+        for (size_t i = 0; i < node->output_count; i++)
+            assign_slot(plan, busy_until, node->index, node->outputs[i]);
+        if (node->mask)
+            assign_slot(plan, busy_until, node->index, node->mask);
+    }
     place_values(plan);
     return RNN_OK;
 }
@@ -195,14 +205,12 @@ static void add_cost(struct plan *plan, const struct node *node)
         *sum = UINT64_MAX;
 }
 
-enum rnn_status plan_finish(struct plan_builder *builder,
+enum rnn_status plan_settle(struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct plan *plan = builder->plan;
-    enum rnn_status status = weights_finish(builder->weights, err);
+    enum rnn_status status = assign_slots(builder, err);
 
-    if (!status)
-        status = assign_slots(builder, err);
     settle_clocks(plan);
     if (!status)
         status = settle_streaming(builder, err);
@@ -212,4 +220,12 @@ enum rnn_status plan_finish(struct plan_builder *builder,
     for (const struct node *node = plan->nodes; node; node = node->next)
         add_cost(plan, node);
     return RNN_OK;
+}
+
+enum rnn_status plan_finish(struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    enum rnn_status status = weights_finish(builder->weights, err);
+
+    return status ? status : plan_settle(builder, err);
 }

@@ -156,6 +156,7 @@ const struct layer_class layer_prelu = {
     .name = "PReLU",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct prelu),
     .read = read,
     .connect = connect,

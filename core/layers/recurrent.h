@@ -50,6 +50,9 @@ RNN_CHECKED enum rnn_status recurrent_read(struct layer *layer,
 /* Fields that change nothing, of each of the three. */
 extern const char *const recurrent_inert[];
 
+/* initial_state: its tensors follow x. */
+extern const char *const recurrent_keywords[];
+
 /* The three shapes of Keras' weights, as pointers to their numbers. */
 struct recurrent_weights {
     const float *kernel;           /* [features, gates * units] */
@@ -94,6 +97,11 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items);
 bool recurrent_run(const struct node *node, struct run *run);
 
 /* ---- recurrent_states.c --------------------------------------------------*/
+
+/* initial_state, where a call says it, holds tensors. */
+RNN_CHECKED enum rnn_status recurrent_check_call(const struct layer *layer,
+                                                 const struct node *node,
+                                                 struct rnn_error *err);
 
 /* Are the inputs behind x the states of this layer, or none? */
 RNN_CHECKED enum rnn_status recurrent_check_states(const struct layer *layer,

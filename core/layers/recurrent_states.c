@@ -5,7 +5,27 @@
  */
 #include <string.h>
 
+#include "core/format/json.h"
 #include "core/layers/recurrent.h"
+
+const char *const recurrent_keywords[] = {"initial_state", NULL};
+
+enum rnn_status recurrent_check_call(const struct layer *layer,
+                                     const struct node *node,
+                                     struct rnn_error *err)
+{
+    const struct call_argument *given =
+        call_keyword(node->given, recurrent_keywords[0]);
+    char text[80];
+
+    if (!given || !given->json)
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" (%s) is called with initial_state %s, "
+                    "which is no tensor",
+                    layer->name, layer->class->name,
+                    rnn_json_print(given->json, text, sizeof(text)));
+}
 
 enum rnn_status recurrent_check_states(const struct layer *layer,
                                        const struct node *node,
@@ -14,7 +34,10 @@ enum rnn_status recurrent_check_states(const struct layer *layer,
     const struct recurrent *own = layer->own;
     size_t states = recurrent_states(own);
     char text[RNN_SHAPE_TEXT];
+    enum rnn_status status = recurrent_check_call(layer, node, err);
 
+    if (status)
+        return status;
     if (node->input_count != 1 && node->input_count != 1 + states)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (%s) is called on %zu tensors; it "

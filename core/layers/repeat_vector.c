@@ -74,6 +74,7 @@ const struct layer_class layer_repeat_vector = {
     .name = "RepeatVector",
     .inert = inert,
     .streaming = STREAM_WHOLE,
+    .masking = MASK_DROPPED,
     .own_bytes = sizeof(struct repeat_vector),
     .read = read,
     .connect = connect,

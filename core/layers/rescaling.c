@@ -110,6 +110,7 @@ const struct layer_class layer_rescaling = {
     .name = "Rescaling",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED_KERAS_3,
     .own_bytes = sizeof(struct rescaling),
     .read = read,
     .connect = connect,

@@ -51,6 +51,7 @@ const struct layer_class layer_rms_normalization = {
     .name = "RMSNormalization",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_DROPPED,
     .own_bytes = sizeof(struct row_norm),
     .read = read,
     .connect = connect,

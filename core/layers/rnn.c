@@ -72,7 +72,7 @@ static enum rnn_status read_stack(struct layer *layer,
     if (!rnn_json_is_array(*cells) || !rnn_json_count(*cells))
         return fields_refuse(&fields, RNN_BAD_MODEL, "cells",
                              "a list of cells was expected", err);
-    status = fields_float32(&fields, err);
+    status = fields_dtype(&fields, err);
     if (!status)
         status = fields_bool(&fields, "reverse_state_order", false,
                              &own->reversed, err);
@@ -159,7 +159,10 @@ static enum rnn_status check_states(const struct layer *layer,
 {
     const struct rnn *own = layer->own;
     bool given = node->input_count > 1;
+    enum rnn_status status = recurrent_check_call(layer, node, err);
 
+    if (status)
+        return status;
     if (given && node->input_count != 1 + own->state_count)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (RNN) is called on %zu tensors; it "
@@ -252,6 +255,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 const struct layer_class layer_rnn = {
     .name = "RNN",
     .inert = inert,
+    .keywords = recurrent_keywords,
     .streaming = STREAM_STEPS,
     .own_bytes = sizeof(struct rnn),
     .read = read,

@@ -111,4 +111,15 @@ void run_activate(const struct rnn_ukernels *ukernels,
                   const struct rnn_activation *activation, size_t items,
                   size_t units, struct view y);
 
+/* ---- a whole plan (core/infer.c) -----------------------------------------*/
+
+/* Bytes of scratch, aligned to 64, for `count` sequences of which the longest
+ * has `timesteps`; SIZE_MAX: too many. */
+size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps);
+
+/* Run `count` sequences through all nodes of `plan`, with the questions,
+ * every_step and work of `like`, whose work goes on.  False: stopped. */
+bool plan_run(const struct plan *plan, const struct rnn_sequence *sequences,
+              size_t count, struct run *like, void *scratch);
+
 #endif

@@ -50,6 +50,7 @@ const struct layer_class layer_unit_normalization = {
     .name = "UnitNormalization",
     .inert = inert,
     .streaming = STREAM_ALONE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct row_norm),
     .read = read,
     .connect = connect,

@@ -15,8 +15,11 @@ k3 is Keras 3, k2 is tf_keras.  "every_step" is missing where the output has
 a time axis already.  Where Keras 2 and 3 mean different things by the same
 network (hard_sigmoid), there is a NAME.k3.json and a NAME.k2.json.
 
-refused.json lists files that no server may answer for, with words that the
-refusal must contain.
+A file that no server may answer for has {"files": [...], "refused": [words
+that the refusal must contain]}.
+
+These are Sequential models, described as data.  Models of any kind, built by
+functions, stand in cases_*.py: golden_cases.py says how to add one.
 """
 
 import io
@@ -39,6 +42,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tf_keras  # noqa: E402
 
+import golden_cases  # noqa: E402
 import networks as nw  # noqa: E402
 from files import GENERATIONS, clear_names, prepare_keras  # noqa: E402
 
@@ -652,20 +656,22 @@ def make_refused():
             ["odd", "activation", "doubled_tanh"],
         ),
     }
-    listed = []
     for file, (layers, words) in refused.items():
         keras.Sequential([tall, *layers]).save(MODELS / file)
-        listed.append({"file": file, "words": words})
+        write_refused(file, words)
     model = keras.Sequential([tall, keras.layers.LSTM(2)])
     model.save_weights(MODELS / "refused_only.weights.h5")
-    listed.append({"file": "refused_only.weights.h5", "words": ["weights"]})
+    write_refused("refused_only.weights.h5", ["weights"])
     old = tf_keras.Sequential(
         [tf_keras.layers.Input((4, 2)), tf_keras.layers.LSTM(2)]
     )
     old.save_weights(MODELS / "refused_only_k2.h5")
-    listed.append({"file": "refused_only_k2.h5", "words": ["weights"]})
-    text = "[" + ",\n ".join(json.dumps(each) for each in listed) + "]\n"
-    (MODELS / "refused.json").write_text(text)
+    write_refused("refused_only_k2.h5", ["weights"])
+
+
+def write_refused(file, words):
+    text = f'{{"files": {json.dumps([file])},\n "refused": {json.dumps(words)}}}'
+    (MODELS / f"{file.split('.')[0]}.json").write_text(text + "\n")
 
 
 def main():
@@ -693,6 +699,10 @@ def main():
             make_old(name)
     if not wanted:
         make_refused()
+    for name, case in golden_cases.load().items():
+        if not wanted or name in wanted:
+            golden_cases.make(case)
+            print(name, flush=True)
     files = list(MODELS.iterdir())
     total = sum(file.stat().st_size for file in files)
     print(f"{len(files)} files, {total} bytes")

@@ -1,9 +1,9 @@
 /* Every model in tests/golden/models gives Keras' numbers, from each of its
- * files, on each instruction set, and the same bits from all of them. */
+ * files, on each instruction set, and the same bits from all of them; whole,
+ * alone and, where it streams, in pieces.  Or it is refused by name. */
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +13,9 @@
 
 #include "core/import/hdf5_file.h"
 #include "core/import/import.h"
-#include "core/infer.h"
 #include "core/model.h"
-#include "core/state.h"
 #include "tests/support/golden_case.h"
+#include "tests/support/golden_run.h"
 
 #define MODELS "tests/golden/models/"
 
@@ -72,147 +71,94 @@ static struct rnn_model *load(const struct buffer *native, enum rnn_isa isa,
     return model;
 }
 
-/* ---- running it ----------------------------------------------------------
+/* ---- the numbers of Keras ------------------------------------------------
  */
 
-static void *must_alloc(size_t bytes)
-{
-    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
-
-    assert_non_null(memory);
-    return memory;
-}
-
-static void infer(const struct rnn_model *model,
-                  const struct rnn_sequence *sequences, size_t count,
-                  bool every_step)
-{
-    struct rnn_infer_options options = {.every_step = every_step};
-    size_t timesteps = sequences[0].timesteps;
-    size_t size = rnn_scratch_size(model, count, timesteps, every_step);
-    void *scratch = must_alloc(size);
-    struct rnn_error err;
-
-    if (rnn_infer(model, sequences, count, &options, scratch, &err))
-        fail_msg("%s", err.message);
-    free(scratch);
-}
-
-/* The inputs of a case as floats, and room for its outputs. */
-struct run {
-    const struct golden_case *golden;
-    float *inputs, *outputs;
-    size_t count, timesteps, features;
-    size_t width; /* floats of one sequence's output */
-    bool every_step;
+/* The answers of the first file on the first instruction set. */
+struct first {
+    float *outputs[2][GOLDEN_MAX_TENSORS]; /* of each sequence's end, of every
+                                              step */
 };
 
-static void run_init(struct run *run, const struct golden_case *golden,
-                     bool every_step)
+static void first_release(struct first *first)
 {
-    const struct golden_tensor *x = &golden->sequences;
-    const struct golden_answer *answer =
-        every_step ? &golden->every : &golden->last;
-
-    run->golden = golden;
-    run->every_step = every_step;
-    run->count = x->shape[0];
-    run->timesteps = x->shape[1];
-    run->features = x->shape[2];
-    run->width = answer->reference.count / run->count;
-    run->inputs = must_alloc(x->count * sizeof(float));
-    run->outputs = must_alloc(answer->reference.count * sizeof(float));
-    for (size_t i = 0; i < x->count; i++)
-        run->inputs[i] = (float)x->values[i];
-}
-
-static void run_release(struct run *run)
-{
-    free(run->inputs);
-    free(run->outputs);
-}
-
-static void run_batch(struct run *run, const struct rnn_model *model)
-{
-    struct rnn_sequence sequences[8] = {{0}};
-    const float *inputs[8];
-    float *outputs[8];
-
-    assert_true(run->count <= 8);
-    for (size_t n = 0; n < run->count; n++) {
-        inputs[n] = run->inputs + n * run->timesteps * run->features;
-        outputs[n] = run->outputs + n * run->width;
-        sequences[n] = (struct rnn_sequence){run->timesteps, &inputs[n],
-                                             &outputs[n], NULL};
-    }
-    infer(model, sequences, run->count, run->every_step);
-}
-
-/* The first sequence again, one timestep at a time, into `output`. */
-static void run_in_steps(const struct run *run, const struct rnn_model *model,
-                         float *output)
-{
-    struct rnn_state *state = must_alloc(rnn_state_size(model));
-    size_t width = run->width / run->timesteps;
-
-    rnn_state_zero(model, state);
-    for (size_t t = 0; t < run->timesteps; t++) {
-        const float *input = run->inputs + t * run->features;
-        float *to = output + t * width;
-        struct rnn_sequence step = {1, &input, &to, state};
-
-        infer(model, &step, 1, false);
-    }
-    free(state);
-}
-
-static uint32_t bits_of(float x)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &x, sizeof(bits));
-    return bits;
-}
-
-static void assert_same_bits(const float *a, const float *b, size_t count,
-                             const char *what)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (bits_of(a[i]) != bits_of(b[i]))
-            fail_msg("%s: number %zu is %.9g, not %.9g", what, i, a[i], b[i]);
+    for (size_t i = 0; i < GOLDEN_MAX_TENSORS; i++) {
+        free(first->outputs[0][i]);
+        free(first->outputs[1][i]);
     }
 }
 
-/* ---- the tests -----------------------------------------------------------
- */
-
-/* One model on one instruction set.  Its outputs go to, or are compared
- * with, `first`. */
-static void check_model(const struct rnn_model *model, struct run *run,
-                        float **first, const char *what)
+static void compare_with_first(const struct golden_run *run, size_t index,
+                               struct first *first, const char *what)
 {
-    const struct golden_case *golden = run->golden;
-    const struct golden_answer *answer =
-        run->every_step ? &golden->every : &golden->last;
-    size_t total = run->count * run->width;
+    float **known = &first->outputs[run->every_step][index];
+    size_t total = run->count * run->widths[index];
 
-    run_batch(run, model);
-    golden_assert_close(run->outputs, total, answer, what);
-    if (!*first) {
-        *first = must_alloc(total * sizeof(float));
-        memcpy(*first, run->outputs, total * sizeof(float));
+    if (!*known) {
+        *known = malloc(total * sizeof(float));
+        assert_non_null(*known);
+        memcpy(*known, run->outputs[index], total * sizeof(float));
     }
-    assert_same_bits(run->outputs, *first, total, what);
-    if (run->every_step) {
-        float *steps = must_alloc(run->width * sizeof(float));
-
-        run_in_steps(run, model, steps);
-        assert_same_bits(steps, run->outputs, run->width, what);
-        free(steps);
-    }
+    golden_assert_same_bits(run->outputs[index], *known, total, what);
 }
 
-static void check_file(const char *path, struct run *run, float **first)
+/* One model, asked for its ends or for every step. */
+static void check_answers(const struct golden_case *golden,
+                          const struct rnn_model *model, bool every_step,
+                          struct first *first, const char *what)
+{
+    bool streams = rnn_model_info(model)->streams;
+    struct golden_run run;
+
+    golden_run_init(&run, golden, model, every_step);
+    golden_run_batch(&run);
+    for (size_t i = 0; i < golden->output_count; i++) {
+        const struct golden_output *output = &golden->outputs[i];
+        const struct golden_answer *answer =
+            every_step ? &output->every : &output->last;
+
+        if (!every_step || output->has_every)
+            golden_assert_close(run.outputs[i], run.count * run.widths[i],
+                                answer, what);
+        compare_with_first(&run, i, first, what);
+    }
+    golden_run_check_alone(&run, what);
+    if (streams) {
+        golden_run_check_pieces(&run, 1, what);
+        golden_run_check_pieces(&run, 2, what);
+        golden_run_check_pieces(&run, 5, what);
+    }
+    golden_run_release(&run);
+}
+
+static bool asks_for_every_step(const struct golden_case *golden)
+{
+    for (size_t i = 0; i < golden->output_count; i++)
+        if (golden->outputs[i].has_every)
+            return true;
+    return false;
+}
+
+static void check_model(const struct golden_case *golden,
+                        const struct rnn_model *model, struct first *first,
+                        const char *what)
+{
+    const struct rnn_model_info *info = rnn_model_info(model);
+
+    if (golden->streams == GOLDEN_STREAMS || asks_for_every_step(golden)) {
+        if (!info->streams)
+            fail_msg("%s does not stream: %s", what,
+                     info->cannot_stream_because);
+    }
+    if (golden->streams == GOLDEN_DOES_NOT && info->streams)
+        fail_msg("%s is said to stream", what);
+    check_answers(golden, model, false, first, what);
+    if (info->streams)
+        check_answers(golden, model, true, first, what);
+}
+
+static void check_file(const struct golden_case *golden, const char *path,
+                       struct first *first)
 {
     static const enum rnn_isa isas[] = {RNN_ISA_SCALAR, RNN_ISA_AVX2,
                                         RNN_ISA_AVX512, RNN_ISA_NEON};
@@ -229,76 +175,56 @@ static void check_file(const char *path, struct run *run, float **first)
             continue;
         model = load(&native, isas[i], path);
         snprintf(what, sizeof(what), "%s on %s", path, rnn_isa_name(isas[i]));
-        check_model(model, run, first, what);
+        check_model(golden, model, first, what);
         rnn_model_free(model);
     }
     free(native.bytes);
 }
 
-static void check_case(const struct golden_case *golden, bool every_step)
-{
-    struct run run;
-    float *first = NULL;
+/* ---- refusals ------------------------------------------------------------
+ */
 
-    run_init(&run, golden, every_step);
-    for (size_t i = 0; i < golden->file_count; i++)
-        check_file(golden->files[i], &run, &first);
-    free(first);
-    run_release(&run);
+/* A model that cannot be served is refused in words that help. */
+static void check_refusal(const struct golden_case *golden, const char *path)
+{
+    struct buffer native = {0};
+    struct rnn_model *model = NULL;
+    struct rnn_error err = {0};
+    int status = (int)import_file(path, &native, &err);
+
+    if (!status)
+        status =
+            (int)rnn_model_load(native.bytes, native.size, NULL, &model, &err);
+    if (!status)
+        fail_msg("%s was accepted", path);
+    for (size_t i = 0; i < golden->word_count; i++)
+        if (!strstr(err.message, golden->words[i]))
+            fail_msg("%s: \"%s\" says nothing of %s", path, err.message,
+                     golden->words[i]);
+    free(native.bytes);
 }
 
-static void gives_the_numbers_of_keras(void **state)
+/* ---- all of them ---------------------------------------------------------
+ */
+
+static void is_as_keras_says(void **state)
 {
     struct golden_case golden;
+    struct first first = {0};
 
     golden_case_init(&golden, *state);
-    check_case(&golden, false);
-    if (golden.has_every_step)
-        check_case(&golden, true);
-    golden_case_release(&golden);
-}
-
-/* Models that cannot be served are refused in words that help. */
-static void is_refused_by_name(void **state)
-{
-    size_t size;
-    char *text = (char *)golden_read_file(MODELS "refused.json", &size);
-    cJSON *list = cJSON_ParseWithLength(text, size);
-    const cJSON *item, *word;
-
-    (void)state;
-    assert_true(cJSON_GetArraySize(list) > 0);
-    cJSON_ArrayForEach(item, list)
-    {
-        const char *file = cJSON_GetObjectItem(item, "file")->valuestring;
-        struct buffer native = {0};
-        struct rnn_model *model = NULL;
-        struct rnn_error err = {0};
-        char path[256];
-        int status;
-
-        snprintf(path, sizeof(path), MODELS "%s", file);
-        status = (int)import_file(path, &native, &err);
-        if (!status)
-            status = (int)rnn_model_load(native.bytes, native.size, NULL,
-                                         &model, &err);
-        if (!status)
-            fail_msg("%s was accepted", path);
-        cJSON_ArrayForEach(word, cJSON_GetObjectItem(item, "words"))
-        {
-            if (!strstr(err.message, word->valuestring))
-                fail_msg("%s: \"%s\" says nothing of %s", path, err.message,
-                         word->valuestring);
-        }
-        free(native.bytes);
+    for (size_t i = 0; i < golden.file_count; i++) {
+        if (golden.word_count)
+            check_refusal(&golden, golden.files[i]);
+        else
+            check_file(&golden, golden.files[i], &first);
     }
-    cJSON_Delete(list);
-    free(text);
+    first_release(&first);
+    golden_case_release(&golden);
 }
 
 int main(void)
 {
-    const struct CMUnitTest refusal = cmocka_unit_test(is_refused_by_name);
     struct rnn_error err;
     struct CMUnitTest *tests;
     glob_t found;
@@ -306,16 +232,14 @@ int main(void)
 
     if (hdf5_start(&err) || glob(MODELS "*.json", 0, NULL, &found))
         return EXIT_FAILURE;
-    tests = calloc(found.gl_pathc + 1, sizeof(*tests));
+    tests = calloc(found.gl_pathc, sizeof(*tests));
     if (!tests)
         return EXIT_FAILURE;
-    tests[0] = refusal;
-    for (size_t i = 0, n = 1; i < found.gl_pathc; i++) {
+    for (size_t i = 0; i < found.gl_pathc; i++) {
         char *path = found.gl_pathv[i];
 
-        if (strcmp(path, MODELS "refused.json"))
-            tests[n++] = (struct CMUnitTest){path, gives_the_numbers_of_keras,
-                                             NULL, NULL, path};
+        tests[i] =
+            (struct CMUnitTest){path, is_as_keras_says, NULL, NULL, path};
     }
     failed =
         _cmocka_run_group_tests("golden", tests, found.gl_pathc, NULL, NULL);

@@ -98,37 +98,114 @@ static void read_files(const cJSON *json, const char *path,
     assert_true(golden->file_count > 0);
 }
 
+static void read_words(const cJSON *words, struct golden_case *golden)
+{
+    const cJSON *word;
+
+    cJSON_ArrayForEach(word, words)
+    {
+        assert_true(golden->word_count < GOLDEN_MAX_WORDS);
+        golden->words[golden->word_count++] = strdup(word->valuestring);
+    }
+    assert_true(golden->word_count > 0);
+}
+
+/* One input as "sequences", or several by name. */
+static void read_inputs(const cJSON *json, struct golden_case *golden)
+{
+    const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(json, "inputs");
+    const cJSON *item;
+
+    if (!inputs) {
+        golden->input_count = 1;
+        read_tensor(json, "sequences", &golden->inputs[0].tensor);
+        return;
+    }
+    cJSON_ArrayForEach(item, inputs)
+    {
+        struct golden_input *input = &golden->inputs[golden->input_count];
+
+        assert_true(golden->input_count < GOLDEN_MAX_TENSORS);
+        golden->input_count++;
+        input->name = strdup(item->string);
+        read_tensor(inputs, item->string, &input->tensor);
+        assert_int_equal(input->tensor.shape[0],
+                         golden->inputs[0].tensor.shape[0]);
+    }
+    assert_true(golden->input_count > 0);
+}
+
+static void read_output(const cJSON *json, struct golden_case *golden)
+{
+    struct golden_output *output = &golden->outputs[golden->output_count];
+    const cJSON *every = cJSON_GetObjectItemCaseSensitive(json, "every_step");
+
+    assert_true(golden->output_count < GOLDEN_MAX_TENSORS);
+    golden->output_count++;
+    read_answer(json, &output->last);
+    output->has_every = every != NULL;
+    if (every)
+        read_answer(every, &output->every);
+}
+
+/* One output as the case itself, or a list. */
+static void read_outputs(const cJSON *json, struct golden_case *golden)
+{
+    const cJSON *outputs = cJSON_GetObjectItemCaseSensitive(json, "outputs");
+    const cJSON *item;
+
+    if (!outputs)
+        read_output(json, golden);
+    cJSON_ArrayForEach(item, outputs) read_output(item, golden);
+    assert_true(golden->output_count > 0);
+}
+
 void golden_case_init(struct golden_case *golden, const char *path)
 {
     size_t size;
     char *text = (char *)golden_read_file(path, &size);
     cJSON *json = cJSON_ParseWithLength(text, size);
-    const cJSON *every;
+    const cJSON *words, *streams;
 
     if (!json)
         fail_msg("%s is not JSON", path);
     memset(golden, 0, sizeof(*golden));
     read_files(json, path, golden);
-    read_tensor(json, "sequences", &golden->sequences);
-    assert_int_equal(golden->sequences.rank, 3);
-    read_answer(json, &golden->last);
-    every = cJSON_GetObjectItemCaseSensitive(json, "every_step");
-    golden->has_every_step = every != NULL;
-    if (every)
-        read_answer(every, &golden->every);
+    words = cJSON_GetObjectItemCaseSensitive(json, "refused");
+    streams = cJSON_GetObjectItemCaseSensitive(json, "streams");
+    if (words) {
+        read_words(words, golden);
+    } else {
+        read_inputs(json, golden);
+        read_outputs(json, golden);
+    }
+    if (streams)
+        golden->streams =
+            cJSON_IsTrue(streams) ? GOLDEN_STREAMS : GOLDEN_DOES_NOT;
     cJSON_Delete(json);
     free(text);
+}
+
+static void release_answer(struct golden_answer *answer)
+{
+    free(answer->reference.values);
+    free(answer->keras_float32.values);
 }
 
 void golden_case_release(struct golden_case *golden)
 {
     for (size_t i = 0; i < golden->file_count; i++)
         free(golden->files[i]);
-    free(golden->sequences.values);
-    free(golden->last.reference.values);
-    free(golden->last.keras_float32.values);
-    free(golden->every.reference.values);
-    free(golden->every.keras_float32.values);
+    for (size_t i = 0; i < golden->word_count; i++)
+        free(golden->words[i]);
+    for (size_t i = 0; i < golden->input_count; i++) {
+        free(golden->inputs[i].name);
+        free(golden->inputs[i].tensor.values);
+    }
+    for (size_t i = 0; i < golden->output_count; i++) {
+        release_answer(&golden->outputs[i].last);
+        release_answer(&golden->outputs[i].every);
+    }
 }
 
 void golden_assert_close(const float *ours, size_t count,

@@ -1,7 +1,7 @@
 /* golden_case.h: what Keras answers for some of the models in tests/golden.
  *
- * tests/golden/make_golden.py writes the JSON that this reads, and says what
- * is in it.  Every failure ends the test.
+ * tests/golden/make_golden.py and tests/golden/golden_cases.py write the JSON
+ * that this reads, and say what is in it.  Every failure ends the test.
  *
  * Ownership  The caller holds the struct; golden_case_release() frees what is
  *            in it.
@@ -12,12 +12,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GOLDEN_MAX_RANK  4
-#define GOLDEN_MAX_FILES 8
+#define GOLDEN_MAX_RANK    7
+#define GOLDEN_MAX_FILES   8
+#define GOLDEN_MAX_TENSORS 8 /* inputs, outputs */
+#define GOLDEN_MAX_WORDS   8
 
 struct golden_tensor {
     size_t rank, shape[GOLDEN_MAX_RANK], count;
     double *values;
+};
+
+struct golden_input {
+    char *name; /* NULL: the only one, whatever it is called */
+    struct golden_tensor tensor; /* [N, ...] */
 };
 
 /* One answer of Keras: in float64, and in float32. */
@@ -25,13 +32,28 @@ struct golden_answer {
     struct golden_tensor reference, keras_float32;
 };
 
+struct golden_output {
+    struct golden_answer last; /* [N, ...]: the model's own output */
+    bool has_every;
+    struct golden_answer every; /* [N, timesteps, ...]: had the sequence ended
+                                   at each of them */
+};
+
+enum golden_streams { GOLDEN_ANY, GOLDEN_STREAMS, GOLDEN_DOES_NOT };
+
 struct golden_case {
     char *files[GOLDEN_MAX_FILES]; /* paths; all must answer the same */
     size_t file_count;
-    struct golden_tensor sequences; /* [N, timesteps, features] */
-    struct golden_answer last;      /* [N, ...]: the model's own output */
-    bool has_every_step;
-    struct golden_answer every; /* [N, timesteps, ...], if has_every_step */
+
+    /* What a refusal must say; then there is nothing below. */
+    char *words[GOLDEN_MAX_WORDS];
+    size_t word_count;
+
+    struct golden_input inputs[GOLDEN_MAX_TENSORS];
+    size_t input_count;
+    struct golden_output outputs[GOLDEN_MAX_TENSORS]; /* as in the model */
+    size_t output_count;
+    enum golden_streams streams;
 };
 
 void golden_case_init(struct golden_case *golden, const char *path);

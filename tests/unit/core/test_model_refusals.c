@@ -291,13 +291,12 @@ static void what_a_recurrent_layer_cannot_be_is_refused_by_name(void **state)
     }
 }
 
-static void policies_other_than_float32_are_refused_by_name(void **state)
+static void mixed_and_quantised_policies_are_refused_by_name(void **state)
 {
     static const char *const policies[] = {
         "\"mixed_float16\"",
-        "\"float16\"",
-        "\"bfloat16\"",
-        "\"float64\"",
+        "\"mixed_bfloat16\"",
+        "\"int8_from_float32\"",
         "{\"class_name\": \"DTypePolicy\", \"config\": {\"name\": "
         "\"mixed_bfloat16\"}}",
         "{\"class_name\": \"Policy\", \"config\": {\"name\": "
@@ -322,6 +321,29 @@ static void policies_other_than_float32_are_refused_by_name(void **state)
         snprintf(more, sizeof(more), "\"dtype\": %s", policies[i]);
         model_builder_replace(&b, "\"dtype\": \"float32\"", more);
         assert_refused(&b, RNN_UNSUPPORTED, says, more);
+        model_builder_release(&b);
+    }
+}
+
+static void policies_of_one_dtype_are_served(void **state)
+{
+    static const char *const policies[] = {
+        "\"float64\"", "\"float16\"", "\"bfloat16\"",
+        "{\"class_name\": \"DTypePolicy\", \"config\": {\"name\": "
+        "\"float64\"}}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        struct model_builder b;
+        struct rnn_model *model;
+        char more[200];
+
+        build(&b, MODEL_KERAS_3);
+        snprintf(more, sizeof(more), "\"dtype\": %s", policies[i]);
+        model_builder_replace(&b, "\"dtype\": \"float32\"", more);
+        model = model_load(&b, RNN_ISA_AUTO);
+        assert_int_equal(rnn_model_info(model)->layer_count, 4);
+        rnn_model_free(model);
         model_builder_release(&b);
     }
 }
@@ -436,7 +458,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_understood_is_refused_by_name),
         cmocka_unit_test(what_a_recurrent_layer_cannot_be_is_refused_by_name),
-        cmocka_unit_test(policies_other_than_float32_are_refused_by_name),
+        cmocka_unit_test(policies_of_one_dtype_are_served),
+        cmocka_unit_test(mixed_and_quantised_policies_are_refused_by_name),
         cmocka_unit_test(versions_that_cannot_be_served_are_refused),
         cmocka_unit_test(
             a_file_without_a_version_is_fine_where_it_does_not_matter),

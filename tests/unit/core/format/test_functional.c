@@ -236,6 +236,8 @@ static void a_sequential_may_be_called_twice(void **state)
         assert_int_equal(info->layers[0].rank, 2);
         assert_string_equal(info->layers[1].name, "a");
         assert_int_equal(info->layers[1].depth, 1);
+        assert_int_equal(info->layers[0].parameters, info->parameters);
+        assert_int_equal(info->layers[0].state_bytes, info->state_bytes);
         assert_string_equal(info->state_entries[3].name, "m/a:1/c");
         assert_string_equal(info->outputs[0].name, "m");
         rnn_model_free(model);

@@ -1,5 +1,5 @@
-/* Layers that need the whole sequence, folds over it, and TimeDistributed:
- * each against what it is made of, run by itself, and against plain loops. */
+/* Layers that need the whole sequence, and folds over it: each against what it
+ * is made of, run by itself, and against plain loops. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -359,11 +359,6 @@ static void what_cannot_be_wrapped_is_named(void **state)
     static const struct {
         const char *class_name, *fields, *says;
     } cases[] = {
-        {"TimeDistributed",
-         "\"layer\": {\"class_name\": \"LSTM\", \"config\": {\"name\": \"i\", "
-         "\"units\": 3}}",
-         "wraps a LSTM"},
-        {"TimeDistributed", "", "layer is absent"},
         {"Bidirectional",
          "\"layer\": {\"class_name\": \"Dense\", \"config\": {\"name\": "
          "\"i\", \"units\": 3}}",

@@ -1,5 +1,5 @@
-/* Layers inside layers: which weights they have, and where. */
-#include "core/format/inventory_parts.h"
+/* The cells of an RNN: which weights they have, and where. */
+#include "core/format/inventory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,8 +123,10 @@ static void what_is_not_there_is_named(void **state)
     }
 }
 
+/* The arena may try again with less, and then it goes well. */
 static void without_memory_nothing_is_left(void **state)
 {
+    size_t failures = 0;
     bool ran_dry = true;
 
     (void)state;
@@ -139,9 +141,11 @@ static void without_memory_nothing_is_left(void **state)
         rnn_inventory_release(&inventory);
         fail_malloc_stop();
         ran_dry = fail_malloc_happened();
-        assert_int_equal(status, ran_dry ? RNN_NO_MEMORY : RNN_OK);
         assert_int_equal(fail_malloc_live(), 0);
+        failures += status == RNN_NO_MEMORY;
+        assert_true(status == RNN_OK || (ran_dry && status == RNN_NO_MEMORY));
     }
+    assert_true(failures > 0);
 }
 
 int main(void)

@@ -1,0 +1,64 @@
+/* mask.h: masks, as Keras has them: what of a sequence does not count.
+ *
+ * A mask is a value beside another one (value->mask): an item for each of its
+ * items, 0 where it is masked and any other number where it counts.  It is a
+ * value like all others: with time where the other has it, in a buffer that
+ * lives until its last reader has run, and its bits know neither batch nor
+ * cuts.  NULL: everything counts.
+ *
+ * Where they come from    Masking and Embedding(mask_zero) make one as
+ *                         node->mask and name it at their output; a call's
+ *                         keyword `mask` puts one on what is called.
+ * What becomes of them    mask_settle() does at each call what the class's
+ *                         `masking` says (layer.h), by the rules of the
+ *                         Keras that wrote the file.
+ * Who reads them          recurrent layers hold their state, averages and
+ *                         merges leave masked items out, attention does not
+ *                         look at them.  A layer that does reads
+ *                         inputs[i]->mask, once mask_of_steps() has agreed.
+ *
+ * Keras: keras/src/layers/layer.py, tf_keras/src/engine/base_layer.py
+ */
+#ifndef CORE_LAYERS_MASK_H
+#define CORE_LAYERS_MASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/layers/layer.h"
+
+/* The masks of what `node`, just connected, makes.
+ *
+ * UNSUPPORTED  a class that has no policy is given a mask
+ */
+RNN_CHECKED enum rnn_status mask_settle(struct plan_builder *builder,
+                                        const struct layer *layer,
+                                        struct node *node,
+                                        struct rnn_error *err);
+
+/* The mask of `value`, or NULL; it has to be one number for each timestep.
+ *
+ * UNSUPPORTED  a mask of another shape
+ */
+RNN_CHECKED enum rnn_status mask_of_steps(const struct layer *layer,
+                                          const struct value *value,
+                                          const struct value **mask,
+                                          struct rnn_error *err);
+
+/* Where the mask of `value` lies in this chunk; without data: no mask. */
+static inline struct view mask_view(const struct run *run,
+                                    const struct value *value)
+{
+    return value->mask ? run_view(run, value->mask) : (struct view){0};
+}
+
+/* Does item `index` count? */
+static inline bool mask_counts(struct view mask, size_t index)
+{
+    return !mask.data || mask.data[index * mask.stride] != 0;
+}
+
+/* Write the mask of a MASK_JOINED node; nothing when it makes none. */
+void mask_join(const struct node *node, const struct run *run);
+
+#endif

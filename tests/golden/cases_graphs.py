@@ -1,0 +1,101 @@
+"""Graphs: branches, several inputs and outputs, shared layers, models in
+models, of layers that have golden cases of their own."""
+
+from golden_cases import Case, Refusal
+
+
+def branches(keras):
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    left = layers.LSTM(4, return_sequences=True)(x)
+    right = layers.Dense(4, activation="tanh")(x)
+    both = layers.Concatenate()([layers.Add()([left, right]), left])
+    return keras.Model(x, layers.Dense(2)(layers.GRU(3)(both)))
+
+
+def two_inputs(keras):
+    layers = keras.layers
+    sequence = keras.Input((5, 3), name="sequence")
+    static = keras.Input((4,), name="static")
+    seen = layers.GRU(4, name="seen")(sequence)
+    known = layers.Dense(4, activation="relu", name="known")(static)
+    joined = layers.Multiply(name="joined")([seen, known])
+    return keras.Model([static, sequence], layers.Dense(2)(joined))
+
+
+def two_outputs(keras):
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    steps = layers.SimpleRNN(5, return_sequences=True, name="steps")(x)
+    end = layers.Dense(2, name="end")(layers.LSTM(3, name="last")(steps))
+    return keras.Model(x, [end, layers.Dense(1, name="each")(steps)])
+
+
+def shared(keras):
+    layers = keras.layers
+    a = keras.Input((4, 2), name="a")
+    b = keras.Input((4, 2), name="b")
+    encoder = layers.LSTM(3, name="encoder")
+    apart = layers.Subtract(name="apart")([encoder(a), encoder(b)])
+    return keras.Model([a, b], layers.Dense(1, name="score")(apart))
+
+
+def nested(keras):
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.GRU(4, return_sequences=True),
+            layers.LayerNormalization(),
+        ],
+        name="inner",
+    )
+    start = keras.Input((None, 4), name="start")
+    end = layers.Average()([start, layers.Dense(4)(start)])
+    block = keras.Model(start, end, name="block")
+    x = keras.Input((None, 3), name="x")
+    y = block(block(inner(x)))
+    return keras.Model(x, layers.LSTM(2, name="final")(y))
+
+
+def both_ways(keras):
+    layers = keras.layers
+    x = keras.Input((6, 2), name="x")
+    y = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(x)
+    y = layers.TimeDistributed(layers.Dense(4, activation="relu"))(y)
+    return keras.Model(x, layers.GlobalAveragePooling1D()(y))
+
+
+def ids_and_numbers(keras):
+    layers = keras.layers
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    numbers = keras.Input((None, 2), name="numbers")
+    words = layers.Embedding(9, 3)(ids)
+    x = layers.Concatenate()([words, numbers])
+    return keras.Model([ids, numbers], layers.GRU(4)(x))
+
+
+def unknown_code(keras):
+    x = keras.Input((4, 2), name="x")
+    y = keras.layers.Lambda(lambda x: x + 1, name="odd")(x)
+    return keras.Model(x, keras.layers.LSTM(2)(y))
+
+
+FOUR = "k3.keras k3.h5 k2.keras k2.h5"
+CASES = [
+    Case("graph_branches", branches, streams=True),
+    Case("graph_two_inputs", two_inputs, streams=False),
+    Case("graph_two_outputs", two_outputs, streams=True),
+    Case("graph_shared", shared, streams=True),
+    Case("graph_nested", nested, streams=True, files=FOUR),
+    Case("graph_both_ways", both_ways, streams=False),
+    Case("graph_ids", ids_and_numbers, vocabulary={"ids": 9}, streams=True),
+]
+REFUSALS = [
+    Refusal(
+        "refused_lambda_graph",
+        unknown_code,
+        words=["odd", "Lambda"],
+        files=FOUR,
+    )
+]
