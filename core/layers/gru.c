@@ -15,7 +15,7 @@
  *
  * Keras: keras/src/layers/rnn/gru.py
  */
-#include "core/layers/recurrent.h"
+#include "core/layers/cudnn.h"
 
 #include <string.h>
 
@@ -89,6 +89,16 @@ static enum rnn_status pack(struct layer *layer, struct plan_builder *builder,
     return status;
 }
 
+static enum rnn_status read_cudnn(struct layer *layer, struct fields *fields,
+                                  struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+
+    own->gates = GATES;
+    own->cell.kind = F32_CELL_GRU_RESET_AFTER;
+    return cudnn_read(layer, fields, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -106,18 +116,19 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-#define RECURRENT(label, keras)                                               \
+#define RECURRENT(label, keras, reader)                                       \
     const struct layer_class layer_##label = {                                \
         .name = (keras),                                                      \
         .inert = recurrent_inert,                                             \
         .keywords = recurrent_keywords,                                       \
         .streaming = STREAM_STEPS,                                            \
         .own_bytes = sizeof(struct recurrent),                                \
-        .read = read,                                                         \
+        .read = (reader),                                                     \
         .connect = connect,                                                   \
         .scratch = recurrent_scratch,                                         \
         .run = recurrent_run,                                                 \
     }
 
-RECURRENT(gru, "GRU");
-RECURRENT(gru_cell, "GRUCell");
+RECURRENT(gru, "GRU", read);
+RECURRENT(gru_cell, "GRUCell", read);
+RECURRENT(cudnn_gru, "CuDNNGRU", read_cudnn);

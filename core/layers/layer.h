@@ -91,6 +91,8 @@ struct layer {
     XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
     XX(concatenate)                                                           \
+    XX(cudnn_gru)                                                             \
+    XX(cudnn_lstm)                                                            \
     XX(dense)                                                                 \
     XX(dropout)                                                               \
     XX(elu)                                                                   \

@@ -7,7 +7,7 @@
  *
  * Keras: keras/src/layers/rnn/lstm.py
  */
-#include "core/layers/recurrent.h"
+#include "core/layers/cudnn.h"
 
 #define GATES 4
 
@@ -20,6 +20,17 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     own->has_c = true;
     own->cell.kind = F32_CELL_LSTM;
     return recurrent_read(layer, fields, true, err);
+}
+
+static enum rnn_status read_cudnn(struct layer *layer, struct fields *fields,
+                                  struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+
+    own->gates = GATES;
+    own->has_c = true;
+    own->cell.kind = F32_CELL_LSTM;
+    return cudnn_read(layer, fields, err);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -44,18 +55,19 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-#define RECURRENT(label, keras)                                               \
+#define RECURRENT(label, keras, reader)                                       \
     const struct layer_class layer_##label = {                                \
         .name = (keras),                                                      \
         .inert = recurrent_inert,                                             \
         .keywords = recurrent_keywords,                                       \
         .streaming = STREAM_STEPS,                                            \
         .own_bytes = sizeof(struct recurrent),                                \
-        .read = read,                                                         \
+        .read = (reader),                                                     \
         .connect = connect,                                                   \
         .scratch = recurrent_scratch,                                         \
         .run = recurrent_run,                                                 \
     }
 
-RECURRENT(lstm, "LSTM");
-RECURRENT(lstm_cell, "LSTMCell");
+RECURRENT(lstm, "LSTM", read);
+RECURRENT(lstm_cell, "LSTMCell", read);
+RECURRENT(cudnn_lstm, "CuDNNLSTM", read_cudnn);

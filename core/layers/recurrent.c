@@ -3,6 +3,8 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "core/layers/cudnn.h"
+
 const char *const recurrent_inert[] = {
     /* only for training */
     "kernel_initializer", "recurrent_initializer", "bias_initializer",
@@ -122,6 +124,8 @@ enum rnn_status recurrent_take(struct layer *layer, struct node *node,
                         layer->name, layer->class->name, own->units);
     own->features = features;
     own->ukernels = rnn_ukernels_find(builder->isa, own->units);
+    if (cudnn_is(layer, builder))
+        return cudnn_take(layer, builder, weights, err);
     shape.dim[0] = features;
     status =
         layer_take(layer, builder, "kernel", &shape, &weights->kernel, err);
