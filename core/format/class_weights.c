@@ -22,6 +22,7 @@ static const struct class_weights known_classes[] = {
     CELL_WEIGHTS("SimpleRNNCell", "simple_rnn_cell", ""),
     CELL_WEIGHTS("LSTMCell", "lstm_cell", ""),
     CELL_WEIGHTS("GRUCell", "gru_cell", ""),
+    CELL_WEIGHTS("ConvLSTM1D", "conv_lstm1d", "cell"),
     CELL_WEIGHTS("CuDNNLSTM", "cu_dnnlstm", ""),
     CELL_WEIGHTS("CuDNNGRU", "cu_dnngru", ""),
     {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},

@@ -161,6 +161,12 @@ static enum rnn_status make_merged(struct layer *layer, struct node *node,
                         "layer \"%.100s\" (Bidirectional): its layers have "
                         "%zu and %zu units, which do not merge",
                         layer->name, f->features, b->features);
+    for (size_t i = f->has_time; i < last; i++)
+        if (f->shape.dim[i] != b->shape.dim[i])
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "layer \"%.100s\" (Bidirectional): its layers "
+                            "make %zu and %zu rows, which do not merge",
+                            layer->name, f->shape.dim[i], b->shape.dim[i]);
     return plan_make_output(builder, node, 0, &shape, f->has_time, err);
 }
 
@@ -284,6 +290,11 @@ static bool run(const struct node *node, struct run *run)
     struct view f = run_view(run, first), b = run_view(run, second);
     struct view y = run_view(run, output);
     size_t steps = output->has_time ? run_steps(run, output) : 1;
+    /* Of several axes the last one is merged. */
+    size_t f_units = first->shape.dim[first->shape.rank - 1];
+    size_t b_units = second->shape.dim[second->shape.rank - 1];
+    size_t lines = first->features / f_units;
+    size_t y_units = output->features / lines;
 
     if (!run_may_go_on(run, run_work(node->cost, run_items(run, output))))
         return false;
@@ -291,9 +302,11 @@ static bool run(const struct node *node, struct run *run)
         for (size_t t = 0; t < steps; t++) {
             size_t item = r * steps + t, turned = r * steps + steps - 1 - t;
 
-            merge(own->mode, first->features, second->features,
-                  f.data + item * f.stride, b.data + turned * b.stride,
-                  y.data + item * y.stride);
+            for (size_t i = 0; i < lines; i++)
+                merge(own->mode, f_units, b_units,
+                      f.data + item * f.stride + i * f_units,
+                      b.data + turned * b.stride + i * b_units,
+                      y.data + item * y.stride + i * y_units);
         }
     return true;
 }

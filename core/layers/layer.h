@@ -91,6 +91,7 @@ struct layer {
     XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
     XX(concatenate)                                                           \
+    XX(conv_lstm1d)                                                           \
     XX(cudnn_gru)                                                             \
     XX(cudnn_lstm)                                                            \
     XX(dense)                                                                 \

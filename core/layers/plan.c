@@ -331,8 +331,7 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
                           const struct rnn_state_entry *entry,
                           size_t *work_offset, struct rnn_error *err)
 {
-    size_t bytes =
-        entry->shape[0] * (entry->dtype == RNN_F32 ? sizeof(float) : 8);
+    size_t bytes = entry->dtype == RNN_F32 ? sizeof(float) : 8;
     struct plan *plan = builder->plan;
     const char *path = node->layer->path;
     struct state_slot *slot = zalloc(builder, 1, sizeof(*slot));
@@ -344,6 +343,8 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
             snprintf(text, sizeof(text), "%s:%zu/%s", path, node->call, name);
     else
         length = snprintf(text, sizeof(text), "%s/%s", path, name);
+    for (size_t i = 0; i < entry->rank; i++)
+        bytes *= entry->shape[i];
     if (length < 0 || (size_t)length >= sizeof(text))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s...\": the name is too long", path);
