@@ -71,7 +71,8 @@ CORE_OBJ    := $(call objects,$(CORE_SRC)) $(UKERNEL_OBJ)
 
 CORE_LIBS    = $(shell $(PKG_CONFIG) --libs libcjson nettle) -lm
 IMPORT_LIBS  = $(shell $(PKG_CONFIG) --libs hdf5-serial libzip libseccomp)
-SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih) -lpthread
+SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3) \
+               -lpthread
 TEST_LIBS    = $(shell $(PKG_CONFIG) --libs cmocka libcurl) -lpthread
 HDF5_FLAGS   = $(shell $(PKG_CONFIG) --cflags hdf5-serial)
 
@@ -83,6 +84,7 @@ UNIT_BIN  := $(call programs,$(UNIT_SRC))
 HTTP_BIN  := $(call programs,$(HTTP_SRC))
 FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
+CRASH_BIN := $(BUILD)/tests/crash/crash
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
 C_FILES   := $(wildcard $(addsuffix /*.[ch],config core core/* server \
@@ -95,7 +97,7 @@ LIBTEST   := $(BUILD)/libtest.a
 PROGRAMS  := $(BUILD)/rnnd $(BUILD)/rnn-import
 
 .PHONY: all help run test unit http asan tsan valgrind check lint format \
-        bench fuzz conformance container golden examples arm cpus install \
+        bench crash fuzz conformance container golden examples arm cpus install \
         clean
 .DEFAULT_GOAL := all
 
@@ -185,10 +187,14 @@ bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
 	@case bench_http in *"$(B)") \
 	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
 N ?= 200
-conformance: ## N=200 random models against a live Keras
+crash: ## kill -9 N=200 times for each durability, and go on
+	@.ci/deps.sh run test
+	$(AGAIN) $(PROGRAMS) $(CRASH_BIN)
+	@RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $(CRASH_BIN)
+conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)
-	@tests/conformance/run.sh $(N)
+	@tests/conformance/run.sh $(N) $(GENERATION)
 golden: ## make the golden vectors again with Keras
 	@.ci/deps.sh conformance
 	@tests/golden/make.sh

@@ -14,6 +14,7 @@ libmicrohttpd-dev         run          pc libmicrohttpd
 libcjson-dev              run          pc libcjson
 libinih-dev               run          pc inih
 nettle-dev                run          pc nettle
+libsqlite3-dev            run          pc sqlite3
 libhdf5-dev               run          pc hdf5-serial
 libzip-dev                run          pc libzip
 libseccomp-dev            run          pc libseccomp

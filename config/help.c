@@ -74,7 +74,9 @@ static void print_option(struct printer *printer,
     if (strlen(head) > TEXT_COLUMN - 1)
         flush(printer);
     wrap(printer, option->meaning);
-    if (option->type == OPTION_CHOICE)
+    if (option->type == OPTION_CHOICE && !option->initial)
+        snprintf(tail, sizeof(tail), "(%s)", option->words);
+    else if (option->type == OPTION_CHOICE)
         snprintf(tail, sizeof(tail), "(%s; default %s)", option->words,
                  option->initial);
     else if (option->initial)

@@ -61,7 +61,7 @@ static size_t chunk_steps(size_t rows)
 static size_t whole_rows(const struct plan *plan, size_t rows,
                          size_t timesteps)
 {
-    size_t each = timesteps > plan->most_steps ? timesteps : plan->most_steps;
+    size_t each = plan_most_steps(plan, timesteps);
 
     return each >= WHOLE_ITEMS ? 1 : smaller(rows, WHOLE_ITEMS / each);
 }
@@ -71,8 +71,7 @@ static size_t chunk_items(const struct plan *plan, size_t rows,
                           size_t timesteps, bool whole)
 {
     if (whole) {
-        size_t each =
-            timesteps > plan->most_steps ? timesteps : plan->most_steps;
+        size_t each = plan_most_steps(plan, timesteps);
         size_t all = plan_sum(0, rows, each);
 
         return smaller(all, each > WHOLE_ITEMS ? each : WHOLE_ITEMS);
@@ -129,40 +128,6 @@ static struct layout lay_out(const struct plan *plan, size_t rows,
 }
 
 /* ---- questions -----------------------------------------------------------*/
-
-size_t rnn_output_shape(const struct rnn_model *model, size_t index,
-                        size_t timesteps, bool every_step,
-                        size_t shape[RNN_MAX_RANK])
-{
-    const struct value *value = model->plan.outputs[index].value;
-    size_t rank = value->shape.rank, added = !value->has_time && every_step;
-
-    assert(rank + added <= RNN_MAX_RANK);
-    memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
-    if (value->has_time || every_step)
-        shape[0] = value->fixed_steps ? value->fixed_steps : timesteps;
-    return rank + added;
-}
-
-size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
-                            const struct rnn_sequence *sequence)
-{
-    const struct value *value = model->plan.outputs[index].value;
-
-    if (!sequence->input_timesteps || !value->has_time || !value->clock)
-        return sequence->timesteps;
-    return sequence->input_timesteps[value->clock->input];
-}
-
-uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
-{
-    uint64_t cost;
-
-    if (__builtin_mul_overflow(model->plan.timed_cost, timesteps, &cost) ||
-        __builtin_add_overflow(model->plan.untimed_cost, cost, &cost))
-        return UINT64_MAX;
-    return cost;
-}
 
 size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
 {

@@ -97,6 +97,9 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
     model->info.input_count = plan->input_count;
     model->info.outputs = outputs;
     model->info.output_count = plan->output_count;
+    model->info.least_timesteps = plan->least_steps;
+    if (plan->least_layer)
+        model->info.least_because = plan->least_layer->path;
     return RNN_OK;
 }
 

@@ -29,7 +29,7 @@
 #include "core/status.h"
 
 /* The version of the numerics: it changes whenever any output bit may. */
-#define RNN_NUMERICS 1
+#define RNN_NUMERICS 2
 
 #define RNN_MAX_RANK 6
 #define RNN_FREE     ((size_t)0) /* a dimension that the model leaves open */
@@ -51,6 +51,8 @@ struct rnn_io {
     bool has_time;              /* shape[0] counts timesteps */
     size_t clock; /* with time: the first input with as many timesteps, or of
                      an output, the input whose timesteps it follows */
+    size_t least_timesteps;    /* of an input: fewer are too few for a layer */
+    const char *least_because; /* that layer's name; NULL */
     size_t features;   /* floats in one timestep, or in all without time */
     size_t vocabulary; /* token ids: ids are 0 .. vocabulary-1; else 0 */
 };
@@ -86,6 +88,8 @@ struct rnn_model_info {
     size_t input_count;
     const struct rnn_io *outputs;
     size_t output_count;
+    size_t least_timesteps;    /* of all inputs; at least 1 */
+    const char *least_because; /* that layer's name; NULL */
     const struct rnn_layer_info *layers;
     size_t layer_count;
     uint64_t parameters;

@@ -3,12 +3,17 @@
 #include <stdio.h>
 #include <time.h>
 
+/* About 127 years: the system's clock begins when the machine does, and a
+ * session may have been used long before that. */
+#define START_NS ((uint64_t)4000000000000000000)
+
 uint64_t clock_monotonic_ns(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return START_NS + (uint64_t)now.tv_sec * 1000000000u +
+           (uint64_t)now.tv_nsec;
 }
 
 uint64_t clock_monotonic_ms(void)

@@ -67,6 +67,9 @@ static int serve(struct app *app, struct rnn_error *err)
         session_store_create(app->config, app->metrics, &app->sessions, err);
     if (status)
         goto out;
+    status = session_store_behind(app->sessions, app->models, &app->log, err);
+    if (status)
+        goto out;
     status = http_server_create(app, &server, err);
     if (status)
         goto out;

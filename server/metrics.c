@@ -86,3 +86,9 @@ void metrics_sessions(struct metrics *metrics, size_t model_index,
     atomic_fetch_add_explicit(&metrics->models[model_index].sessions, delta,
                               memory_order_relaxed);
 }
+
+void metrics_store_lag(struct metrics *metrics, uint64_t lag_ms)
+{
+    atomic_store_explicit(&metrics->store_lag_ms, lag_ms,
+                          memory_order_relaxed);
+}

@@ -30,7 +30,15 @@
     XX(SESSION_CONFLICTS, "rnnd_session_conflicts_total", "counter",          \
        "calls refused with 409 or step-reused")                               \
     XX(SESSION_MEMORY, "rnnd_session_memory_bytes", "gauge",                  \
-       "bytes reserved by live sessions")
+       "bytes reserved by sessions in memory")                                \
+    XX(SESSIONS_EVICTED, "rnnd_sessions_evicted_total", "counter",            \
+       "sessions put out of memory, because the store has them")              \
+    XX(SESSIONS_DAMAGED, "rnnd_sessions_damaged_total", "counter",            \
+       "stored sessions that were refused because their row is damaged")      \
+    XX(STORE_WRITES, "rnnd_store_writes_total", "counter",                    \
+       "rows written to the store")                                           \
+    XX(STORE_FAILURES, "rnnd_store_failures_total", "counter",                \
+       "rows that could not be read from or written to the store")
 
 enum metric {
 #define XX(name, text, type, help) METRIC_##name,
@@ -62,6 +70,9 @@ void metrics_compute(struct metrics *metrics, size_t model_index,
 /* A live session more (+1) or less (-1) of model `model_index`. */
 void metrics_sessions(struct metrics *metrics, size_t model_index,
                       int64_t delta);
+
+/* How long the oldest change has waited to be stored. */
+void metrics_store_lag(struct metrics *metrics, uint64_t lag_ms);
 
 /* The whole exposition text (text/plain; version=0.0.4), from the arena.
  * NULL when the arena is out. */

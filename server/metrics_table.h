@@ -67,6 +67,7 @@ struct model_metrics {
 struct metrics {
     const struct model_registry *registry;
     _Atomic int64_t values[METRIC_COUNT];
+    counter store_lag_ms;
     struct route_metrics routes[HTTP_ROUTE_COUNT + 1];
     size_t model_count;
     struct model_metrics models[];

@@ -265,10 +265,15 @@ static void put_values(struct text *text, const struct metrics *metrics)
 
     for (int i = 0; i < METRIC_COUNT; i++) {
         put_family(text, about[i].name, about[i].type, about[i].help);
-        put(text, "%s %" PRId64 "\n", about[i].name,
+        put(text, "%s%s %" PRId64 "\n", about[i].name,
+            i == METRIC_STORE_WRITES ? "{store=\"sqlite\"}" : "",
             atomic_load_explicit((_Atomic int64_t *)&metrics->values[i],
                                  memory_order_relaxed));
     }
+    put_family(text, "rnnd_store_lag_seconds", "gauge",
+               "how long the oldest change has waited to be stored");
+    put(text, "rnnd_store_lag_seconds %.3f\n",
+        (double)load(&metrics->store_lag_ms) / 1e3);
 }
 
 static void put_process(struct text *text)

@@ -58,6 +58,8 @@
     XX(INTERNAL, 500, "internal", "A fault inside the server")                \
     XX(NOT_IMPLEMENTED, 501, "not-implemented", "This is not implemented")    \
     XX(OVERLOADED, 503, "overloaded", "The server is at its limit")           \
+    XX(STORE_UNREACHABLE, 503, "store-unreachable",                           \
+       "The sessions' store does not answer")                                 \
     XX(COMPUTE_TIMEOUT, 504, "compute-timeout",                               \
        "The answer was not ready in time")
 

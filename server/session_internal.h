@@ -5,17 +5,31 @@
  * session_store.c   the whole, what is reserved, expiry, looking
  * session_lend.c    borrowing and giving back
  * session_list.c    pages of the list, and new ids
+ * session_behind.c  the store behind: beginning, end, a session as a record
+ * session_load.c    a session that is in the store and not in memory
+ * session_save.c    what a call or a while has changed goes to the store
  */
 #ifndef SERVER_SESSION_INTERNAL_H
 #define SERVER_SESSION_INTERNAL_H
 
 #include <stdatomic.h>
 
+#include "server/log.h"
 #include "server/metrics.h"
 #include "server/session_graves.h"
 #include "server/session_table.h"
 
 #define SESSION_SHARDS 64 /* a power of two */
+
+/* Sessions to be written later, the one that has waited longest first.  Its
+ * lock is taken inside a shard's. */
+struct session_changes {
+    pthread_mutex_t lock;
+    struct session *first, *last;
+    size_t writing;      /* rows gathered and not yet written */
+    uint64_t clean_ms;   /* everything older than this has been written */
+    uint64_t drained_ms; /* the same when what is gathered is; 0: not all */
+};
 
 struct session_store {
     const struct config *config;
@@ -25,6 +39,17 @@ struct session_store {
     atomic_size_t count;    /* live sessions */
     atomic_size_t memory;   /* bytes reserved by them, and by kept calls */
     atomic_size_t sweep_at; /* the shard where the next sweep goes on */
+
+    /* With a store behind. */
+    struct store *behind; /* NULL: memory alone */
+    const struct model_registry *models;
+    const struct log *log; /* may be NULL */
+    bool writes_later;     /* durability = async */
+    atomic_bool has_rest;  /* it may hold sessions that are not in memory */
+    atomic_bool is_failing;
+    atomic_size_t evict_at; /* the shard where the next eviction looks */
+    struct session_changes changes;
+
     struct session_shard shards[SESSION_SHARDS];
 };
 
@@ -43,6 +68,8 @@ struct session *session_reserve(struct session_store *store,
                                 const struct session_plan *plan,
                                 const char *id, uint32_t hash, uint64_t now_ms,
                                 struct problem *problem);
+/* Bytes that a session reserves for as long as it is in memory. */
+size_t session_reserved_bytes(const struct session *session);
 /* Undo it: the session is gone as if it had never been. */
 void session_unreserve(struct session_store *store, struct session *session);
 
@@ -59,6 +86,83 @@ void session_scatter(struct session_loan *borrower);
 /* Fill no-such-session or session-gone; the shard's lock is held. */
 void session_missing(struct session_store *store, uint32_t hash,
                      const char *id, uint64_t now_ms, struct problem *problem);
+
+/* ---- queues (session_lend.c); the shard's lock is held ------------------ */
+
+/* `loan` stands behind the session's borrower. */
+void session_join_queue(struct session *session, struct session_loan *loan);
+/* The borrower is done: the session goes to the first in the queue. */
+void session_hand_on(struct session *session);
+/* `loan` borrows in the place of the borrower, with the queue behind it. */
+void session_take_over(struct session *session, struct session_loan *loan);
+/* Put `made` where `place` was, with its borrower and queue. */
+void session_replace(struct session_shard *shard, struct session *place,
+                     struct session *made);
+/* From now on it is one of the live ones. */
+void session_come_to_life(struct session_store *store,
+                          struct session *session);
+
+/* ---- the store behind --------------------------------------------------- */
+
+struct record;
+
+/* Wall-clock milliseconds of a monotonic time, and back. */
+uint64_t session_wall_of(uint64_t monotonic_ms);
+uint64_t session_monotonic_of(uint64_t wall_ms);
+
+/* The session as a record that points into it. */
+void session_to_record(const struct session *session, struct record *record);
+void session_call_to_record(const struct session_call *call,
+                            struct record *record); /* NULL: none */
+/* When may a row of this record be forgotten, and from when on is it no
+ * longer live?  0: never. */
+uint64_t session_record_expires(const struct record *record);
+uint64_t session_record_until(const struct session_store *store,
+                              const struct record *record);
+
+/* The served model of a record, NULL: there is none. */
+const struct served_model *session_record_model(
+    const struct session_store *store, const struct record *record);
+
+/* The store behind has done something, or could not: `why`, else NULL. */
+void session_behind_says(struct session_store *store, const char *why);
+
+/* May the store behind know this id, which is not in memory?  The shard's
+ * lock is held. */
+bool session_must_seek(struct session_store *store, uint32_t hash,
+                       const char *id, uint64_t now_ms);
+/* Hold the id with a place and ask the store for it; the loan waits.  The
+ * shard's lock is held.  false: overloaded. */
+bool session_seek(struct session_loan *loan, struct session_shard *shard,
+                  uint32_t hash, struct problem *problem);
+/* Take the place out of its shard; whoever waits for it looks again. */
+void session_drop_place(struct session_shard *shard, struct session *place);
+
+/* Must this change be in the store before it counts? */
+bool session_writes_first(const struct session_loan *loan,
+                          const struct session_change *change);
+/* Send it there; `call` is to be kept.  WAIT or REFUSED. */
+enum session_result session_write(struct session_loan *loan,
+                                  const struct session_change *change,
+                                  struct session_call *call, uint64_t now_ms,
+                                  struct problem *problem);
+/* It was sent: what has become of it? */
+enum session_result session_written(struct session_loan *loan, uint64_t now_ms,
+                                    struct problem *problem);
+
+/* To be written later; the shard's lock is held.  Nothing without a store. */
+void session_mark_changed(struct session_store *store,
+                          struct session *session);
+void session_unmark_changed(struct session_store *store,
+                            struct session *session);
+/* store_owner.gather */
+struct store_job *session_gather(void *store);
+
+/* Put idle sessions that the store holds out of memory until more than
+ * `bytes` are freed.  false: none was there. */
+bool session_evict(struct session_store *store, size_t bytes);
+
+/* ---- memory ------------------------------------------------------------- */
 
 /* Reserve `bytes` more, if they are there. */
 bool session_charge(struct session_store *store, size_t bytes);

@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +7,7 @@
 
 /* ---- the queue behind a borrower; the shard's lock is held -------------- */
 
-static void join_queue(struct session *session, struct session_loan *loan)
+void session_join_queue(struct session *session, struct session_loan *loan)
 {
     struct session_loan *borrower = session->borrower;
 
@@ -41,8 +40,7 @@ static void lend(struct session *session, struct session_loan *loan)
     loan->newest = loan;
 }
 
-/* The borrower is done: the session goes to the first in the queue. */
-static void hand_on(struct session *session)
+void session_hand_on(struct session *session)
 {
     struct session_loan *done = session->borrower;
     struct session_loan *next = done->next;
@@ -56,6 +54,30 @@ static void hand_on(struct session *session)
     next->wake(next->arg);
 }
 
+void session_take_over(struct session *session, struct session_loan *loan)
+{
+    struct session_loan *before = session->borrower;
+
+    loan->session = session;
+    loan->next = before->next;
+    loan->newest = before->newest == before ? loan : before->newest;
+    session->borrower = loan;
+    before->session = NULL;
+    before->next = NULL;
+}
+
+void session_replace(struct session_shard *shard, struct session *place,
+                     struct session *made)
+{
+    struct session_loan *loan = place->borrower;
+
+    session_shard_remove(shard, place);
+    session_shard_insert(shard, made);
+    made->borrower = loan;
+    for (; loan; loan = loan->next)
+        loan->session = made;
+}
+
 /* ---- borrowing ---------------------------------------------------------- */
 
 static enum session_result refuse_busy(struct session_loan *loan,
@@ -66,6 +88,17 @@ static enum session_result refuse_busy(struct session_loan *loan,
                 "session_wait = %llu ms",
                 loan->id,
                 (unsigned long long)loan->store->config->session_wait);
+    return SESSION_REFUSED;
+}
+
+static enum session_result refuse_slow(struct session_loan *loan,
+                                       struct problem *problem)
+{
+    problem_set(problem, PROBLEM_STORE_UNREACHABLE,
+                "the store did not give the session \"%s\" within "
+                "store_timeout = %llu ms",
+                loan->id,
+                (unsigned long long)loan->store->config->store_timeout);
     return SESSION_REFUSED;
 }
 
@@ -87,7 +120,26 @@ static enum session_result lent(struct session_loan *loan)
     loan->state = session_state(session);
     loan->last = session->last;
     loan->is_new = session->is_new;
+    session->is_recent = true;
     return SESSION_OK;
+}
+
+/* Who waits for the store waits as long as it may take. */
+static void wait_for_store(struct session_loan *loan, uint64_t now_ms)
+{
+    uint64_t until_ms = now_ms + loan->store->config->store_timeout;
+
+    if (loan->wake_at_ms < until_ms)
+        loan->wake_at_ms = until_ms;
+}
+
+static enum session_result seek(struct session_loan *loan,
+                                const struct session_place *at,
+                                uint64_t now_ms, struct problem *problem)
+{
+    wait_for_store(loan, now_ms);
+    return session_seek(loan, at->shard, at->hash, problem) ? SESSION_WAIT
+                                                            : SESSION_REFUSED;
 }
 
 /* A session was found in its shard: take it, queue, or leave it. */
@@ -101,31 +153,62 @@ static enum session_result lend_found(struct session_loan *loan,
         lend(session, loan);
         return lent(loan);
     }
+    if (session->place == SESSION_IS_SOUGHT)
+        wait_for_store(loan, now_ms);
     if (now_ms >= loan->wake_at_ms)
         return refuse_busy(loan, problem);
-    join_queue(session, loan);
+    session_join_queue(session, loan);
     return SESSION_WAIT;
 }
 
+/* The store has answered, and there is no such session in it that can be
+ * lent.  WAIT: it may be made, and the id is ours until then. */
+static enum session_result take_place(struct session_loan *loan,
+                                      struct session_shard *shard,
+                                      uint64_t now_ms, struct problem *problem)
+{
+    struct session *place = loan->session;
+
+    loan->is_waiting = false;
+    if (place->place == SESSION_IS_ABSENT && loan->want != SESSION_WANT_LIVE)
+        return SESSION_WAIT;
+    if (place->place == SESSION_IS_ABSENT)
+        session_missing(loan->store, place->hash, loan->id, now_ms, problem);
+    else
+        memcpy(problem, session_state(place), sizeof(*problem));
+    session_drop_place(shard, place);
+    loan->session = NULL;
+    return SESSION_REFUSED;
+}
+
 /* We waited for `loan->session`: is it our turn, or too late?  OK: it is
- * ours; WAIT: neither. */
-static enum session_result end_wait(struct session_loan *loan, uint64_t now_ms,
+ * ours; WAIT: neither, or with `must_make` it is ours to be made. */
+static enum session_result end_wait(struct session_loan *loan,
+                                    struct session_shard *shard,
+                                    uint64_t now_ms, bool *must_make,
                                     struct problem *problem)
 {
     struct session *session = loan->session;
+    bool is_sought = session->place == SESSION_IS_SOUGHT;
+    enum session_result result;
 
+    if (session->borrower == loan && session->place) {
+        result = take_place(loan, shard, now_ms, problem);
+        *must_make = result == SESSION_WAIT;
+        return result;
+    }
     if (session->borrower == loan) {
         if (loan->want != SESSION_WANT_NEW)
             return lent(loan);
         /* What we waited for was being made, and now it is. */
         loan->is_waiting = false;
-        hand_on(session);
+        session_hand_on(session);
         return refuse_live(loan, problem);
     }
     if (now_ms < loan->wake_at_ms)
         return SESSION_WAIT;
     leave_queue(session, loan);
-    return refuse_busy(loan, problem);
+    return is_sought ? refuse_slow(loan, problem) : refuse_busy(loan, problem);
 }
 
 /* The live session in its shard, buried if it just expired. */
@@ -147,29 +230,58 @@ static struct session *find_live(struct session_loan *loan,
     return NULL;
 }
 
-/* Make the session, unless somebody was faster. */
+/* The id was ours, but nothing can be made of it. */
+static void leave_place(struct session_loan *loan, struct session_shard *shard)
+{
+    if (!loan->session)
+        return;
+    pthread_mutex_lock(&shard->lock);
+    session_drop_place(shard, loan->session);
+    loan->session = NULL;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* Put what was made into its shard, unless somebody was faster: then `*made`
+ * stays.  The shard's lock is held. */
+static enum session_result bring_in(struct session_loan *loan,
+                                    const struct session_place *at,
+                                    struct session **made, uint64_t now_ms,
+                                    struct problem *problem)
+{
+    struct session *place = loan->session;
+    struct session *session = place ? NULL : find_live(loan, at, now_ms);
+
+    if (session)
+        return lend_found(loan, session, now_ms, problem);
+    if (place) {
+        session_replace(at->shard, place, *made);
+        session_free(place);
+    } else if (session_must_seek(loan->store, at->hash, loan->id, now_ms)) {
+        return seek(loan, at, now_ms, problem);
+    } else {
+        session_shard_insert(at->shard, *made);
+        lend(*made, loan);
+    }
+    *made = NULL;
+    return lent(loan);
+}
+
+/* Make the session. */
 static enum session_result make(struct session_loan *loan,
-                                const struct session_place *place,
+                                const struct session_place *at,
                                 uint64_t now_ms, struct problem *problem)
 {
     struct session *made = session_reserve(loan->store, &loan->plan, loan->id,
-                                           place->hash, now_ms, problem);
+                                           at->hash, now_ms, problem);
     enum session_result result;
-    struct session *session;
 
-    if (!made)
+    if (!made) {
+        leave_place(loan, at->shard);
         return SESSION_REFUSED;
-    pthread_mutex_lock(&place->shard->lock);
-    session = find_live(loan, place, now_ms);
-    if (session) {
-        result = lend_found(loan, session, now_ms, problem);
-    } else {
-        session_shard_insert(place->shard, made);
-        lend(made, loan);
-        result = lent(loan);
-        made = NULL;
     }
-    pthread_mutex_unlock(&place->shard->lock);
+    pthread_mutex_lock(&at->shard->lock);
+    result = bring_in(loan, at, &made, now_ms, problem);
+    pthread_mutex_unlock(&at->shard->lock);
     if (made)
         session_unreserve(loan->store, made);
     return result;
@@ -188,9 +300,11 @@ enum session_result session_acquire(struct session_loan *loan, uint64_t now_ms,
     pthread_mutex_lock(&place.shard->lock);
     session = find_live(loan, &place, now_ms);
     if (loan->session) {
-        result = end_wait(loan, now_ms, problem);
+        result = end_wait(loan, place.shard, now_ms, &must_make, problem);
     } else if (session) {
         result = lend_found(loan, session, now_ms, problem);
+    } else if (session_must_seek(loan->store, place.hash, loan->id, now_ms)) {
+        result = seek(loan, &place, now_ms, problem);
     } else if (loan->want == SESSION_WANT_LIVE) {
         session_missing(loan->store, place.hash, loan->id, now_ms, problem);
     } else {
@@ -198,148 +312,4 @@ enum session_result session_acquire(struct session_loan *loan, uint64_t now_ms,
     }
     pthread_mutex_unlock(&place.shard->lock);
     return must_make ? make(loan, &place, now_ms, problem) : result;
-}
-
-/* ---- giving back -------------------------------------------------------- */
-
-bool session_prepare(struct session_loan *loan, size_t reply_bytes,
-                     struct problem *problem)
-{
-    size_t state = loan->info.state_bytes;
-    size_t room = reply_bytes;
-    size_t extra;
-
-    if (reply_bytes > SESSION_REPLY_BYTES)
-        room = state > SESSION_REPLY_BYTES ? state : SESSION_REPLY_BYTES;
-    extra = room > state ? room - state : 0;
-    if (extra && !session_charge(loan->store, extra)) {
-        extra = 0;
-        room = state;
-    }
-    loan->room = malloc(sizeof(*loan->room) + room);
-    if (!loan->room) {
-        session_discharge(loan->store, extra);
-        return problem_set(problem, PROBLEM_OVERLOADED,
-                           "out of memory to keep the reply");
-    }
-    loan->room->extra_bytes = (uint32_t)extra;
-    loan->room_bytes = room;
-    return true;
-}
-
-/* The call as it is to be kept, in the room that was prepared. */
-static struct session_call *keep_call(struct session_loan *loan,
-                                      const struct session_change *change)
-{
-    struct session_call *call = loan->room;
-    const struct session_plan *plan = &loan->info.plan;
-    size_t state = loan->info.state_bytes;
-    uint32_t extra = call->extra_bytes;
-    size_t length = state;
-    struct session_call *shrunk;
-
-    *call = (struct session_call){.step_before = change->step_before,
-                                  .step_after = change->step,
-                                  .model = plan->model,
-                                  .mode = plan->mode,
-                                  .window = (uint32_t)plan->window,
-                                  .filled_before =
-                                      (uint32_t)change->filled_before};
-    memcpy(call->digest, change->digest, sizeof(call->digest));
-    if (change->reply_length <= SESSION_REPLY_BYTES &&
-        change->reply_length <= loan->room_bytes) {
-        length = change->reply_length;
-        call->reply_length = (uint32_t)length;
-        memcpy(call->bytes, change->reply, length);
-    } else {
-        assert(length <= loan->room_bytes);
-        memcpy(call->bytes, change->state_before, length);
-    }
-    call->extra_bytes = length > state ? (uint32_t)(length - state) : 0;
-    session_discharge(loan->store, extra - call->extra_bytes);
-    shrunk = realloc(call, sizeof(*call) + length);
-    loan->room = NULL;
-    if (!shrunk) /* then it stays as large as it was */
-        return call;
-    return shrunk;
-}
-
-static void drop_room(struct session_loan *loan)
-{
-    if (loan->room)
-        session_discharge(loan->store, loan->room->extra_bytes);
-    free(loan->room);
-    loan->room = NULL;
-}
-
-/* From now on it is one of the live ones. */
-static void come_to_life(struct session_store *store, struct session *session)
-{
-    session->is_new = false;
-    session_graves_open(&store->graves, session->hash, session->id);
-    session_metric(store, METRIC_SESSIONS_CREATED, 1);
-    if (store->metrics)
-        metrics_sessions(store->metrics, session->model->index, 1);
-}
-
-enum session_result session_commit(struct session_loan *loan,
-                                   const struct session_change *change,
-                                   uint64_t now_ms, struct problem *problem)
-{
-    struct session_store *store = loan->store;
-    struct session *session = loan->session;
-    struct session_place place = session_place_of(store, loan->id);
-    struct session_call *call = NULL, *former;
-
-    (void)problem; /* nothing below can fail */
-    if (change->digest)
-        call = keep_call(loan, change);
-    drop_room(loan);
-    if (change->state)
-        memcpy(session_state(session), change->state, loan->info.state_bytes);
-
-    pthread_mutex_lock(&place.shard->lock);
-    former = session->last;
-    session->last = call;
-    session->step = change->step;
-    session->window_filled = (uint32_t)change->window_filled;
-    session->used_ms = now_ms;
-    if (session->is_new)
-        come_to_life(store, session);
-    if (former)
-        session_discharge(store, former->extra_bytes);
-    if (change->fate == SESSION_GOES_ON)
-        hand_on(session);
-    else
-        session_kill(store, place.shard, session,
-                     change->fate == SESSION_ENDED ? SESSION_WAS_ENDED
-                                                   : SESSION_WAS_DELETED,
-                     now_ms);
-    loan->session = NULL;
-    pthread_mutex_unlock(&place.shard->lock);
-    free(former);
-    return SESSION_OK;
-}
-
-void session_release(struct session_loan *loan, bool touch, uint64_t now_ms)
-{
-    struct session *session = loan->session;
-    struct session_place place = session_place_of(loan->store, loan->id);
-    struct session *unmade = NULL;
-
-    drop_room(loan);
-    pthread_mutex_lock(&place.shard->lock);
-    if (touch)
-        session->used_ms = now_ms;
-    if (session->is_new) {
-        session_shard_remove(place.shard, session);
-        session_scatter(loan);
-        unmade = session;
-    } else {
-        hand_on(session);
-    }
-    loan->session = NULL;
-    pthread_mutex_unlock(&place.shard->lock);
-    if (unmade)
-        session_unreserve(loan->store, unmade);
 }

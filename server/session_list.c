@@ -1,9 +1,12 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <sys/random.h>
 
+#include "server/clock.h"
 #include "server/session_internal.h"
+#include "server/store/record.h"
+#include "server/store/store.h"
 
 /* The smallest ids found so far, the largest of them on top. */
 struct heap {
@@ -87,6 +90,116 @@ size_t session_store_list(struct session_store *store, const char *after,
     }
     qsort(infos, heap.count, sizeof(*infos), by_id);
     return heap.count;
+}
+
+/* ---- all that there are ------------------------------------------------- */
+
+/* A page that the store behind is asked for. */
+struct session_page_job {
+    struct store_job io;
+    struct session_page *page;
+    struct session_store *store;
+    bool is_done; /* under changes.lock */
+    bool is_failed;
+    char why[256];
+};
+
+static bool on_row(struct store_job *io, const struct store_row *row)
+{
+    struct session_page_job *job = (struct session_page_job *)io;
+    struct session_page *page = job->page;
+    const struct served_model *model;
+    struct session_info *info = &page->infos[page->count];
+    struct record record;
+
+    if (record_decode(row->head, row->head_length, NULL, 0, &record) ||
+        record.id.length != strlen(row->id) ||
+        record.id.length >= sizeof(info->id))
+        return true; /* damaged: who asks for it is told */
+    model = session_record_model(job->store, &record);
+    if (!model)
+        return true; /* it belongs to none that is served */
+    *info =
+        (struct session_info){.plan = {.model = model,
+                                       .mode = (enum session_mode)record.mode,
+                                       .window = record.window,
+                                       .ttl_ms = record.ttl_ms},
+                              .step = record.step,
+                              .window_filled = record.filled,
+                              .created_ms = record.created_ms,
+                              .used_ms = session_monotonic_of(record.used_ms),
+                              .state_bytes = record.state_length};
+    memcpy(info->id, record.id.text, record.id.length);
+    return ++page->count < page->limit;
+}
+
+static void on_listed(struct store_job *io)
+{
+    struct session_page_job *job = (struct session_page_job *)io;
+    struct session_store *store = job->store;
+
+    job->is_failed = io->result != STORE_OK;
+    snprintf(job->why, sizeof(job->why), "%s", io->why);
+    session_behind_says(store, job->is_failed ? io->why : NULL);
+    /* Whoever looks waits until we have let go of the page. */
+    pthread_mutex_lock(&store->changes.lock);
+    job->is_done = true;
+    job->page->wake(job->page->arg);
+    pthread_mutex_unlock(&store->changes.lock);
+}
+
+static enum session_result ask_for_page(struct session_page *page,
+                                        struct problem *problem)
+{
+    struct store *behind = page->store->behind;
+    struct session_page_job *job = calloc(1, sizeof(*job));
+
+    if (!job) {
+        problem_set(problem, PROBLEM_OVERLOADED, "out of memory for the list");
+        return SESSION_REFUSED;
+    }
+    job->page = page;
+    job->store = page->store;
+    job->io = (struct store_job){.task = STORE_LIST,
+                                 .row = {.id = page->after},
+                                 .on_row = on_row,
+                                 .now_ms = clock_wall_ms(),
+                                 .done = on_listed};
+    page->count = 0;
+    page->job = job;
+    behind->ops->submit(behind, &job->io);
+    return SESSION_WAIT;
+}
+
+enum session_result session_store_page(struct session_page *page,
+                                       uint64_t now_ms,
+                                       struct problem *problem)
+{
+    struct session_store *store = page->store;
+    struct session_page_job *job = page->job;
+    enum session_result result = SESSION_OK;
+    bool is_done;
+
+    if (!store->behind) {
+        page->count = session_store_list(store, page->after, page->limit,
+                                         now_ms, page->infos);
+        return SESSION_OK;
+    }
+    if (!job)
+        return ask_for_page(page, problem);
+    pthread_mutex_lock(&store->changes.lock);
+    is_done = job->is_done;
+    pthread_mutex_unlock(&store->changes.lock);
+    if (!is_done)
+        return SESSION_WAIT;
+    if (job->is_failed) {
+        problem_set(problem, PROBLEM_STORE_UNREACHABLE,
+                    "the sessions cannot be listed: %s", job->why);
+        result = SESSION_REFUSED;
+    }
+    page->job = NULL;
+    free(job);
+    return result;
 }
 
 bool session_id_make(char id[SESSION_ID_SIZE])

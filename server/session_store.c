@@ -8,6 +8,7 @@
 #include "server/clock.h"
 #include "server/model_registry.h"
 #include "server/session_internal.h"
+#include "server/store/store.h"
 
 /* Sessions that one sweep looks at, at least and at most.  In between, a
  * whole round takes about half a minute at one sweep a second. */
@@ -30,6 +31,7 @@ enum rnn_status session_store_create(const struct config *config,
         goto out;
     made->config = config;
     made->metrics = metrics;
+    pthread_mutex_init(&made->changes.lock, NULL);
     is_whole = session_graves_init(&made->graves, config->tombstones,
                                    config->tombstone_ttl, made);
     for (size_t i = 0; is_whole && i < SESSION_SHARDS; i++)
@@ -51,9 +53,12 @@ void session_store_free(struct session_store *store)
 {
     if (!store)
         return;
+    if (store->behind)
+        store->behind->ops->close(store->behind);
     for (size_t i = 0; i < SESSION_SHARDS; i++)
         session_shard_release(&store->shards[i]);
     session_graves_release(&store->graves);
+    pthread_mutex_destroy(&store->changes.lock);
     free(store);
 }
 
@@ -111,33 +116,46 @@ static size_t reserved_bytes(size_t id_length, size_t state_bytes)
            sizeof(struct session_call) + state_bytes + BLOCK_OVERHEAD;
 }
 
-static size_t reserved_by(const struct session *session)
+size_t session_reserved_bytes(const struct session *session)
 {
     struct session_plan plan = session_plan_of(session);
 
     return reserved_bytes(session->id_length, session_state_bytes(&plan));
 }
 
-/* Room for one more session of `bytes`, at the cost of what expired and of
- * the kept calls of sessions that ended. */
+static bool reserve_place(struct session_store *store, uint64_t now_ms)
+{
+    size_t most = store->config->max_sessions;
+    bool has_place = add_up_to(&store->count, 1, most);
+
+    while (!has_place && session_evict(store, 0))
+        has_place = add_up_to(&store->count, 1, most);
+    if (!has_place) {
+        session_store_sweep(store, now_ms);
+        has_place = add_up_to(&store->count, 1, most);
+    }
+    return has_place;
+}
+
+/* Room for one more session of `bytes`, at the cost of what a store behind
+ * holds too, of what expired, and of the kept calls of sessions that
+ * ended. */
 static bool reserve_room(struct session_store *store, size_t bytes,
                          uint64_t now_ms)
 {
-    size_t most = store->config->max_sessions;
+    bool can_fit = bytes <= store->config->max_session_memory;
 
-    if (!add_up_to(&store->count, 1, most)) {
-        session_store_sweep(store, now_ms);
-        if (!add_up_to(&store->count, 1, most))
-            return false;
-    }
-    if (session_charge(store, bytes))
-        return true;
+    if (!reserve_place(store, now_ms))
+        return false;
+    do {
+        if (session_charge(store, bytes))
+            return true;
+    } while (can_fit && session_evict(store, bytes));
     session_store_sweep(store, now_ms);
     do {
         if (session_charge(store, bytes))
             return true;
-    } while (bytes <= store->config->max_session_memory &&
-             session_graves_make_room(&store->graves, bytes));
+    } while (can_fit && session_graves_make_room(&store->graves, bytes));
     atomic_fetch_sub(&store->count, 1);
     return false;
 }
@@ -181,7 +199,7 @@ struct session *session_reserve(struct session_store *store,
 
 void session_unreserve(struct session_store *store, struct session *session)
 {
-    size_t bytes = reserved_by(session);
+    size_t bytes = session_reserved_bytes(session);
 
     session_free(session);
     session_discharge(store, bytes);
@@ -214,9 +232,10 @@ void session_kill(struct session_store *store, struct session_shard *shard,
                   struct session *session, enum session_reason reason,
                   uint64_t now_ms)
 {
-    size_t bytes = reserved_by(session);
+    size_t bytes = session_reserved_bytes(session);
     size_t kept = 0;
 
+    session_unmark_changed(store, session);
     session_shard_remove(shard, session);
     session_scatter(session->borrower);
     if (session->last) {
@@ -260,6 +279,8 @@ void session_store_sweep(struct session_store *store, uint64_t now_ms)
     size_t most = atomic_load(&store->count) / SWEEP_ROUND;
     size_t seen = 0;
 
+    if (store->behind)
+        store->behind->ops->tidy(store->behind);
     if (most < SWEEP_LEAST)
         most = SWEEP_LEAST;
     if (most > SWEEP_MOST)
@@ -316,6 +337,9 @@ enum session_result session_store_find(struct session_store *store,
     if (session && !session->is_new) {
         *info = session_info_of(session);
         result = SESSION_OK;
+    } else if (session ? session->place != SESSION_IS_REAL
+                       : session_must_seek(store, place.hash, id, now_ms)) {
+        result = SESSION_WAIT;
     } else {
         session_missing(store, place.hash, id, now_ms, problem);
     }

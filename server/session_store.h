@@ -36,7 +36,9 @@
 #include "server/problem.h"
 
 struct config;
+struct log;
 struct metrics;
+struct model_registry;
 struct served_model;
 struct session;
 struct session_store;
@@ -44,13 +46,30 @@ struct session_store;
 #define SESSION_ID_SIZE     129  /* 128 characters and a NUL */
 #define SESSION_REPLY_BYTES 4096 /* longer replies are made again */
 
-/* Limits and times are read from `config`; both must outlive the store.
+/* A store in memory alone.
+ *
+ * Limits and times are read from `config`; both must outlive the store.
  * `metrics` may be NULL.  NO_MEMORY. */
 RNN_CHECKED enum rnn_status session_store_create(const struct config *config,
                                                  struct metrics *metrics,
                                                  struct session_store **store,
                                                  struct rnn_error *err);
+/* Writes what is still to be written to the store behind. */
 void session_store_free(struct session_store *store);
+
+/* Put the store behind it that the configuration asks for, if any: call it
+ * once, before anything else.  `models` outlive it; `log` may be NULL.
+ *
+ * IO, NO_MEMORY        it cannot be opened (server/store/store.h)
+ * INVALID_ARGUMENT     the options contradict each other */
+RNN_CHECKED enum rnn_status session_store_behind(
+    struct session_store *store, const struct model_registry *models,
+    const struct log *log, struct rnn_error *err);
+
+/* Is the store behind out of reach?  NULL has none. */
+bool session_store_is_failing(struct session_store *store);
+/* For how long has the oldest change waited to be written?  Milliseconds. */
+uint64_t session_store_lag_ms(struct session_store *store, uint64_t now_ms);
 
 /* Forget what expired.  Looks at a bounded number of sessions and goes on
  * there the next time.  The event loops call it about once a second; any
@@ -110,6 +129,13 @@ enum session_want {
     SESSION_WANT_NEW,  /* must not exist: else 409 session-live */
 };
 
+/* Of a commit that is written before it counts. */
+enum session_outcome {
+    SESSION_SENT,
+    SESSION_STORED,
+    SESSION_LOST, /* it could not be written, nothing has changed */
+};
+
 struct session_loan {
     /* Filled by the caller, everything else zero. */
     struct session_store *store;
@@ -129,6 +155,10 @@ struct session_loan {
     bool is_new; /* made by this loan; unseen by others until committed */
 
     /* The store's own. */
+    bool is_sent;            /* a commit is under way: it decides */
+    struct session_job *job; /* the next three under a lock */
+    enum session_outcome outcome;
+    char why[160]; /* the commit failed */
     struct session *session;
     struct session_loan *next, *newest; /* the queue behind the borrower */
     struct session_call *room;          /* memory for the call to be kept */
@@ -139,9 +169,14 @@ struct session_loan {
 /* Borrow the session.  Called again after SESSION_WAIT, until the result is
  * another: a loan that waits must not be forgotten.
  *
+ * A session that must be read from the store behind takes up to
+ * store_timeout.
+ *
  * REFUSED  no-such-session, session-gone, session-live (WANT_NEW),
  *          session-busy (session_wait passed), too-many-sessions (to be made,
- *          but no room), overloaded (out of memory) */
+ *          but no room), overloaded (out of memory); of the store behind:
+ *          store-unreachable, other-model (it belongs to none that is
+ *          served), internal (what is stored is damaged) */
 enum session_result session_acquire(struct session_loan *loan, uint64_t now_ms,
                                     struct problem *problem);
 
@@ -175,8 +210,12 @@ struct session_change {
 
 /* Give the session back, changed.  Its ttl begins anew.
  *
- * WAIT     a store that writes elsewhere is not done: call again
- * REFUSED  store-unreachable of such a store.  In memory always OK */
+ * WAIT     it is being written to the store behind: call again, with the same
+ *          change, after `wake`, or at wake_at_ms at last
+ * REFUSED  overloaded (out of memory), store-unreachable: it could not be
+ *          written and nothing has changed; or it took longer than
+ *          store_timeout, and nobody knows yet.  In both cases the session
+ *          is given back.  In memory alone always OK */
 enum session_result session_commit(struct session_loan *loan,
                                    const struct session_change *change,
                                    uint64_t now_ms, struct problem *problem);
@@ -187,7 +226,8 @@ void session_release(struct session_loan *loan, bool touch, uint64_t now_ms);
 
 /* ---- without borrowing -------------------------------------------------- */
 
-/* Look at a live session.  REFUSED: no-such-session, session-gone. */
+/* Look at a live session.  REFUSED: no-such-session, session-gone.  WAIT: it
+ * is not in memory but may be in the store behind: borrow it to see. */
 enum session_result session_store_find(struct session_store *store,
                                        const char *id, uint64_t now_ms,
                                        struct session_info *info,
@@ -203,10 +243,30 @@ enum session_result session_store_ended_call(
     struct problem *problem);
 
 /* Up to `limit` live sessions in the order of their ids' bytes, from the
- * first one after `after` ("": from the beginning).  Returns how many. */
+ * first one after `after` ("": from the beginning), that are in memory.
+ * Returns how many. */
 size_t session_store_list(struct session_store *store, const char *after,
                           size_t limit, uint64_t now_ms,
                           struct session_info *infos);
+
+/* The same of all that there are.  The caller's memory, which must stay
+ * until the result is not WAIT any more. */
+struct session_page {
+    struct session_store *store;
+    const char *after;
+    size_t limit;
+    struct session_info *infos; /* [limit] */
+    void (*wake)(void *arg);    /* it has come */
+    void *arg;
+    size_t count; /* the result */
+    struct session_page_job *job;
+};
+
+/* OK, WAIT (call again after `wake`; it takes as long as the store takes),
+ * REFUSED: store-unreachable, overloaded. */
+enum session_result session_store_page(struct session_page *page,
+                                       uint64_t now_ms,
+                                       struct problem *problem);
 
 /* An id of 128 random bits, 22 characters.  false: no randomness. */
 bool session_id_make(char id[SESSION_ID_SIZE]);

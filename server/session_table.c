@@ -159,25 +159,47 @@ size_t session_block_bytes(size_t id_length, size_t state_bytes)
     return state_offset(id_length) + state_bytes;
 }
 
+static struct session *make_block(const char *id, uint32_t hash,
+                                  size_t state_bytes)
+{
+    size_t length = strlen(id);
+    struct session *session =
+        calloc(1, session_block_bytes(length, state_bytes));
+
+    if (!session)
+        return NULL;
+    session->hash = hash;
+    session->id_length = (uint8_t)length;
+    memcpy(session->id, id, length);
+    return session;
+}
+
+struct session *session_make_place(const char *id, uint32_t hash)
+{
+    struct session *place = make_block(id, hash, sizeof(struct problem));
+
+    if (place) {
+        place->place = SESSION_IS_SOUGHT;
+        place->is_new = true;
+    }
+    return place;
+}
+
 struct session *session_make(const struct session_plan *plan, const char *id,
                              uint32_t hash)
 {
     size_t state_bytes = session_state_bytes(plan);
-    size_t length = strlen(id);
     struct session *session;
 
     if (state_bytes > SIZE_MAX / 4)
         return NULL;
-    session = calloc(1, session_block_bytes(length, state_bytes));
+    session = make_block(id, hash, state_bytes);
     if (!session)
         return NULL;
     session->model = plan->model;
     session->mode = (uint8_t)plan->mode;
     session->window = (uint32_t)plan->window;
     session->ttl_ms = plan->ttl_ms;
-    session->hash = hash;
-    session->id_length = (uint8_t)length;
-    memcpy(session->id, id, length);
     if (plan->mode == SESSION_CARRY)
         rnn_state_zero(plan->model->model, session_state(session));
     return session;

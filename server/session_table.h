@@ -16,11 +16,21 @@
 
 #include "server/session_store.h"
 
+/* An id that is held while the store behind is asked for it.  Its state is a
+ * struct problem. */
+enum session_place_kind {
+    SESSION_IS_REAL,    /* no place at all: a session */
+    SESSION_IS_SOUGHT,  /* the store has not answered yet */
+    SESSION_IS_ABSENT,  /* it is not in the store: may be made */
+    SESSION_IS_REFUSED, /* the problem says why */
+};
+
 struct session {
-    struct session *next;          /* in its bucket */
-    struct session_loan *borrower; /* NULL: free to be lent */
-    struct session_call *last;     /* NULL: none is kept */
-    const struct served_model *model;
+    struct session *next;                           /* in its bucket */
+    struct session_loan *borrower;                  /* NULL: free to be lent */
+    struct session_call *last;                      /* NULL: none is kept */
+    const struct served_model *model;               /* NULL: a place */
+    struct session *changed_before, *changed_after; /* session_save.c */
     uint64_t step;
     uint64_t ttl_ms;
     uint64_t used_ms;
@@ -29,8 +39,12 @@ struct session {
     uint32_t window, window_filled;
     uint8_t mode;
     uint8_t id_length;
-    bool is_new; /* made by its borrower and not yet committed */
-    char id[];   /* NUL-terminated; the state follows, aligned to 8 */
+    bool is_new : 1;     /* made by its borrower and not yet committed */
+    bool is_changed : 1; /* to be written to the store behind, later */
+    bool is_writing : 1; /* being written now */
+    bool is_recent : 1;  /* lent since the last look for idle ones */
+    unsigned place : 2;  /* enum session_place_kind */
+    char id[];           /* NUL-terminated; the state follows, aligned to 8 */
 };
 
 struct session_shard {
@@ -39,6 +53,7 @@ struct session_shard {
     size_t bucket_count; /* a power of two */
     size_t session_count;
     size_t sweep_at; /* the bucket where the next sweep goes on */
+    size_t evict_at; /* the bucket that was looked at for idle ones last */
 };
 
 /* A key of the hash, random for each store, so that nobody outside can make
@@ -69,6 +84,8 @@ void session_shard_remove(struct session_shard *shard,
  * memory. */
 struct session *session_make(const struct session_plan *plan, const char *id,
                              uint32_t hash);
+/* A place for `id`, sought, in no table.  NULL: out of memory. */
+struct session *session_make_place(const char *id, uint32_t hash);
 /* Frees its kept call, too.  NULL is fine. */
 void session_free(struct session *session);
 

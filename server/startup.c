@@ -19,6 +19,7 @@ void startup_signals(void)
     sigaction(SIGTERM, &ends, NULL);
     sigaction(SIGINT, &ends, NULL);
     sigaction(SIGPIPE, &ignored, NULL);
+    sigaction(SIGXFSZ, &ignored, NULL); /* a write that fails says so */
     sigaction(SIGHUP, &ignored, NULL);
 }
 

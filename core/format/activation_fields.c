@@ -72,7 +72,7 @@ static enum rnn_status read_thresholded_relu(struct fields *fields,
     return read_float(fields, "theta", 1, &value->c, err);
 }
 
-/* robust_masking changes what a mask does; there is none. */
+/* robust_masking, what a mask does, is for whoever takes a mask. */
 static enum rnn_status read_softmax(struct fields *fields,
                                     struct rnn_activation *value, long *axis,
                                     struct rnn_error *err)

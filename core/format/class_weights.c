@@ -25,6 +25,22 @@ static const struct class_weights known_classes[] = {
     CELL_WEIGHTS("ConvLSTM1D", "conv_lstm1d", "cell"),
     CELL_WEIGHTS("CuDNNLSTM", "cu_dnnlstm", ""),
     CELL_WEIGHTS("CuDNNGRU", "cu_dnngru", ""),
+    {"Conv1D", "conv1d", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
+    {"Conv1DTranspose",
+     "conv1d_transpose",
+     "",
+     {{"kernel", 0}, {"bias", "use_bias"}},
+     0},
+    {"DepthwiseConv1D",
+     "depthwise_conv1d",
+     "",
+     {{"depthwise_kernel", 0}, {"bias", "use_bias"}},
+     0},
+    {"SeparableConv1D",
+     "separable_conv1d",
+     "",
+     {{"depthwise_kernel", 0}, {"pointwise_kernel", 0}, {"bias", "use_bias"}},
+     0},
     {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
     {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
     {"BatchNormalization",
@@ -62,7 +78,9 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("Add", "add"),
     NO_WEIGHTS("AlphaDropout", "alpha_dropout"),
     NO_WEIGHTS("Average", "average"),
+    NO_WEIGHTS("AveragePooling1D", "average_pooling1d"),
     NO_WEIGHTS("Concatenate", "concatenate"),
+    NO_WEIGHTS("Cropping1D", "cropping1d"),
     NO_WEIGHTS("Dropout", "dropout"),
     NO_WEIGHTS("ELU", "elu"),
     NO_WEIGHTS("Flatten", "flatten"),
@@ -73,7 +91,9 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("Identity", "identity"),
     NO_WEIGHTS("InputLayer", "input_layer"),
     NO_WEIGHTS("LeakyReLU", "leaky_re_lu"),
+    NO_WEIGHTS("Masking", "masking"),
     NO_WEIGHTS("Maximum", "maximum"),
+    NO_WEIGHTS("MaxPooling1D", "max_pooling1d"),
     NO_WEIGHTS("Minimum", "minimum"),
     NO_WEIGHTS("Multiply", "multiply"),
     NO_WEIGHTS("ReLU", "re_lu"),
@@ -84,6 +104,8 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("Subtract", "subtract"),
     NO_WEIGHTS("ThresholdedReLU", "thresholded_re_lu"),
     NO_WEIGHTS("UnitNormalization", "unit_normalization"),
+    NO_WEIGHTS("UpSampling1D", "up_sampling1d"),
+    NO_WEIGHTS("ZeroPadding1D", "zero_padding1d"),
 };
 
 /* Models as layers; what they hold is listed behind them. */
@@ -101,6 +123,11 @@ const struct class_weights *class_weights_find(const char *name)
             return &known_classes[i];
     }
     return NULL;
+}
+
+const char *class_weights_also(const char *weight)
+{
+    return strcmp(weight, "depthwise_kernel") ? NULL : "kernel";
 }
 
 static const struct class_wrapper wrappers[] = {

@@ -51,6 +51,10 @@ struct class_compound {
  * or a model. */
 const struct class_weights *class_weights_find(const char *name);
 
+/* What else an .h5 may call `weight`: Keras 3 calls the depthwise_kernel of
+ * DepthwiseConv1D its kernel.  NULL: nothing. */
+const char *class_weights_also(const char *weight);
+
 const struct class_wrapper *class_wrapper_find(const char *name);
 
 const struct class_compound *class_compound_find(const char *name);

@@ -80,6 +80,46 @@ enum rnn_status fields_count(struct fields *fields, const char *key,
     return RNN_OK;
 }
 
+enum rnn_status fields_one_count(struct fields *fields, const char *key,
+                                 size_t if_absent, size_t *value,
+                                 struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    size_t count = if_absent;
+
+    if (rnn_json_is_array(field))
+        field = rnn_json_count(field) == 1 ? rnn_json_first(field) : field;
+    if ((field && !rnn_json_size(field, &count)) || !count)
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "a whole number from 1, or a list of one, was "
+                             "expected",
+                             err);
+    *value = count;
+    return RNN_OK;
+}
+
+enum rnn_status fields_both_sides(struct fields *fields, const char *key,
+                                  size_t *first, size_t *second,
+                                  struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    const struct rnn_json *other = field;
+    size_t a = 1, b = 1;
+
+    if (rnn_json_is_array(field) && rnn_json_count(field) == 2) {
+        field = rnn_json_first(field);
+        other = rnn_json_next(field);
+    }
+    if (field && (!rnn_json_size(field, &a) || !rnn_json_size(other, &b)))
+        return fields_refuse(fields, RNN_BAD_MODEL, key,
+                             "a whole number from 0, or a list of two, was "
+                             "expected",
+                             err);
+    *first = a;
+    *second = b;
+    return RNN_OK;
+}
+
 enum rnn_status fields_integer(struct fields *fields, const char *key,
                                long if_absent, long *value,
                                struct rnn_error *err)
@@ -105,6 +145,21 @@ enum rnn_status fields_channels_last(struct fields *fields,
         return RNN_OK;
     return fields_refuse(fields, RNN_UNSUPPORTED, "data_format",
                          "only channels_last can be run", err);
+}
+
+enum rnn_status fields_channels(struct fields *fields, bool *channels_first,
+                                struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, "data_format");
+    const char *name = rnn_json_text(field);
+    bool first = name && !strcmp(name, "channels_first");
+
+    if (!first && field && (!name || strcmp(name, "channels_last")))
+        return fields_refuse(fields, RNN_UNSUPPORTED, "data_format",
+                             "channels_last or channels_first was expected",
+                             err);
+    *channels_first = first;
+    return RNN_OK;
 }
 
 enum rnn_status fields_bool(struct fields *fields, const char *key,
@@ -176,6 +231,37 @@ bool fields_are_keras(const struct rnn_json *description)
     return !module || starts_with(module, "keras") ||
            starts_with(module, "tf_keras") ||
            starts_with(module, "tensorflow");
+}
+
+bool fields_are_lambda(const struct rnn_json *description)
+{
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
+
+    return class_name && (!strcmp(class_name, "TFOpLambda") ||
+                          !strcmp(class_name, "SlicingOpLambda"));
+}
+
+/* Keras 3 leaves the module out of .h5 files.  What calls by objects there
+ * (nobody else does) and cannot be trained is no layer. */
+static bool has_no_training(const struct rnn_json *description)
+{
+    const struct rnn_json *calls =
+        rnn_json_member(description, "inbound_nodes");
+    const struct rnn_json *config = rnn_json_member(description, "config");
+
+    return rnn_json_is_array(calls) && rnn_json_count(calls) &&
+           rnn_json_is_object(rnn_json_first(calls)) &&
+           rnn_json_is_object(config) && !rnn_json_member(config, "trainable");
+}
+
+bool fields_are_operator(const struct rnn_json *description)
+{
+    const char *module = rnn_json_text(rnn_json_member(description, "module"));
+
+    if (module)
+        return strstr(module, ".ops") || fields_are_lambda(description);
+    return fields_are_lambda(description) || has_no_training(description);
 }
 
 enum rnn_status fields_activation(struct fields *fields, const char *key,

@@ -43,6 +43,20 @@ RNN_CHECKED enum rnn_status fields_count(struct fields *fields,
                                          const char *key, size_t *value,
                                          struct rnn_error *err);
 
+/* The same, alone or in a list of one; `if_absent` (0: it must be there) when
+ * absent or null. */
+RNN_CHECKED enum rnn_status fields_one_count(struct fields *fields,
+                                             const char *key, size_t if_absent,
+                                             size_t *value,
+                                             struct rnn_error *err);
+
+/* One whole number from 0 on, which counts twice, or a list of two; 1 and 1
+ * when absent. */
+RNN_CHECKED enum rnn_status fields_both_sides(struct fields *fields,
+                                              const char *key, size_t *first,
+                                              size_t *second,
+                                              struct rnn_error *err);
+
 /* Any whole number. */
 RNN_CHECKED enum rnn_status fields_integer(struct fields *fields,
                                            const char *key, long if_absent,
@@ -51,6 +65,11 @@ RNN_CHECKED enum rnn_status fields_integer(struct fields *fields,
 /* data_format, as a text or absent: anything but channels_first. */
 RNN_CHECKED enum rnn_status fields_channels_last(struct fields *fields,
                                                  struct rnn_error *err);
+
+/* The same, where both can be run. */
+RNN_CHECKED enum rnn_status fields_channels(struct fields *fields,
+                                            bool *channels_first,
+                                            struct rnn_error *err);
 
 RNN_CHECKED enum rnn_status fields_bool(struct fields *fields, const char *key,
                                         bool if_absent, bool *value,
@@ -71,6 +90,11 @@ RNN_CHECKED enum rnn_status fields_axis(struct fields *fields, const char *key,
  * one of Keras' own?  Anybody may register a class of the same name. */
 bool fields_are_keras(const struct rnn_json *description);
 
+/* Is it an operator (x + y, x[:, -1]), and no layer of that class name?  One
+ * of Keras 2, which is a function of TensorFlow? */
+bool fields_are_operator(const struct rnn_json *description);
+bool fields_are_lambda(const struct rnn_json *description);
+
 /* An activation by name, or a layer that is one; `if_absent` names the
  * default. */
 RNN_CHECKED enum rnn_status fields_activation(struct fields *fields,
@@ -88,7 +112,7 @@ RNN_CHECKED enum rnn_status fields_only_false(struct fields *fields,
  * bfloat16 throughout is computed in float32, as all are; mixed and quantised
  * ones are refused. */
 RNN_CHECKED enum rnn_status fields_dtype(struct fields *fields,
-                                           struct rnn_error *err);
+                                         struct rnn_error *err);
 
 /* These fields, a list that ends with NULL, change nothing. */
 void fields_inert(struct fields *fields, const char *const *keys);

@@ -8,6 +8,7 @@
 #include "core/format/input_layer.h"
 #include "core/format/json.h"
 #include "core/layers/layer.h"
+#include "core/layers/mask.h"
 
 #define PREFIX_BYTES 512
 
@@ -181,10 +182,14 @@ enum rnn_status graph_call_layer(struct plan_builder *builder,
 {
     struct node *node = NULL;
     struct value **outputs;
-    enum rnn_status status;
+    struct call call;
+    enum rnn_status status = mask_take_keyword(
+        builder, layer->name, layer->graph, given, &call, err);
 
+    if (status)
+        return status;
     if (!layer->graph) {
-        status = plan_call_with(builder, layer->layer, given, &node, err);
+        status = plan_call_with(builder, layer->layer, &call, &node, err);
         if (!status)
             *made = (struct graph_values){node->outputs, node->output_count};
         return status;
@@ -193,10 +198,10 @@ enum rnn_status graph_call_layer(struct plan_builder *builder,
         graph_zalloc(builder, layer->graph->output_count, sizeof(*outputs));
     if (!outputs)
         return graph_no_memory(layer->name, err);
-    status = call_check(given, layer->name, NULL, false, err);
+    status = call_check(&call, layer->name, NULL, false, err);
     if (!status)
-        status = graph_call(builder, layer->graph, given->inputs,
-                            given->input_count, outputs, err);
+        status = graph_call(builder, layer->graph, call.inputs,
+                            call.input_count, outputs, err);
     if (status)
         return status;
     if (!layer->layer->calls++)

@@ -117,6 +117,18 @@ static enum rnn_status collect_tensors(struct collector *to,
     return add(to, value, err);
 }
 
+/* Which of the first 64 items of a list are no null. */
+static uint64_t find_places(const struct rnn_json *list)
+{
+    const struct rnn_json *item = rnn_json_first(list);
+    uint64_t places = 0;
+
+    for (size_t i = 0; item && i < 64; item = rnn_json_next(item), i++)
+        if (!rnn_json_is_null(item))
+            places |= (uint64_t)1 << i;
+    return places;
+}
+
 /* One argument: a tensor, a list of them, or a constant. */
 static enum rnn_status add_argument(struct collector *to, const char *keyword,
                                     const struct rnn_json *value,
@@ -126,6 +138,8 @@ static enum rnn_status add_argument(struct collector *to, const char *keyword,
     enum rnn_status status = RNN_OK;
 
     argument.is_list = !is_tensor(to, value) && rnn_json_is_array(value);
+    if (argument.is_list)
+        argument.places = find_places(value);
     if (holds_tensor(to, value))
         status = collect_tensors(to, value, err);
     else

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format/class_weights.h"
+#include "core/format/fields.h"
 #include "core/format/json.h"
 
 static const char *text_of(const struct rnn_json *object, const char *key)
@@ -385,9 +386,13 @@ static enum rnn_status read_layers(const struct rnn_json *list,
          item = rnn_json_next(item)) {
         struct reading reading = {layers, inventory, inventory->layer_count};
         struct rnn_layer_weights whole;
-        enum rnn_status status =
-            begin_layer(item, index++, place, &inventory->arena, &whole, err);
+        enum rnn_status status;
 
+        index++;
+        if (fields_are_operator(item))
+            continue; /* it has no weights */
+        status = begin_layer(item, index - 1, place, &inventory->arena, &whole,
+                             err);
         if (!status)
             status = read_inner(item, &whole, &reading, err);
         if (status)

@@ -124,7 +124,8 @@ static enum rnn_status read_weights(const struct keras_member *member,
                        "model.weights.h5 in the zip", &file, err);
 
     if (!status)
-        status = weight_list_init(&import->inventory, &import->weights, err);
+        status = weight_list_init(&import->inventory, file.image,
+                                  &import->weights, err);
     if (!status)
         status =
             layout_keras(file.id, &import->inventory, &import->weights, err);
@@ -210,10 +211,11 @@ static enum rnn_status read_h5_version(hid_t file, struct import *import,
     return status;
 }
 
-static enum rnn_status read_h5(hid_t file, struct import *import,
-                               struct rnn_error *err)
+static enum rnn_status read_h5(const struct hdf5_file *h5,
+                               struct import *import, struct rnn_error *err)
 {
     const char *config = NULL;
+    hid_t file = h5->id;
     enum rnn_status status;
 
     if (!hdf5_has_attribute(file, "model_config"))
@@ -226,7 +228,8 @@ static enum rnn_status read_h5(hid_t file, struct import *import,
         status = rnn_inventory_init(config, strlen(config), &import->inventory,
                                     err);
     if (!status)
-        status = weight_list_init(&import->inventory, &import->weights, err);
+        status = weight_list_init(&import->inventory, h5->image,
+                                  &import->weights, err);
     if (!status)
         status = layout_h5(file, &import->inventory, &import->weights, err);
     if (!status)
@@ -245,7 +248,7 @@ static enum rnn_status import_h5(const void *bytes, size_t size,
     if (status)
         return status;
     import->metadata.source_format = "h5";
-    status = read_h5(file.id, import, err);
+    status = read_h5(&file, import, err);
     hdf5_file_close(&file);
     return status;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/format/class_weights.h"
+
 /* model_weights/<layer>/<weight_names[i]>
  *
  * `layer_names` lists the layers, `weight_names` of each group its datasets,
@@ -69,19 +71,19 @@ static bool may_be_of(const char *path, const char *name)
     return has_part(path, name) || !strchr(path, '/');
 }
 
-/* Find weight `index` of the layer, which stands in the path as `name`; NULL:
- * it need not.  One that has an owner already is not looked at. */
-static enum rnn_status find_weight(struct group *group,
+/* Find what the file calls `weight` of the layer, which stands in the path as
+ * `name`; NULL: it need not.  One that has an owner already is not looked
+ * at. */
+static enum rnn_status find_called(struct group *group,
                                    const struct rnn_layer_weights *layer,
-                                   const char *name, size_t index,
+                                   const char *name, const char *weight,
                                    size_t *found, struct rnn_error *err)
 {
     const struct hdf5_text_list *paths = &group->paths;
 
     *found = paths->count;
     for (size_t i = 0; i < paths->count; i++) {
-        if (group->owners[i].layer ||
-            !is_weight(paths->items[i], layer->weights[index]) ||
+        if (group->owners[i].layer || !is_weight(paths->items[i], weight) ||
             (name && !may_be_of(paths->items[i], name)) ||
             (layer->cell && !has_part(paths->items[i], layer->cell)) ||
             (layer->side && !has_start(paths->items[i], layer->side)))
@@ -90,12 +92,27 @@ static enum rnn_status find_weight(struct group *group,
             return rnn_fail(err, RNN_BAD_MODEL,
                             "layer \"%.80s\" (%s) has two weights called %s: "
                             "%.120s and %.120s",
-                            layer->name, layer->class_name,
-                            layer->weights[index], paths->items[*found],
-                            paths->items[i]);
+                            layer->name, layer->class_name, weight,
+                            paths->items[*found], paths->items[i]);
         *found = i;
     }
     return RNN_OK;
+}
+
+/* Weight `index` of the layer, by its name or by its other one. */
+static enum rnn_status find_weight(struct group *group,
+                                   const struct rnn_layer_weights *layer,
+                                   const char *name, size_t index,
+                                   size_t *found, struct rnn_error *err)
+{
+    const char *weight = layer->weights[index];
+    const char *also = class_weights_also(weight);
+    enum rnn_status status =
+        find_called(group, layer, name, weight, found, err);
+
+    if (!status && *found == group->paths.count && also)
+        status = find_called(group, layer, name, also, found, err);
+    return status;
 }
 
 /* Does the group have it for certain: is the whole path to the layer, models

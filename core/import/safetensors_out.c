@@ -1,6 +1,7 @@
 #include "core/import/safetensors_out.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 /* Numbers begin at a multiple of this, so that a mapped file can be used as
  * it lies; the header is filled up with blanks. */
 #define DATA_ALIGN 64
+
+/* Numbers that are looked at and written in one go. */
+#define PIECE ((size_t)1 << 16)
 
 /* A text that grows; `failed` is looked at once, at the end. */
 struct text {
@@ -118,13 +122,18 @@ static enum rnn_status make_header(const struct model_metadata *metadata,
     return RNN_OK;
 }
 
+static bool is_little_endian(void)
+{
+    const uint16_t probe = 1;
+
+    return *(const unsigned char *)&probe == 1;
+}
+
 /* Intel and ARM as Debian builds them are little-endian; this keeps the file
  * so on a machine that is not. */
 static void to_little_endian(float *numbers, size_t count)
 {
-    const uint16_t probe = 1;
-
-    if (*(const unsigned char *)&probe == 1)
+    if (is_little_endian())
         return;
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
@@ -140,14 +149,37 @@ static enum rnn_status refuse_write(struct rnn_error *err)
     return rnn_fail(err, RNN_IO, "the model cannot be written out");
 }
 
+/* From the file as it lies there, in pieces that stay in the cache from the
+ * look at them to the writing. */
+static enum rnn_status write_in_place(const struct weight *weight,
+                                      const struct byte_sink *sink,
+                                      struct rnn_error *err)
+{
+    for (size_t at = 0, piece; at < weight->count; at += piece) {
+        const float *numbers = weight->in_place + at;
+        enum rnn_status status;
+
+        piece = weight->count - at < PIECE ? weight->count - at : PIECE;
+        status = weight_check_finite(weight, numbers, at, piece, err);
+        if (status)
+            return status;
+        if (!sink->write(sink->arg, numbers, piece * sizeof(*numbers)))
+            return refuse_write(err);
+    }
+    return RNN_OK;
+}
+
 static enum rnn_status write_weight(const struct weight *weight,
                                     const struct byte_sink *sink,
                                     struct rnn_error *err)
 {
     size_t bytes = weight->count * sizeof(float);
-    float *numbers = malloc(bytes);
     enum rnn_status status;
+    float *numbers;
 
+    if (weight->in_place && is_little_endian())
+        return write_in_place(weight, sink, err);
+    numbers = malloc(bytes);
     if (!numbers)
         return rnn_fail(err, RNN_NO_MEMORY,
                         "weight %.160s needs %zu bytes, more memory than the "

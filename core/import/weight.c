@@ -1,15 +1,20 @@
 #include "core/import/weight.h"
 
 #include <math.h>
+#include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/import/hdf5_image.h"
+#include "core/tensor.h"
+
 /* Keras draws the line for a dataset at the same ratio. */
 #define MAX_RATIO 1000
 
 enum rnn_status weight_list_init(const struct rnn_inventory *inventory,
+                                 const struct hdf5_image *image,
                                  struct weight_list *list,
                                  struct rnn_error *err)
 {
@@ -21,7 +26,7 @@ enum rnn_status weight_list_init(const struct rnn_inventory *inventory,
     items = calloc(count ? count : 1, sizeof(*items));
     if (!items)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    *list = (struct weight_list){items, 0, count};
+    *list = (struct weight_list){items, 0, count, image};
     return RNN_OK;
 }
 
@@ -115,7 +120,29 @@ static enum rnn_status check_storage(hid_t plist, const struct weight *weight,
     return RNN_OK;
 }
 
+/* Where its float32 lie in one piece in the file, as they are: a large one
+ * need not be copied to be read. */
+static const float *find_in_place(const struct weight *weight, hid_t type,
+                                  hid_t plist, const struct hdf5_image *image)
+{
+    size_t bytes = weight->count * sizeof(float);
+    haddr_t offset;
+
+    if (!image || H5Tequal(type, H5T_NATIVE_FLOAT) <= 0 ||
+        H5Pget_layout(plist) != H5D_CONTIGUOUS ||
+        H5Dget_storage_size(weight->dataset) != bytes)
+        return NULL;
+    offset = H5Dget_offset(weight->dataset);
+    if (offset == HADDR_UNDEF || offset > image->size ||
+        bytes > image->size - offset ||
+        ((uintptr_t)image->bytes + offset) % alignof(float))
+        return NULL;
+    return (const float *)(const void *)((const unsigned char *)image->bytes +
+                                         offset);
+}
+
 static enum rnn_status check_dataset(struct weight *weight,
+                                     const struct hdf5_image *image,
                                      struct rnn_error *err)
 {
     hid_t type = H5Dget_type(weight->dataset);
@@ -132,6 +159,8 @@ static enum rnn_status check_dataset(struct weight *weight,
         status = check_shape(space, weight, err);
     if (!status)
         status = check_storage(plist, weight, err);
+    if (!status)
+        weight->in_place = find_in_place(weight, type, plist, image);
     if (type >= 0)
         H5Tclose(type);
     if (space >= 0)
@@ -178,7 +207,7 @@ enum rnn_status weight_list_add(struct weight_list *list,
             rnn_fail(err, RNN_BAD_MODEL,
                      "weight %.160s is not an array in the file", weight.name);
     } else {
-        status = check_dataset(&weight, err);
+        status = check_dataset(&weight, list->image, err);
     }
     if (status)
         H5Oclose(weight.dataset);
@@ -189,20 +218,21 @@ enum rnn_status weight_list_add(struct weight_list *list,
 
 /* ---- reading ------------------------------------------------------------ */
 
-static enum rnn_status check_finite(const struct weight *weight,
-                                    const float *numbers,
-                                    struct rnn_error *err)
+enum rnn_status weight_check_finite(const struct weight *weight,
+                                    const float *numbers, size_t first,
+                                    size_t count, struct rnn_error *err)
 {
-    for (size_t i = 0; i < weight->count; i++) {
-        if (isfinite(numbers[i]))
-            continue;
-        return rnn_fail(
-            err, RNN_NOT_FINITE,
-            "weight %.160s holds %s (number %zu of %zu%s)", weight->name,
-            isnan(numbers[i]) ? "NaN" : "an infinite number", i + 1,
-            weight->count, weight->bits == 64 ? ", as float32" : "");
-    }
-    return RNN_OK;
+    size_t at = 0;
+
+    if (rnn_all_finite(numbers, count))
+        return RNN_OK;
+    while (isfinite(numbers[at]))
+        at++;
+    return rnn_fail(
+        err, RNN_NOT_FINITE, "weight %.160s holds %s (number %zu of %zu%s)",
+        weight->name, isnan(numbers[at]) ? "NaN" : "an infinite number",
+        first + at + 1, weight->count,
+        weight->bits == 64 ? ", as float32" : "");
 }
 
 /* bfloat16 is the upper half of a float32.  The halves are read into the
@@ -237,5 +267,5 @@ enum rnn_status weight_read(const struct weight *weight, float *numbers,
                         "weight %.160s is damaged: libhdf5 cannot read its "
                         "%zu numbers",
                         weight->name, weight->count);
-    return check_finite(weight, numbers, err);
+    return weight_check_finite(weight, numbers, 0, weight->count, err);
 }

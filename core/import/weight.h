@@ -25,18 +25,22 @@ struct weight {
     size_t bits; /* of one number in the file: 16, 32 or 64 */
     size_t rank;
     size_t shape[HDF5_MAX_RANK];
-    size_t count; /* numbers */
+    size_t count;          /* numbers */
+    const float *in_place; /* they lie so in the file; NULL: weight_read() */
 };
 
 struct weight_list {
     struct weight *items;
     size_t count, capacity;
+    const struct hdf5_image *image; /* of the datasets; NULL: none that may be
+                                       read in place */
 };
 
-/* Room for every weight of the inventory. */
+/* Room for every weight of the inventory; `image`, which may be NULL, must
+ * outlive the list. */
 RNN_CHECKED enum rnn_status weight_list_init(
-    const struct rnn_inventory *inventory, struct weight_list *list,
-    struct rnn_error *err);
+    const struct rnn_inventory *inventory, const struct hdf5_image *image,
+    struct weight_list *list, struct rnn_error *err);
 void weight_list_release(struct weight_list *list);
 
 /* Add the dataset at `path` below `group` as weight `index` of `layer`.  Its
@@ -50,6 +54,13 @@ RNN_CHECKED enum rnn_status weight_list_add(struct weight_list *list,
                                             size_t layer, size_t index,
                                             hid_t group, const char *path,
                                             struct rnn_error *err);
+
+/* NOT_FINITE: one of these numbers of the weight, from `first` on, is NaN or
+ * infinite. */
+RNN_CHECKED enum rnn_status weight_check_finite(const struct weight *weight,
+                                                const float *numbers,
+                                                size_t first, size_t count,
+                                                struct rnn_error *err);
 
 /* Read all numbers as float32.  NOT_FINITE: one is NaN, infinite, or too
  * large for float32. */

@@ -9,15 +9,25 @@
  * Softmax          e^x / sum e^x along the last axis
  * ThresholdedReLU  x above theta, else 0 (Keras 2)
  *
+ * A Softmax may be given a mask of the shape of x.  Where it masks,
+ *
+ *     x = -1e9, and y = 0                    Keras 3 (0.5 and below masks)
+ *     x = x + (1 - m) * -1e9                 Keras 2
+ *     x = -1e9                               Keras 2 with robust_masking
+ *
  * Keras: keras/src/layers/activations/activation.py and its neighbours
  */
 #include <string.h>
 
 #include "core/format/activation_fields.h"
-#include "core/layers/layer.h"
+#include "core/layers/mask.h"
+
+#define LARGE_NEGATIVE                                                        \
+    (-1e9F) /* Keras': so much it takes from what it masks */
 
 struct activation {
     long axis; /* that a softmax works along */
+    enum { MASK_ADDS, MASK_REPLACES, MASK_REPLACES_BOTH } mask;
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels;
 };
@@ -38,8 +48,36 @@ static enum rnn_status read_class(struct layer *layer, struct fields *fields,
                                   struct rnn_error *err)
 {
     struct activation *own = layer->own;
+    bool robust = false;
+    enum rnn_status status =
+        fields_bool(fields, "robust_masking", false, &robust, err);
 
-    return fields_activation_class(fields, &own->activation, &own->axis, err);
+    own->mask = fields->keras_major >= 3 ? MASK_REPLACES_BOTH
+                : robust                 ? MASK_REPLACES
+                                         : MASK_ADDS;
+    if (!status)
+        status =
+            fields_activation_class(fields, &own->activation, &own->axis, err);
+    return status;
+}
+
+/* Keras 3 and 2 raise for any other, also for one of timesteps. */
+static enum rnn_status check_mask(const struct layer *layer,
+                                  const struct value *x, struct rnn_error *err)
+{
+    const struct value *mask = x->mask;
+    char text[RNN_SHAPE_TEXT], other[RNN_SHAPE_TEXT];
+
+    if (layer->class != &layer_softmax || !mask ||
+        (mask->shape.rank == x->shape.rank && mask->features == x->features &&
+         mask->has_time == x->has_time &&
+         (!x->has_time || plan_same_time(mask, x))))
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" (Softmax) is given %s with a mask of "
+                    "%s; it takes one of the same shape, as Keras does",
+                    layer->name, rnn_shape_print(&x->shape, text),
+                    rnn_shape_print(&mask->shape, other));
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -53,11 +91,31 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 
     if (!status && own->axis != -1)
         status = layer_last_axis(layer, x, own->axis, 0, &width, err);
+    if (!status)
+        status = check_mask(layer, x, err);
     if (status)
         return status;
     own->ukernels = rnn_ukernels_find(builder->isa, x->features);
     node->cost = 16 * (uint64_t)x->features;
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
+}
+
+static void mask_before(const struct activation *own, size_t count,
+                        const float *mask, float *x)
+{
+    for (size_t i = 0; i < count; i++)
+        if (own->mask == MASK_ADDS)
+            x[i] += (1 - mask[i]) * LARGE_NEGATIVE;
+        else if (!(mask[i] > 0.5F))
+            x[i] = LARGE_NEGATIVE;
+}
+
+static void mask_behind(const struct activation *own, size_t count,
+                        const float *mask, float *y)
+{
+    for (size_t i = 0; i < count && own->mask == MASK_REPLACES_BOTH; i++)
+        if (!(mask[i] > 0.5F))
+            y[i] = 0;
 }
 
 static bool run(const struct node *node, struct run *run)
@@ -67,16 +125,24 @@ static bool run(const struct node *node, struct run *run)
     size_t items = run_items(run, input);
     size_t units = input->shape.dim[input->shape.rank - 1];
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    struct view mask = node->layer->class == &layer_softmax
+                           ? mask_view(run, input)
+                           : (struct view){0};
 
     if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
     for (size_t i = 0; i < items; i++) {
         struct view item = {y.data + i * y.stride, units};
+        const float *m = mask.data ? mask.data + i * mask.stride : NULL;
 
         memcpy(item.data, x.data + i * x.stride,
                input->features * sizeof(float));
+        if (m)
+            mask_before(own, input->features, m, item.data);
         run_activate(own->ukernels, &own->activation, input->features / units,
                      units, item);
+        if (m)
+            mask_behind(own, input->features, m, item.data);
     }
     return true;
 }

@@ -12,6 +12,8 @@
  * Initial states are the forward layer's and then the backward layer's; with
  * return_state their last states follow y in the same order.
  *
+ * Under a mask f and b are 0 at masked timesteps.
+ *
  * The two layers are nodes of their own; this one puts their outputs
  * together.
  *
@@ -96,6 +98,15 @@ static enum rnn_status check_sides(const struct layer *layer,
     return RNN_OK;
 }
 
+/* Whatever the layer itself says: its sequences are 0 where they are masked.
+ */
+static void force_zeros(struct layer *side)
+{
+    struct recurrent_way *way = recurrent_way_of(side);
+
+    way->zero_output_for_mask = way->return_sequences;
+}
+
 /* Without a backward_layer, the same layer again with weights of its own. */
 static enum rnn_status add_sides(struct layer *layer,
                                  struct plan_builder *builder,
@@ -127,6 +138,8 @@ static enum rnn_status add_sides(struct layer *layer,
         backward->go_backwards =
             own->keras_major >= 3 ? true : !backward->go_backwards;
     }
+    force_zeros(own->forward);
+    force_zeros(own->backward);
     return check_sides(layer, err);
 }
 
@@ -316,6 +329,7 @@ const struct layer_class layer_bidirectional = {
     .inert = inert,
     .keywords = recurrent_keywords,
     .streaming = STREAM_WHOLE,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct bidirectional),
     .read = read,
     .connect = connect,

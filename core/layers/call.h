@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/status.h"
 
@@ -29,6 +30,7 @@ struct call_argument {
     const char *keyword; /* NULL: by position */
     bool is_list;
     size_t first, count;         /* its tensors among the inputs */
+    uint64_t places;             /* of a list: bit i: item i is no null */
     const struct rnn_json *json; /* of a constant; NULL: tensors */
 };
 

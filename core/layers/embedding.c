@@ -1,13 +1,15 @@
 /* Embedding
  *
  *     y = embeddings[x]        for each id x
+ *     m = x != 0               the mask of y, with mask_zero
  *
  * An id is a whole number from 0 to input_dim - 1.  Where the ids are an
  * input of the model, whoever calls checks them (rnn_io.vocabulary).  An id
  * out of range, or one that is no number, makes a row of NaN: there is
  * nothing that it could mean, and no memory is read for it.
  *
- * An input of the shape [T] that is read here is a sequence of T ids.
+ * An input of the shape [T] that is read here is a sequence of T ids, unless
+ * it stands beside other sequences; then it is T ids that come at once.
  *
  * Keras: keras/src/layers/core/embedding.py
  */
@@ -15,13 +17,14 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/layer.h"
+#include "core/layers/mask.h"
 
 /* Beyond it float32 has no name for each whole number. */
 #define MOST_IDS ((size_t)1 << 24)
 
 struct embedding {
     size_t ids, units;
+    bool mask_zero;
     float *table; /* [ids, units] */
 };
 
@@ -42,8 +45,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     if (!status)
         status = fields_count(fields, "output_dim", &own->units, err);
     if (!status)
-        status = fields_only_false(fields, "mask_zero",
-                                   "masks are not supported", err);
+        status = fields_bool(fields, "mask_zero", false, &own->mask_zero, err);
     if (!status && own->ids > MOST_IDS)
         status = fields_refuse(fields, RNN_UNSUPPORTED, "input_dim",
                                "more ids than float32 can tell apart", err);
@@ -71,31 +73,45 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
     return RNN_OK;
 }
 
-/* Input `x` of the model has one axis: it counts timesteps after all, each of
- * one id.  Inputs behind it move up. */
-static enum rnn_status become_time(const struct layer *layer, struct value *x,
-                                   struct plan_builder *builder,
-                                   struct rnn_error *err)
+/* Does a node read `x` already? */
+static bool is_read(const struct plan *plan, const struct value *x)
 {
-    struct plan *plan = builder->plan;
-    size_t fewer = x->features - 1;
-
     for (const struct node *node = plan->nodes; node; node = node->next)
         for (size_t i = 0; i < node->input_count; i++)
             if (node->inputs[i] == x)
-                return rnn_fail(err, RNN_UNSUPPORTED,
-                                "the input \"%.100s\" is read as ids by layer "
-                                "\"%.100s\" and as numbers by layer "
-                                "\"%.100s\"",
-                                plan->inputs[x->input].name, layer->name,
-                                node->layer->name);
+                return true;
+    return false;
+}
+
+/* Are the ids of input `x`, [T], timesteps?  Not where another input has other
+ * timesteps, which this one then stands beside, where one id stands beside
+ * anything, or where somebody reads the T numbers as features. */
+static bool is_sequence(const struct plan *plan, const struct value *x)
+{
+    if (is_read(plan, x) || (x->features == 1 && plan->input_count > 1))
+        return false;
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const struct rnn_io *io = &plan->inputs[i];
+
+        if (io->has_time && io->shape[0] != RNN_FREE &&
+            io->shape[0] != x->features)
+            return false;
+    }
+    return true;
+}
+
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one id.  Inputs behind it move up. */
+static void become_time(struct value *x, struct plan *plan)
+{
+    size_t fewer = x->features - 1;
+
     for (struct value *other = plan->values; other; other = other->next)
         if (other->is_input && other->input > x->input)
             other->place -= fewer;
     plan->input_stride -= fewer;
     plan->inputs[x->input].has_time = x->has_time = true;
     plan->inputs[x->input].features = x->features = x->stride = 1;
-    return RNN_OK;
 }
 
 /* The fewest ids of all layers that read the input. */
@@ -117,8 +133,9 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     struct rnn_shape shape;
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
-    if (!status && x->is_input && !x->has_time && x->shape.rank == 1)
-        status = become_time(layer, x, builder, err);
+    if (!status && x->is_input && !x->has_time &&
+        is_sequence(builder->plan, x))
+        become_time(x, builder->plan);
     if (!status && x->shape.rank == RNN_MAX_RANK)
         status = rnn_fail(err, RNN_UNSUPPORTED,
                           "layer \"%.100s\" (Embedding): its output has more "
@@ -134,7 +151,16 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     shape = x->shape;
     shape.dim[shape.rank++] = own->units;
     node->cost = (uint64_t)x->features * own->units;
-    return plan_make_output(builder, node, 0, &shape, x->has_time, err);
+    status = plan_make_output(builder, node, 0, &shape, true, err);
+    if (!status && !x->has_time) {
+        plan_need_whole(node);
+        plan_fix_steps(builder, node, 0, x->features);
+    }
+    if (status || !own->mask_zero)
+        return status;
+    status = plan_make_mask(builder, node, node->outputs[0], err);
+    node->outputs[0]->mask = node->mask;
+    return status;
 }
 
 static void look_up(const struct embedding *own, float id, float *y)
@@ -147,6 +173,16 @@ static void look_up(const struct embedding *own, float id, float *y)
             y[k] = NAN;
 }
 
+/* Where id `k` of item `i` of the input goes.  Without time each of the ids is
+ * an item of what comes out. */
+static float *place_of(const struct value *input, struct view y, size_t i,
+                       size_t k, size_t units)
+{
+    if (input->has_time)
+        return y.data + i * y.stride + k * units;
+    return y.data + (i * input->features + k) * y.stride;
+}
+
 static bool run(const struct node *node, struct run *run)
 {
     const struct embedding *own = node->layer->own;
@@ -157,9 +193,13 @@ static bool run(const struct node *node, struct run *run)
     if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
     for (size_t i = 0; i < items; i++)
-        for (size_t k = 0; k < input->features; k++)
-            look_up(own, x.data[i * x.stride + k],
-                    y.data + i * y.stride + k * own->units);
+        for (size_t k = 0; k < input->features; k++) {
+            float id = x.data[i * x.stride + k];
+
+            look_up(own, id, place_of(input, y, i, k, own->units));
+            if (node->mask)
+                *place_of(input, run_view(run, node->mask), i, k, 1) = id != 0;
+        }
     return true;
 }
 
@@ -167,6 +207,7 @@ const struct layer_class layer_embedding = {
     .name = "Embedding",
     .inert = inert,
     .takes_ids = true,
+    .takes_plain = true,
     .streaming = STREAM_ALONE,
     .masking = MASK_OWN,
     .own_bytes = sizeof(struct embedding),

@@ -4,7 +4,15 @@
  *     y = (sum over t of x_t) / T
  *
  * Both go on from what has come so far: the maximum, or the sum in float64,
- * and how many timesteps there were.
+ * and how many timesteps there were.  Under a mask the average is one of the
+ * steps that count, and NaN while there is none, as 0 / 0 is in Keras; the
+ * maximum does not look at masks.
+ *
+ * With channels_first it is the features of each timestep that they run
+ * over: y_t = max over k of x_tk.  What comes out is, for Keras, a row of T
+ * features, or with keepdims a sequence of one feature.
+ *
+ * With keepdims an axis of one stays where the other one was.
  *
  * Keras: keras/src/layers/pooling/global_max_pooling1d.py,
  *        global_average_pooling1d.py
@@ -12,72 +20,142 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/layer.h"
+#include "core/format/json.h"
+#include "core/layers/mask.h"
 
-/* Where a call keeps its fold at work, in bytes. */
-struct fold {
-    size_t result, count;
+struct pooling {
+    bool keepdims, channels_first;
+};
+
+/* One call. */
+struct pool {
+    bool folds;           /* over timesteps; else over numbers of one item */
+    size_t result, count; /* where the fold lies at work, in bytes */
+    bool over_rows;       /* an item is [rows][width] */
+    size_t rows, width;
+    bool joins; /* the items of a row are one item of y */
 };
 
 static const char *const inert[] = {NULL};
 
+static bool is_max(const struct layer *layer)
+{
+    return layer->class == &layer_global_max_pooling1d;
+}
+
 static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
 {
-    enum rnn_status status = fields_channels_last(fields, err);
+    struct pooling *own = layer->own;
+    const char *format = rnn_json_text(fields_get(fields, "data_format"));
+    enum rnn_status status =
+        fields_bool(fields, "keepdims", false, &own->keepdims, err);
 
-    (void)layer;
-    if (!status)
-        status = fields_only_false(fields, "keepdims",
-                                   "which this version does not support", err);
+    own->channels_first = format && !strcmp(format, "channels_first");
+    if (!status && !own->channels_first)
+        status = fields_channels_last(fields, err);
     return status;
 }
 
 static enum rnn_status keep(struct layer *layer, struct node *node,
-                            struct plan_builder *builder, struct fold *fold,
+                            struct plan_builder *builder, struct pool *pool,
                             struct rnn_error *err)
 {
-    bool max = layer->class == &layer_global_max_pooling1d;
+    bool max = is_max(layer);
     struct rnn_state_entry result = {.dtype = max ? RNN_F32 : RNN_F64,
                                      .rank = 1,
                                      .shape = {node->inputs[0]->features}};
     struct rnn_state_entry count = {.dtype = RNN_I64, .rank = 1, .shape = {1}};
     enum rnn_status status = plan_keep(builder, node, max ? "max" : "sum",
-                                       &result, &fold->result, err);
+                                       &result, &pool->result, err);
 
     if (!status)
-        status = plan_keep(builder, node, "count", &count, &fold->count, err);
+        status = plan_keep(builder, node, "count", &count, &pool->count, err);
     return status;
 }
 
-static enum rnn_status connect(struct layer *layer, struct node *node,
-                               struct plan_builder *builder,
-                               struct rnn_error *err)
+static enum rnn_status check_input(const struct layer *layer,
+                                   const struct value *x,
+                                   struct rnn_error *err)
 {
-    struct fold *fold =
-        arena_zalloc(builder->arena, 1, sizeof(*fold), alignof(struct fold));
-    struct value *x = NULL;
-    struct rnn_shape shape;
-    enum rnn_status status = layer_only_input(layer, node, &x, err);
+    const struct pooling *own = layer->own;
+    const struct value *mask = NULL;
     char text[RNN_SHAPE_TEXT];
 
-    if (!fold)
-        return plan_no_memory(layer, err);
-    if (status)
-        return status;
-    if (!x->has_time || x->shape.rank != 2)
+    if (x->shape.rank != 2)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (%s) takes [timesteps, features], "
                         "it is given %s%s",
                         layer->name, layer->class->name,
                         rnn_shape_print(&x->shape, text),
                         x->has_time ? "" : " without time");
-    node->own = fold;
-    node->cost = x->features;
-    shape = (struct rnn_shape){.rank = 1, .dim = {x->features}};
-    status = keep(layer, node, builder, fold, err);
+    if (is_max(layer) || !x->mask)
+        return RNN_OK;
+    if (own->channels_first)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s) is given a mask of timesteps "
+                        "and runs over features (data_format is "
+                        "channels_first): Keras itself cannot run that",
+                        layer->name, layer->class->name);
+    return x->has_time ? mask_of_steps(layer, x, &mask, err) : RNN_OK;
+}
+
+/* The shape of y, and how it comes out of x. */
+static void find_shape(const struct pooling *own, const struct value *x,
+                       struct pool *pool, struct rnn_shape *shape,
+                       bool *has_time)
+{
+    size_t first = x->shape.dim[0], second = x->shape.dim[1];
+
+    *pool = (struct pool){
+        .folds = x->has_time && !own->channels_first,
+        .over_rows = !own->channels_first,
+        .rows = x->has_time ? 1 : first,
+        .width = second,
+    };
+    *has_time = x->has_time && own->channels_first;
+    if (own->keepdims)
+        *shape = (struct rnn_shape){
+            .rank = 2,
+            .dim = {own->channels_first ? first : 1,
+                    own->channels_first ? 1 : second},
+        };
+    else
+        *shape = (struct rnn_shape){
+            .rank = 1,
+            .dim = {own->channels_first ? first : second},
+        };
+    /* The steps become features if their number is known. */
+    pool->joins = *has_time && !own->keepdims && first != RNN_FREE;
+    *has_time = *has_time && !pool->joins;
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct pool *pool =
+        arena_zalloc(builder->arena, 1, sizeof(*pool), alignof(struct pool));
+    struct value *x = NULL;
+    struct rnn_shape shape;
+    bool has_time;
+    enum rnn_status status = layer_only_input(layer, node, &x, err);
+
+    if (!pool)
+        return plan_no_memory(layer, err);
     if (!status)
-        status = plan_make_output(builder, node, 0, &shape, false, err);
+        status = check_input(layer, x, err);
+    if (status)
+        return status;
+    find_shape(layer->own, x, pool, &shape, &has_time);
+    node->own = pool;
+    node->cost = x->features;
+    if (pool->joins)
+        plan_need_whole(node);
+    if (pool->folds)
+        status = keep(layer, node, builder, pool, err);
+    if (!status)
+        status = plan_make_output(builder, node, 0, &shape, has_time, err);
     return status;
 }
 
@@ -108,35 +186,97 @@ static void write_result(bool max, size_t features, const void *result,
             y[i] = (float)(sum[i] / (double)count);
 }
 
-static bool run(const struct node *node, struct run *run)
+static void fold(const struct node *node, const struct run *run)
 {
-    const struct fold *fold = node->own;
+    const struct pool *pool = node->own;
     const struct value *input = node->inputs[0];
-    bool max = node->layer->class == &layer_global_max_pooling1d;
+    bool max = is_max(node->layer);
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    struct view mask = max ? (struct view){0} : mask_view(run, input);
     size_t steps = run_steps(run, input), features = input->features;
 
-    if (!run_may_go_on(run, run_work(node->cost, run->rows * steps)))
-        return false;
     for (size_t r = 0; r < run->rows; r++) {
-        void *result = run->state[r] + fold->result;
-        int64_t *count = (int64_t *)(void *)(run->state[r] + fold->count);
+        void *result = run->state[r] + pool->result;
+        int64_t *count = (int64_t *)(void *)(run->state[r] + pool->count);
 
         for (size_t t = 0; t < steps; t++) {
-            fold_step(max, features, x.data + (r * steps + t) * x.stride,
-                      result, count);
+            size_t item = r * steps + t;
+
+            if (mask_counts(mask, item))
+                fold_step(max, features, x.data + item * x.stride, result,
+                          count);
             if (run->every_step)
                 write_result(max, features, result, *count,
-                             y.data + (r * steps + t) * y.stride);
+                             y.data + item * y.stride);
         }
     }
     for (size_t i = 0; !run->every_step && i < run->ending_count; i++) {
         unsigned char *state = run->state[run->ending[i]];
 
-        write_result(max, features, state + fold->result,
-                     *(int64_t *)(void *)(state + fold->count),
+        write_result(max, features, state + pool->result,
+                     *(int64_t *)(void *)(state + pool->count),
                      y.data + i * y.stride);
     }
+}
+
+/* One of `count` numbers, `stride` floats apart; those whose `mask` is 0 are
+ * left out. */
+static float reduce(bool max, const float *x, size_t count, size_t stride,
+                    const float *mask)
+{
+    double sum = 0;
+    float most = 0;
+    int64_t seen = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!mask || mask[i] != 0)
+            fold_step(max, 1, x + i * stride, max ? (void *)&most : &sum,
+                      &seen);
+    write_result(max, 1, max ? (const void *)&most : &sum, seen, &most);
+    return most;
+}
+
+static void reduce_item(const struct node *node, const float *x,
+                        const float *mask, float *y)
+{
+    const struct pool *pool = node->own;
+    bool max = is_max(node->layer);
+
+    if (pool->over_rows)
+        for (size_t k = 0; k < pool->width; k++)
+            y[k] = reduce(max, x + k, pool->rows, pool->width, mask);
+    else
+        for (size_t i = 0; i < pool->rows; i++)
+            y[i] = reduce(max, x + i * pool->width, pool->width, 1, NULL);
+}
+
+static void reduce_all(const struct node *node, const struct run *run)
+{
+    const struct pool *pool = node->own;
+    const struct value *input = node->inputs[0];
+    size_t items = run_items(run, input);
+    size_t steps = pool->joins ? run_steps(run, input) : 1;
+    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    struct view mask =
+        is_max(node->layer) ? (struct view){0} : mask_view(run, input);
+
+    for (size_t i = 0; i < items; i++)
+        reduce_item(node, x.data + i * x.stride,
+                    mask.data ? mask.data + i * mask.stride : NULL,
+                    y.data + i / steps * y.stride + i % steps);
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct pool *pool = node->own;
+    size_t items = run_items(run, node->inputs[0]);
+
+    if (!run_may_go_on(run, run_work(node->cost, items)))
+        return false;
+    if (pool->folds)
+        fold(node, run);
+    else
+        reduce_all(node, run);
     return true;
 }
 
@@ -145,6 +285,8 @@ static bool run(const struct node *node, struct run *run)
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .streaming = STREAM_FOLDS,                                            \
+        .masking = MASK_DROPPED,                                              \
+        .own_bytes = sizeof(struct pooling),                                  \
         .read = read,                                                         \
         .connect = connect,                                                   \
         .run = run,                                                           \

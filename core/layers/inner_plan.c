@@ -128,10 +128,7 @@ enum rnn_status inner_plan_finish(struct node *node, struct inner_plan *made,
     made->timesteps = count_timesteps(plan);
     pass_vocabulary(plan, node, builder->plan);
     node->own = made;
-    if (__builtin_mul_overflow(plan->timed_cost, made->timesteps,
-                               &node->cost) ||
-        __builtin_add_overflow(node->cost, plan->untimed_cost, &node->cost))
-        node->cost = UINT64_MAX;
+    node->cost = plan_cost(plan, made->timesteps);
     return make_outputs(node, builder, plan, err);
 }
 

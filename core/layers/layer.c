@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format/json.h"
+#include "core/layers/operator.h"
 
 #define PATH_BYTES 512
 
@@ -36,13 +37,11 @@ static enum rnn_status check_name(const char *name, struct rnn_error *err)
     return RNN_OK;
 }
 
-/* Is it one of Keras' own layers?  Operators share class names with layers,
- * and anybody may register a class of the same name. */
+/* Is it one of Keras' own?  Anybody may register a class of the same name. */
 static enum rnn_status check_origin(const struct rnn_json *description,
                                     const char *name, const char *class_name,
                                     struct rnn_error *err)
 {
-    const char *module = rnn_json_text(rnn_json_member(description, "module"));
     const char *registered =
         rnn_json_text(rnn_json_member(description, "registered_name"));
 
@@ -51,11 +50,6 @@ static enum rnn_status check_origin(const struct rnn_json *description,
                         "layer \"%.100s\" is of the custom class \"%.100s\": "
                         "only layers of Keras itself can be run",
                         name, registered ? registered : class_name);
-    if (module && strstr(module, ".ops"))
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "\"%.100s\" is the operator %.100s.%.60s, which this "
-                        "version does not support",
-                        name, module, class_name);
     return RNN_OK;
 }
 
@@ -66,12 +60,6 @@ static enum rnn_status refuse_class(const char *name, const char *class_name,
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" is a Lambda: its Python code cannot "
                         "be run; replace it by layers of Keras",
-                        name);
-    if (!strcmp(class_name, "Masking"))
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "layer \"%.100s\" is a Masking: masks are not "
-                        "supported; send sequences of different length as "
-                        "they are, without padding",
                         name);
     return rnn_fail(err, RNN_UNSUPPORTED,
                     "layer \"%.100s\" has the class \"%.100s\", which this "
@@ -165,6 +153,18 @@ static void append_layer(struct plan_builder *builder, struct layer *layer)
     builder->last_layer = &layer->next;
 }
 
+static enum rnn_status refuse_operator(const struct rnn_json *description,
+                                       const char *name, struct rnn_error *err)
+{
+    char text[160];
+
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" is the operator %s, which this version "
+                    "does not support; docs/layers.md lists those that it "
+                    "does",
+                    name, operator_name(description, text, sizeof(text)));
+}
+
 /* The class of what `description` describes; `name` is for the sentence. */
 static enum rnn_status find_class(const struct rnn_json *description,
                                   const char *name,
@@ -181,6 +181,10 @@ static enum rnn_status find_class(const struct rnn_json *description,
     status = check_origin(description, name, class_name, err);
     if (status)
         return status;
+    if (fields_are_operator(description)) {
+        *class = operator_find(description);
+        return *class ? RNN_OK : refuse_operator(description, name, err);
+    }
     *class = layer_class_find(class_name);
     return *class ? RNN_OK : refuse_class(name, class_name, err);
 }

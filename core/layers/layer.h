@@ -18,9 +18,10 @@
 
 /* How a layer takes timesteps that arrive in pieces. */
 enum layer_streaming {
-    STREAM_ALONE, /* each step alone: nothing is kept */
-    STREAM_STEPS, /* each step from the one before: h, c */
-    STREAM_FOLDS, /* a running result: sum, maximum, count */
+    STREAM_ALONE,     /* each step alone: nothing is kept */
+    STREAM_STEPS,     /* each step from the one before: h, c */
+    STREAM_REMEMBERS, /* its last inputs */
+    STREAM_FOLDS,     /* a running result: sum, maximum, count */
     STREAM_WHOLE, /* not at all: some or all calls need the whole sequence */
 };
 
@@ -38,14 +39,16 @@ enum layer_masking {
 struct layer_class {
     const char *name;         /* Keras' class_name */
     const char *const *inert; /* fields that change no output; NULL at end */
-    bool takes_ids; /* it reads whole numbers: a dtype "int32" is theirs, and
-                       it alone is called on time without features */
+    bool takes_ids;   /* it reads whole numbers: a dtype "int32" is theirs */
+    bool takes_plain; /* it may be called on time without features; what is
+                         for others are so many features */
     const char *const *keywords; /* of a call that it understands; NULL at
                                     end, or NULL: none (call.h) */
     bool takes_constants;        /* by position in a call */
     enum layer_streaming streaming;
     enum layer_masking masking;
-    size_t own_bytes; /* of the layer's own struct, zeroed before read() */
+    size_t own_bytes;   /* of the layer's own struct, zeroed before read() */
+    const void *detail; /* what tells it from classes of the same functions */
 
     /* Take what is understood from the config. */
     enum rnn_status (*read)(struct layer *layer, struct fields *fields,
@@ -86,15 +89,22 @@ struct layer {
     XX(activation)                                                            \
     XX(activity_regularization)                                               \
     XX(add)                                                                   \
+    XX(additive_attention)                                                    \
     XX(alpha_dropout)                                                         \
+    XX(attention)                                                             \
     XX(average)                                                               \
+    XX(average_pooling1d)                                                     \
     XX(batch_normalization)                                                   \
     XX(bidirectional)                                                         \
     XX(concatenate)                                                           \
+    XX(conv1d)                                                                \
+    XX(conv1d_transpose)                                                      \
     XX(conv_lstm1d)                                                           \
+    XX(cropping1d)                                                            \
     XX(cudnn_gru)                                                             \
     XX(cudnn_lstm)                                                            \
     XX(dense)                                                                 \
+    XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
@@ -103,6 +113,8 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_query_attention)                                                 \
+    XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
     XX(gru_cell)                                                              \
     XX(identity)                                                              \
@@ -110,8 +122,11 @@ struct layer {
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
     XX(lstm_cell)                                                             \
+    XX(masking)                                                               \
+    XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
     XX(minimum)                                                               \
+    XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
     XX(prelu)                                                                 \
@@ -120,6 +135,7 @@ struct layer {
     XX(rescaling)                                                             \
     XX(rms_normalization)                                                     \
     XX(rnn)                                                                   \
+    XX(separable_conv1d)                                                      \
     XX(simple_rnn)                                                            \
     XX(simple_rnn_cell)                                                       \
     XX(softmax)                                                               \
@@ -127,7 +143,9 @@ struct layer {
     XX(subtract)                                                              \
     XX(thresholded_relu)                                                      \
     XX(time_distributed)                                                      \
-    XX(unit_normalization)
+    XX(unit_normalization)                                                    \
+    XX(up_sampling1d)                                                         \
+    XX(zero_padding1d)
 
 #define XX(name) extern const struct layer_class layer_##name;
 LAYER_CLASS_MAP(XX)

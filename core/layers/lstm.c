@@ -55,12 +55,13 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-#define RECURRENT(label, keras, reader)                                       \
+#define RECURRENT(label, keras, reader, masks)                                \
     const struct layer_class layer_##label = {                                \
         .name = (keras),                                                      \
         .inert = recurrent_inert,                                             \
         .keywords = recurrent_keywords,                                       \
         .streaming = STREAM_STEPS,                                            \
+        .masking = (masks),                                                   \
         .own_bytes = sizeof(struct recurrent),                                \
         .read = (reader),                                                     \
         .connect = connect,                                                   \
@@ -68,6 +69,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .run = recurrent_run,                                                 \
     }
 
-RECURRENT(lstm, "LSTM", read);
-RECURRENT(lstm_cell, "LSTMCell", read);
-RECURRENT(cudnn_lstm, "CuDNNLSTM", read_cudnn);
+RECURRENT(lstm, "LSTM", read, MASK_PASSED);
+RECURRENT(lstm_cell, "LSTMCell", read, MASK_PASSED);
+/* Keras does not run it under a mask. */
+RECURRENT(cudnn_lstm, "CuDNNLSTM", read_cudnn, MASK_UNTOLD);

@@ -36,6 +36,18 @@ RNN_CHECKED enum rnn_status mask_settle(struct plan_builder *builder,
                                         struct node *node,
                                         struct rnn_error *err);
 
+/* `*rest` is `given` without its keyword `mask`, whose tensors are the masks
+ * of the inputs by position now.  `is_model`: what is called is one, and does
+ * not tell them from masks that come with its inputs.
+ *
+ * UNSUPPORTED  more masks than inputs
+ */
+RNN_CHECKED enum rnn_status mask_take_keyword(struct plan_builder *builder,
+                                              const char *name, bool is_model,
+                                              const struct call *given,
+                                              struct call *rest,
+                                              struct rnn_error *err);
+
 /* The mask of `value`, or NULL; it has to be one number for each timestep.
  *
  * UNSUPPORTED  a mask of another shape

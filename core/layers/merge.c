@@ -10,6 +10,10 @@
  * from left to right.  An axis of one input is repeated where another input
  * has more; inputs with fewer axes get axes of one in front.
  *
+ * In Keras 3 masked items are left out of a product, a maximum and a minimum.
+ * An item that all inputs mask is 0 in a product; in a maximum or minimum it
+ * is the one before it.
+ *
  * Keras: keras/src/layers/merging/base_merge.py and its neighbours
  */
 #include <stdalign.h>
@@ -19,7 +23,8 @@
 
 /* How one call reads its inputs. */
 struct merge_call {
-    size_t rank; /* of an item of the output */
+    bool leaves_out; /* what is masked */
+    size_t rank;     /* of an item of the output */
     size_t dim[RNN_MAX_RANK];
     struct merge_input {
         bool repeats; /* an axis of the item */
@@ -53,20 +58,25 @@ static enum rnn_status refuse_shapes(const struct layer *layer,
                     a->has_time == b->has_time ? "" : " without time");
 }
 
-/* The shape of an item: without time. */
-static struct rnn_shape item_shape(const struct value *value)
+/* The shape of an item: without time, or, beside an input with time, without
+ * the axis of one that stands for it. */
+static struct rnn_shape item_shape(const struct value *value,
+                                   const struct value *timed)
 {
-    struct rnn_shape shape = {.rank = value->shape.rank - value->has_time};
+    bool stands_for_time = timed && !value->has_time &&
+                           value->shape.rank == timed->shape.rank &&
+                           value->shape.dim[0] == 1;
+    size_t skip = value->has_time || stands_for_time;
+    struct rnn_shape shape = {.rank = value->shape.rank - skip};
 
-    memcpy(shape.dim, value->shape.dim + value->has_time,
+    memcpy(shape.dim, value->shape.dim + skip,
            shape.rank * sizeof(shape.dim[0]));
     return shape;
 }
 
-/* Make `item` large enough for `value` too; false: they do not fit. */
-static bool widen(struct rnn_shape *item, const struct value *value)
+/* Make `item` large enough for `other` too; false: they do not fit. */
+static bool widen(struct rnn_shape *item, struct rnn_shape other)
 {
-    struct rnn_shape other = item_shape(value);
     size_t most = item->rank > other.rank ? item->rank : other.rank;
     struct rnn_shape wide = {.rank = most};
 
@@ -83,22 +93,16 @@ static bool widen(struct rnn_shape *item, const struct value *value)
     return true;
 }
 
-/* The item of the output, and an input whose time is that of the output. */
-static enum rnn_status find_shape(const struct layer *layer,
-                                  const struct node *node,
-                                  struct rnn_shape *item,
-                                  const struct value **timed,
-                                  struct rnn_error *err)
+/* An input whose time is that of the output. */
+static enum rnn_status find_time(const struct layer *layer,
+                                 const struct node *node,
+                                 const struct value **timed,
+                                 struct rnn_error *err)
 {
-    const struct value *first = node->inputs[0];
-
     *timed = NULL;
-    *item = item_shape(first);
     for (size_t i = 0; i < node->input_count; i++) {
         const struct value *value = node->inputs[i];
 
-        if (!widen(item, value))
-            return refuse_shapes(layer, first, value, err);
         if (!value->has_time)
             continue;
         /* Keras puts the new axis behind the batch: before time. */
@@ -107,17 +111,33 @@ static enum rnn_status find_shape(const struct layer *layer,
             return refuse_shapes(layer, *timed, value, err);
         *timed = value;
     }
-    for (size_t i = 0; *timed && i < node->input_count; i++)
-        if (!node->inputs[i]->has_time &&
-            node->inputs[i]->shape.rank >= (*timed)->shape.rank)
-            return refuse_shapes(layer, *timed, node->inputs[i], err);
     return RNN_OK;
 }
 
-static void set_strides(struct merge_input *input, const struct value *value,
+static enum rnn_status find_item_shape(const struct layer *layer,
+                                       const struct node *node,
+                                       const struct value *timed,
+                                       struct rnn_shape *item,
+                                       struct rnn_error *err)
+{
+    const struct value *first = node->inputs[0];
+
+    *item = item_shape(first, timed);
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct value *value = node->inputs[i];
+        struct rnn_shape other = item_shape(value, timed);
+
+        if (timed && !value->has_time && other.rank >= timed->shape.rank)
+            return refuse_shapes(layer, timed, value, err);
+        if (!widen(item, other))
+            return refuse_shapes(layer, first, value, err);
+    }
+    return RNN_OK;
+}
+
+static void set_strides(struct merge_input *input, struct rnn_shape own,
                         const struct rnn_shape *item)
 {
-    struct rnn_shape own = item_shape(value);
     size_t stride = 1;
 
     for (size_t i = own.rank; i-- > 0;) {
@@ -132,6 +152,32 @@ static void set_strides(struct merge_input *input, const struct value *value,
             input->repeats = true;
 }
 
+/* Does this call look at masks? */
+static enum rnn_status find_masks(const struct layer *layer,
+                                  const struct node *node,
+                                  const struct plan_builder *builder,
+                                  bool *leaves_out, struct rnn_error *err)
+{
+    *leaves_out = false;
+    if (builder->keras_major < 3 ||
+        (layer->class != &layer_multiply && layer->class != &layer_maximum &&
+         layer->class != &layer_minimum))
+        return RNN_OK;
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct value *mask = node->inputs[i]->mask;
+
+        if (!mask)
+            continue;
+        if (mask->features != 1 || mask->has_time != node->inputs[i]->has_time)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) is given a mask with more "
+                            "axes than time; masks of timesteps can be run",
+                            layer->name, layer->class->name);
+        *leaves_out = true;
+    }
+    return RNN_OK;
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -142,10 +188,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         alignof(max_align_t));
     const struct value *timed = NULL;
     struct rnn_shape item, shape;
-    enum rnn_status status = find_shape(layer, node, &item, &timed, err);
+    enum rnn_status status = find_time(layer, node, &timed, err);
 
     if (!call)
         return plan_no_memory(layer, err);
+    if (!status)
+        status = find_item_shape(layer, node, timed, &item, err);
     if (status)
         return status;
     if (layer->class == &layer_subtract && node->input_count != 2)
@@ -153,10 +201,14 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                         "layer \"%.100s\" (Subtract) takes 2 inputs, it is "
                         "given %zu",
                         layer->name, node->input_count);
+    status = find_masks(layer, node, builder, &call->leaves_out, err);
+    if (status)
+        return status;
     call->rank = item.rank;
     memcpy(call->dim, item.dim, sizeof(call->dim));
     for (size_t i = 0; i < node->input_count; i++) {
-        set_strides(&call->inputs[i], node->inputs[i], &item);
+        set_strides(&call->inputs[i], item_shape(node->inputs[i], timed),
+                    &item);
         if (timed && !node->inputs[i]->has_time)
             plan_need_whole(node);
     }
@@ -221,43 +273,109 @@ static void combine(const struct layer_class *class, size_t count,
             y[i] = x[i] < y[i] ? x[i] : y[i];
 }
 
+/* The item of input `i` that belongs to item `index` of the output. */
+static const float *find_item(const struct node *node, struct run *run,
+                              size_t i, size_t index)
+{
+    const struct merge_call *call = node->own;
+    const struct value *value = node->inputs[i], *output = node->outputs[0];
+    struct view x = run_view(run, value);
+    const float *item =
+        x.data + x.stride * run_item_of(run, value, output, index);
+
+    if (!call->inputs[i].repeats)
+        return item;
+    repeat(call, &call->inputs[i], item, output->features, run->scratch);
+    return run->scratch;
+}
+
 /* Item `index` of the output, of the same row and timestep. */
 static void merge_item(const struct node *node, struct run *run, size_t index,
                        float *y)
 {
-    const struct merge_call *call = node->own;
-    const struct value *output = node->outputs[0];
-    size_t count = output->features;
+    size_t count = node->outputs[0]->features;
 
-    for (size_t i = 0; i < node->input_count; i++) {
-        const struct value *value = node->inputs[i];
-        struct view x = run_view(run, value);
-        const float *item =
-            x.data + x.stride * run_item_of(run, value, output, index);
-
-        if (call->inputs[i].repeats) {
-            repeat(call, &call->inputs[i], item, count, run->scratch);
-            item = run->scratch;
-        }
-        if (i)
-            combine(node->layer->class, count, item, y);
-        else
-            memcpy(y, item, count * sizeof(float));
-    }
+    memcpy(y, find_item(node, run, 0, index), count * sizeof(float));
+    for (size_t i = 1; i < node->input_count; i++)
+        combine(node->layer->class, count, find_item(node, run, i, index), y);
     if (node->layer->class == &layer_average)
         for (size_t i = 0; i < count; i++)
             y[i] /= (float)node->input_count;
 }
 
+static bool item_counts(const struct node *node, const struct run *run,
+                        size_t i, size_t index)
+{
+    const struct value *value = node->inputs[i];
+
+    return mask_counts(mask_view(run, value),
+                       run_item_of(run, value, node->outputs[0], index));
+}
+
+static void fill(float *y, size_t count, float value)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = value;
+}
+
+/* The product of what counts. */
+static void multiply_masked(const struct node *node, struct run *run,
+                            size_t index, float *y)
+{
+    size_t count = node->outputs[0]->features;
+    bool any = false;
+
+    fill(y, count, 1);
+    for (size_t i = 0; i < node->input_count; i++)
+        if (item_counts(node, run, i, index)) {
+            combine(node->layer->class, count, find_item(node, run, i, index),
+                    y);
+            any = true;
+        }
+    if (!any)
+        fill(y, count, 0);
+}
+
+/* The maximum or minimum of what counts.  Keras forgets that what it has so
+ * far is masked when it meets an input without a mask. */
+static void choose_masked(const struct node *node, struct run *run,
+                          size_t index, float *y)
+{
+    size_t count = node->outputs[0]->features;
+    bool has_mask = node->inputs[0]->mask;
+    bool any = item_counts(node, run, 0, index);
+
+    memcpy(y, find_item(node, run, 0, index), count * sizeof(float));
+    for (size_t i = 1; i < node->input_count; i++) {
+        bool counts = item_counts(node, run, i, index);
+
+        if (counts && has_mask && !any)
+            memcpy(y, find_item(node, run, i, index), count * sizeof(float));
+        else if (counts)
+            combine(node->layer->class, count, find_item(node, run, i, index),
+                    y);
+        has_mask = has_mask && node->inputs[i]->mask;
+        any = any || counts;
+    }
+}
+
 static bool run(const struct node *node, struct run *run)
 {
+    const struct merge_call *call = node->own;
     size_t items = run_items(run, node->outputs[0]);
     struct view y = run_view(run, node->outputs[0]);
 
     for (size_t i = 0; i < items; i++) {
+        float *item = y.data + i * y.stride;
+
         if (!run_may_go_on(run, run_work(node->cost, 1)))
             return false;
-        merge_item(node, run, i, y.data + i * y.stride);
+        if (!call->leaves_out)
+            merge_item(node, run, i, item);
+        else if (node->layer->class == &layer_multiply)
+            multiply_masked(node, run, i, item);
+        else
+            choose_masked(node, run, i, item);
     }
     mask_join(node, run);
     return true;

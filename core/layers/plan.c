@@ -36,7 +36,7 @@ size_t plan_sum(size_t a, size_t b, size_t c)
 void plan_begin(struct plan_builder *builder, struct plan *plan,
                 struct arena *arena, struct weights *weights)
 {
-    *plan = (struct plan){0};
+    *plan = (struct plan){.least_steps = 1};
     *builder = (struct plan_builder){
         .plan = plan,
         .arena = arena,
@@ -185,6 +185,7 @@ enum rnn_status plan_make_output(struct plan_builder *builder,
         if (node->inputs[i]->has_time) {
             value->fixed_steps = node->inputs[i]->fixed_steps;
             value->clock = node->inputs[i]->clock;
+            value->pace = node->inputs[i]->pace;
             break;
         }
     node->outputs[index] = value;
@@ -208,6 +209,7 @@ void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps)
 {
     node->outputs[index]->fixed_steps = steps;
+    node->outputs[index]->pace = NULL;
     if (steps > builder->plan->most_steps)
         builder->plan->most_steps = steps;
 }
@@ -223,6 +225,7 @@ static struct value *add_alias(struct plan_builder *builder,
     same->stride = value->stride;
     same->fixed_steps = value->fixed_steps;
     same->clock = value->clock;
+    same->pace = value->pace;
     same->alias = value->alias ? value->alias : value;
     return same;
 }
@@ -261,6 +264,7 @@ enum rnn_status plan_make_mask(struct plan_builder *builder, struct node *node,
         return plan_no_memory(node->layer, err);
     node->mask->fixed_steps = value->fixed_steps;
     node->mask->clock = value->clock;
+    node->mask->pace = value->pace;
     return RNN_OK;
 }
 
@@ -293,10 +297,17 @@ static void join_clocks(struct clock *a, struct clock *b)
     b = plan_clock(b);
     if (!a || !b || a == b)
         return;
-    if (a->input < b->input)
-        b->same = a;
-    else
-        a->same = b;
+    if (b->input < a->input) {
+        struct clock *first = b;
+
+        b = a;
+        a = first;
+    }
+    b->same = a;
+    if (b->least > a->least) {
+        a->least = b->least;
+        a->least_layer = b->least_layer;
+    }
 }
 
 /* Two fixed numbers may come from different places; a plan in which they do
@@ -305,7 +316,7 @@ bool plan_same_time(const struct value *a, const struct value *b)
 {
     size_t first = a->shape.dim[0], second = b->shape.dim[0];
 
-    if (a->fixed_steps != b->fixed_steps)
+    if (a->fixed_steps != b->fixed_steps || a->pace != b->pace)
         return first == second && first != RNN_FREE;
     if (first != second && first != RNN_FREE && second != RNN_FREE)
         return false;
@@ -338,13 +349,17 @@ enum rnn_status plan_keep(struct plan_builder *builder, struct node *node,
     char text[STATE_NAME];
     int length;
 
+    for (size_t i = 0; i < entry->rank; i++)
+        bytes = plan_sum(0, bytes, entry->shape[i]);
+    if (bytes > LARGEST_ITEM)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\": its state is too large",
+                        node->layer->name);
     if (node->call)
         length =
             snprintf(text, sizeof(text), "%s:%zu/%s", path, node->call, name);
     else
         length = snprintf(text, sizeof(text), "%s/%s", path, name);
-    for (size_t i = 0; i < entry->rank; i++)
-        bytes *= entry->shape[i];
     if (length < 0 || (size_t)length >= sizeof(text))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s...\": the name is too long", path);
@@ -394,21 +409,6 @@ static struct node *make_node(struct plan_builder *builder,
     return node;
 }
 
-/* A sequence without an axis of features is one of ids. */
-static enum rnn_status check_ids(const struct layer *layer,
-                                 const struct call *given,
-                                 struct rnn_error *err)
-{
-    for (size_t i = 0; i < given->input_count && !layer->class->takes_ids; i++)
-        if (given->inputs[i]->has_time && given->inputs[i]->shape.rank == 1)
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s) reads a sequence of "
-                            "numbers without an axis of features; only an "
-                            "Embedding can",
-                            layer->name, layer->class->name);
-    return RNN_OK;
-}
-
 enum rnn_status plan_call(struct plan_builder *builder, struct layer *layer,
                           struct value *const *inputs, size_t input_count,
                           struct node **node, struct rnn_error *err)
@@ -447,6 +447,7 @@ enum rnn_status plan_call_with(struct plan_builder *builder,
                                struct layer *layer, const struct call *given,
                                struct node **node, struct rnn_error *err)
 {
+    struct call plain = *given;
     struct node *made;
     enum rnn_status status;
 
@@ -457,10 +458,10 @@ enum rnn_status plan_call_with(struct plan_builder *builder,
     status = call_check(given, layer->name, layer->class->keywords,
                         layer->class->takes_constants, err);
     if (!status)
-        status = check_ids(layer, given, err);
+        status = plan_flatten_plain(builder, layer, &plain, err);
     if (status)
         return status;
-    made = make_node(builder, layer, given);
+    made = make_node(builder, layer, &plain);
     if (!made)
         return plan_no_memory(layer, err);
     status = append_node(builder, layer, made, err);

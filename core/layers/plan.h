@@ -12,8 +12,9 @@
  *          for each timestep when the caller wants every step.  Each input
  *          with time has a clock: the number of its timesteps; a value has
  *          that of the input which it comes from.  Layers that join two
- *          values in time make one clock of two.  A value may
- *          have timesteps of its own, a fixed number of them.
+ *          values in time make one clock of two.  A value may have timesteps
+ *          of its own: a fixed number of them, or as many as follow from
+ *          those of its clock (pace.h).
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
  * Mask     A value may have a mask: another value, with the same time and a
@@ -36,6 +37,7 @@
 #include "core/format/weights.h"
 #include "core/infer.h"
 #include "core/layers/call.h"
+#include "core/layers/pace.h"
 #include "core/model.h"
 #include "core/tensor.h"
 
@@ -54,6 +56,8 @@ struct rnn_json;
 struct clock {
     struct clock *same; /* as this one; NULL: it stands for itself */
     size_t input;       /* of the model: whose timesteps it counts */
+    size_t least;       /* timesteps that a layer needs; 0: any */
+    const struct layer *least_layer;
 };
 
 struct value {
@@ -65,10 +69,12 @@ struct value {
     size_t index;        /* among all values */
     struct clock *clock; /* with time: its timesteps; NULL: fixed ones */
     size_t fixed_steps;  /* its timesteps; 0: those of its clock */
+    struct pace *pace;   /* NULL, or its timesteps follow from those */
     bool is_input;
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
@@ -97,6 +103,7 @@ struct node {
     bool whole;         /* needs all timesteps at once */
     size_t state_bytes;
     uint64_t cost;            /* multiply-adds of one item */
+    uint64_t square_cost;     /* and of one with each timestep */
     void *own;                /* what the layer keeps about this call */
     const struct call *given; /* its arguments, while it is connected */
     struct node *next;
@@ -122,6 +129,9 @@ struct plan {
     bool has_time;      /* an input has time */
     bool whole;         /* a node needs the whole sequence */
     size_t most_steps;  /* the largest fixed_steps */
+    struct pace *paces; /* of all values that have one, each once */
+    size_t least_steps; /* of a sequence: at least 1 */
+    const struct layer *least_layer; /* which needs them; NULL */
     bool streams;
     const char *cannot_stream_because;
 
@@ -131,6 +141,7 @@ struct plan {
     size_t input_stride;   /* floats of an item of all inputs together */
     size_t block_rows;     /* sequences that run together */
     uint64_t timed_cost;   /* multiply-adds of a timestep */
+    uint64_t square_cost;  /* of a timestep with each other */
     uint64_t untimed_cost; /* and of an end */
 };
 
@@ -208,6 +219,17 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
                                            struct node **node,
                                            struct rnn_error *err);
 
+/* A sequence without an axis of features is one of ids, or of numbers for
+ * whoever says that it takes them.  To all others its timesteps are features,
+ * if their number is known: a Flatten before `layer` makes them so.
+ *
+ * UNSUPPORTED  their number is not known
+ */
+RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
+                                               struct layer *layer,
+                                               struct call *given,
+                                               struct rnn_error *err);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
@@ -251,6 +273,22 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* Output `index` has as many timesteps as follow from those of the first
+ * input with time: `change` (up, add, down) after its own.
+ *
+ * BAD_MODEL    the layer's input is known to be too short
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
+                                              struct node *node, size_t index,
+                                              const struct pace *change,
+                                              struct rnn_error *err);
+
+/* Output `index` has the timesteps of `like`, which need not be the first
+ * input with time. */
+void plan_take_steps(struct node *node, size_t index,
+                     const struct value *like);
+
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
                                       struct node *node, size_t index,
@@ -287,6 +325,23 @@ RNN_CHECKED enum rnn_status plan_keep(struct plan_builder *builder,
                                       const struct rnn_state_entry *entry,
                                       size_t *work_offset,
                                       struct rnn_error *err);
+
+/* Timesteps of a value with time when the model's input has `timesteps`. */
+static inline size_t plan_steps(const struct value *value, size_t timesteps)
+{
+    if (value->fixed_steps)
+        return value->fixed_steps;
+    return value->pace ? pace_steps(value->pace, timesteps) : timesteps;
+}
+
+/* Timesteps of the value that has most, or of the model's input. */
+size_t plan_most_steps(const struct plan *plan, size_t timesteps);
+
+/* sum + cost * steps; UINT64_MAX when that does not fit. */
+uint64_t plan_add_cost(uint64_t sum, uint64_t cost, size_t steps);
+
+/* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
+uint64_t plan_cost(const struct plan *plan, size_t timesteps);
 
 /* a + b * c; SIZE_MAX when that does not fit. */
 size_t plan_sum(size_t a, size_t b, size_t c);

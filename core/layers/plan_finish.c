@@ -114,9 +114,20 @@ static enum rnn_status assign_slots(struct plan_builder *builder,
 static void settle_clocks(struct plan *plan)
 {
     for (struct value *value = plan->values; value; value = value->next) {
+        const struct clock *clock = plan_clock(value->clock);
+        struct rnn_io *io;
+
         value->clock = plan_clock(value->clock);
-        if (value->is_input && value->clock)
-            plan->inputs[value->input].clock = value->clock->input;
+        if (!value->is_input || !clock)
+            continue;
+        io = &plan->inputs[value->input];
+        io->clock = clock->input;
+        io->least_timesteps = clock->least;
+        io->least_because = clock->least ? clock->least_layer->path : NULL;
+        if (clock->least > plan->least_steps) {
+            plan->least_steps = clock->least;
+            plan->least_layer = clock->least_layer;
+        }
     }
 }
 
@@ -192,17 +203,17 @@ static enum rnn_status settle_streaming(struct plan_builder *builder,
 static void add_cost(struct plan *plan, const struct node *node)
 {
     uint64_t *sum = node->has_time ? &plan->timed_cost : &plan->untimed_cost;
-    uint64_t cost = node->cost;
     size_t steps = 1;
 
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i]->fixed_steps) {
             sum = &plan->untimed_cost;
             steps = node->inputs[i]->fixed_steps;
+        } else if (node->inputs[i]->pace) {
+            sum = &node->inputs[i]->pace->cost;
         }
-    if (__builtin_mul_overflow(cost, steps, &cost) ||
-        __builtin_add_overflow(*sum, cost, sum))
-        *sum = UINT64_MAX;
+    *sum = plan_add_cost(*sum, node->cost, steps);
+    plan->square_cost = plan_add_cost(plan->square_cost, node->square_cost, 1);
 }
 
 enum rnn_status plan_settle(struct plan_builder *builder,

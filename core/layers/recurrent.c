@@ -13,10 +13,9 @@ const char *const recurrent_inert[] = {
     "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout",
     "seed",
     /* only how Keras goes about it */
-    "implementation", "unroll", "use_cudnn",
-    /* a session is what `stateful` means; masks, which zero_output_for_mask
-     * is about, do not come this far */
-    "stateful", "zero_output_for_mask", NULL};
+    "implementation", "use_cudnn",
+    /* a session is what `stateful` means */
+    "stateful", NULL};
 
 enum rnn_status recurrent_read_way(struct fields *fields,
                                    struct recurrent_way *way,
@@ -31,6 +30,11 @@ enum rnn_status recurrent_read_way(struct fields *fields,
     if (!status)
         status = fields_bool(fields, "go_backwards", false, &way->go_backwards,
                              err);
+    if (!status)
+        status = fields_bool(fields, "zero_output_for_mask", false,
+                             &way->zero_output_for_mask, err);
+    if (!status)
+        status = fields_bool(fields, "unroll", false, &way->unroll, err);
     if (!status)
         status = fields_only_false(
             fields, "time_major",
@@ -169,6 +173,9 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
+    status = recurrent_find_mask(layer, node, builder, &call->mask, err);
+    if (status)
+        return status;
     if (own->way.return_sequences)
         shape = (struct rnn_shape){
             .rank = 2,
@@ -206,8 +213,7 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
 
 struct recurrent_way *recurrent_way_of(struct layer *layer)
 {
-    return layer->class == &layer_rnn ||
-           layer->class == &layer_conv_lstm1d ||
+    return layer->class == &layer_rnn || layer->class == &layer_conv_lstm1d ||
                    (layer->class->scratch == recurrent_scratch &&
                     !recurrent_is_cell(layer))
                ? layer->own
@@ -221,18 +227,21 @@ static bool takes_rows(const struct f32_cell *cell)
 }
 
 /* One timestep that takes longer than the caller may wait, some panels at a
- * time.  The new h grows in `next`, since all panels read the old one. */
+ * time.  The new h grows in y or, without one, in `next`, since all panels
+ * read the old one. */
 static bool run_long_step(const struct node *node, struct run *run,
-                          uint64_t step_work, float *next, float *scratch)
+                          size_t rows, uint64_t step_work, float *next)
 {
     const struct recurrent *own = node->layer->own;
+    float *scratch = next + rows * plan_stride(own->units);
     size_t panels = own->cell.recurrent.panels;
     size_t parts = (size_t)(step_work / run->work_limit) + 1;
     size_t at_once =
         takes_rows(&own->cell) ? panels : (panels + parts - 1) / parts;
     struct f32_cell_row *row = run->cell_rows;
+    bool timed = row[0].y;
 
-    for (size_t r = 0; r < run->rows; r++)
+    for (size_t r = 0; r < rows && !timed; r++)
         row[r].y = next + r * plan_stride(own->units);
     for (size_t phase = 0; phase < rnn_cell_phases(&own->cell); phase++)
         for (size_t p = 0; p < panels; p += at_once) {
@@ -240,84 +249,66 @@ static bool run_long_step(const struct node *node, struct run *run,
 
             if (!run_may_go_on(run, step_work * (end - p) / panels))
                 return false;
-            own->ukernels->cell_part(&own->cell, run->rows, row, phase, p, end,
+            own->ukernels->cell_part(&own->cell, rows, row, phase, p, end,
                                      scratch);
         }
-    for (size_t r = 0; r < run->rows; r++)
+    for (size_t r = 0; r < rows; r++) {
         memcpy(row[r].h, row[r].y, own->units * sizeof(float));
-    return true;
-}
-
-/* All steps of a chunk whose steps are long. */
-static bool run_long_steps(const struct node *node, struct run *run,
-                           uint64_t step_work, float *scratch)
-{
-    const struct recurrent *own = node->layer->own;
-    size_t y_stride = node->outputs[0]->stride;
-    float *rest = scratch + run->rows * plan_stride(own->units);
-    size_t steps = run_steps(run, node->inputs[0]);
-    bool timed = run->cell_rows[0].y;
-    float *y = run->cell_rows[0].y;
-
-    for (size_t t = 0; t < steps; t++) {
-        if (!run_long_step(node, run, step_work, scratch, rest))
-            return false;
-        for (size_t r = 0; r < run->rows; r++) {
-            struct f32_cell_row *row = &run->cell_rows[r];
-
-            row->z += own->z_stride;
-            if (timed)
-                memcpy(y + (r * steps + t) * y_stride, row->h,
-                       own->units * sizeof(float));
-        }
-        recurrent_return_each(node, run, t);
+        if (!timed)
+            row[r].y = NULL;
     }
     return true;
 }
 
-/* Timesteps that one call of the cell may take before the caller is asked
- * again, or is given a state; 0: not even one. */
-static size_t steps_at_once(const struct node *node, const struct run *run,
-                            size_t steps, uint64_t step_work)
+/* The next `steps` are behind all rows. */
+static void advance(const struct node *node, struct run *run, size_t rows,
+                    size_t steps)
 {
-    if (recurrent_returns_each(node, run))
-        steps = 1;
+    const struct recurrent *own = node->layer->own;
+
+    for (size_t r = 0; r < rows; r++) {
+        struct f32_cell_row *row = &run->cell_rows[r];
+
+        row->z += steps * own->z_stride;
+        if (row->y)
+            row->y += steps * node->outputs[0]->stride;
+    }
+}
+
+/* Timesteps that one call of the cell may take before the caller is asked
+ * again; 0: not even one. */
+static size_t steps_at_once(const struct run *run, size_t steps,
+                            uint64_t step_work)
+{
     if (!run->keep_going || steps <= run->work_limit / step_work)
         return steps;
     return (size_t)(run->work_limit / step_work);
 }
 
-/* The cell over all steps of the chunk, in pieces. */
-static bool run_cell(const struct node *node, struct run *run, float *scratch)
+bool recurrent_run_cell(const struct node *node, struct run *run, size_t rows,
+                        size_t steps, float *scratch)
 {
     const struct recurrent *own = node->layer->own;
-    size_t y_stride = node->outputs[0]->stride;
     /* 64: what a row costs however small it is */
     uint64_t step_work =
-        run_work((uint64_t)own->gates * own->units * (own->units + 16),
-                 run->rows) +
-        64 * run->rows;
-    size_t all = run_steps(run, node->inputs[0]);
-    size_t at_once = steps_at_once(node, run, all, step_work);
+        run_work((uint64_t)own->gates * own->units * (own->units + 16), rows) +
+        64 * rows;
+    size_t at_once = steps_at_once(run, steps, step_work);
 
-    if (!at_once)
-        return run_long_steps(node, run, step_work, scratch);
-    for (size_t t = 0; t < all; t += at_once) {
-        size_t left = all - t;
-        size_t steps = left < at_once ? left : at_once;
-
-        if (!run_may_go_on(run, steps * step_work))
-            return false;
-        own->ukernels->cell(&own->cell, run->rows, steps, run->cell_rows,
-                            own->z_stride, y_stride, scratch);
-        for (size_t r = 0; r < run->rows; r++) {
-            struct f32_cell_row *row = &run->cell_rows[r];
-
-            row->z += steps * own->z_stride;
-            if (row->y)
-                row->y += steps * y_stride;
+    for (size_t t = 0, count; t < steps; t += count) {
+        count = steps - t < at_once ? steps - t : at_once;
+        if (!count) {
+            count = 1;
+            if (!run_long_step(node, run, rows, step_work, scratch))
+                return false;
+        } else {
+            if (!run_may_go_on(run, count * step_work))
+                return false;
+            own->ukernels->cell(&own->cell, rows, count, run->cell_rows,
+                                own->z_stride, node->outputs[0]->stride,
+                                scratch);
         }
-        recurrent_return_each(node, run, t);
+        advance(node, run, rows, count);
     }
     return true;
 }
@@ -339,6 +330,41 @@ static void turn_around(struct view z, size_t rows, size_t steps)
         }
 }
 
+struct f32_cell_row recurrent_row(const struct node *node,
+                                  const struct run *run, struct view z,
+                                  size_t row, size_t t)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+    struct view y = run_view(run, node->outputs[0]);
+    size_t item = row * run_steps(run, node->inputs[0]) + t;
+    bool timed = run_is_timed(run, node->outputs[0]);
+
+    return (struct f32_cell_row){
+        .z = z.data + item * z.stride,
+        .h = (float *)(void *)(run->state[row] + call->h),
+        .c = own->has_c ? (float *)(void *)(run->state[row] + call->c) : NULL,
+        .y = timed ? y.data + item * y.stride : NULL,
+    };
+}
+
+static bool run_all(const struct node *node, struct run *run, struct view z)
+{
+    size_t steps = run_steps(run, node->inputs[0]);
+
+    size_t at_once = recurrent_returns_each(node, run) ? 1 : steps;
+
+    for (size_t t = 0; t < steps; t += at_once) {
+        for (size_t r = 0; r < run->rows; r++)
+            run->cell_rows[r] = recurrent_row(node, run, z, r, t);
+        if (!recurrent_run_cell(node, run, run->rows, at_once,
+                                z.data + run->rows * steps * z.stride))
+            return false;
+        recurrent_return_each(node, run, t);
+    }
+    return true;
+}
+
 bool recurrent_run(const struct node *node, struct run *run)
 {
     const struct recurrent *own = node->layer->own;
@@ -348,7 +374,7 @@ bool recurrent_run(const struct node *node, struct run *run)
     struct view z = {.data = run->scratch, .stride = own->z_stride};
     size_t steps = run_steps(run, node->inputs[0]);
     size_t items = run->rows * steps;
-    bool timed = run_is_timed(run, output);
+    bool timed = run_is_timed(run, output), done;
 
     if (!run_product(run, own->ukernels, &own->input, items,
                      run_view(run, node->inputs[0]), z))
@@ -356,19 +382,17 @@ bool recurrent_run(const struct node *node, struct run *run)
     if (own->way.go_backwards)
         turn_around(z, run->rows, steps);
     recurrent_begin(node, run);
-    for (size_t r = 0; r < run->rows; r++)
-        run->cell_rows[r] = (struct f32_cell_row){
-            .z = z.data + r * steps * z.stride,
-            .h = (float *)(void *)(run->state[r] + call->h),
-            .c =
-                own->has_c ? (float *)(void *)(run->state[r] + call->c) : NULL,
-            .y = timed ? y.data + r * steps * y.stride : NULL,
-        };
-    if (!run_cell(node, run, z.data + items * z.stride))
+    if (call->mask)
+        done = recurrent_run_masked(node, run, z);
+    else
+        done = run_all(node, run, z);
+    if (!done)
         return false;
     for (size_t i = 0; !timed && i < run->ending_count; i++)
         memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,
                own->units * sizeof(float));
     recurrent_return_last(node, run);
+    if (call->mask)
+        recurrent_blank(node, run);
     return true;
 }

@@ -19,21 +19,23 @@
 struct recurrent_way {
     bool return_sequences, return_state;
     bool go_backwards; /* the last timestep first; what comes out stays so */
+    bool zero_output_for_mask, unroll; /* these two matter under a mask */
 };
 
 struct recurrent {
     struct recurrent_way way;
     size_t units, gates, features;
     bool use_bias, has_c;
+    bool mask_is_turned; /* the steps come the other way round than it */
     const struct rnn_ukernels *ukernels;
     struct f32_product input; /* all gates */
     struct f32_cell cell;
     size_t z_stride;
 };
 
-/* Where a call keeps its state at work, in bytes. */
 struct recurrent_call {
-    size_t h, c;
+    size_t h, c;              /* where it keeps its state at work, in bytes */
+    const struct value *mask; /* of its steps; NULL: none */
 };
 
 /* return_sequences, return_state, go_backwards; time_major is refused. */
@@ -126,5 +128,30 @@ void recurrent_return_each(const struct node *node, const struct run *run,
 
 /* The run is done: so are the states of the sequences that end. */
 void recurrent_return_last(const struct node *node, const struct run *run);
+
+/* What the cell reads and writes of sequence `row` from timestep `t` on. */
+struct f32_cell_row recurrent_row(const struct node *node,
+                                  const struct run *run, struct view z,
+                                  size_t row, size_t t);
+
+/* The cell over `steps` of the first `rows` run->cell_rows, which move on.
+ * False: stopped. */
+bool recurrent_run_cell(const struct node *node, struct run *run, size_t rows,
+                        size_t steps, float *scratch);
+
+/* ---- recurrent_masked.c --------------------------------------------------*/
+
+/* The mask that this call looks at. */
+RNN_CHECKED enum rnn_status recurrent_find_mask(
+    const struct layer *layer, const struct node *node,
+    const struct plan_builder *builder, const struct value **mask,
+    struct rnn_error *err);
+
+/* All steps of the chunk, from z behind which the scratch goes on. */
+bool recurrent_run_masked(const struct node *node, struct run *run,
+                          struct view z);
+
+/* Outputs that a mask makes zero. */
+void recurrent_blank(const struct node *node, const struct run *run);
 
 #endif

@@ -25,9 +25,7 @@ struct rnn {
     bool reversed; /* reverse_state_order */
 };
 
-static const char *const inert[] = {"stateful", "unroll",
-                                    "activity_regularizer",
-                                    "zero_output_for_mask", NULL};
+static const char *const inert[] = {"stateful", "activity_regularizer", NULL};
 
 static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
@@ -120,6 +118,11 @@ static void set_ways(const struct rnn *own)
         cell->way.return_sequences = !is_last || own->way.return_sequences;
         cell->way.return_state = own->way.return_state;
         cell->way.go_backwards = !i && own->way.go_backwards;
+        /* What a mask makes zero is the output, not what cells see. */
+        cell->way.zero_output_for_mask =
+            is_last && own->way.zero_output_for_mask;
+        cell->way.unroll = own->way.unroll;
+        cell->mask_is_turned = i && own->way.go_backwards;
     }
 }
 
@@ -202,6 +205,7 @@ static enum rnn_status call_cells(struct layer *layer, struct node *node,
         if (made[i]->whole)
             plan_need_whole(node);
         inputs[0] = made[i]->outputs[0];
+        inputs[0]->mask_is_given = node->inputs[0]->mask_is_given;
     }
     return status;
 }
@@ -257,6 +261,7 @@ const struct layer_class layer_rnn = {
     .inert = inert,
     .keywords = recurrent_keywords,
     .streaming = STREAM_STEPS,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct rnn),
     .read = read,
     .connect = connect,

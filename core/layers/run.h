@@ -68,7 +68,7 @@ static inline size_t run_clock(const struct run *run,
 static inline size_t run_steps(const struct run *run,
                                const struct value *value)
 {
-    return value->fixed_steps ? value->fixed_steps : run_clock(run, value);
+    return plan_steps(value, run_clock(run, value));
 }
 
 static inline size_t run_items(const struct run *run,

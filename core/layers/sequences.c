@@ -70,6 +70,12 @@ static enum rnn_status check_timesteps(const struct plan *plan,
                             "input \"%.100s\" of sequence %zu has %zu "
                             "timesteps, which do not fit the others",
                             io->name, index, steps);
+        if (steps < io->least_timesteps)
+            return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                            "sequence %zu has %zu timesteps, the layer "
+                            "\"%.100s\" needs %zu or more",
+                            index, steps, io->least_because,
+                            io->least_timesteps);
         if (plan->whole && io->shape[0] && io->shape[0] != steps)
             return rnn_fail(err, RNN_INVALID_ARGUMENT,
                             "sequence %zu has %zu timesteps, the model "

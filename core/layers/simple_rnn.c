@@ -44,6 +44,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .inert = recurrent_inert,                                             \
         .keywords = recurrent_keywords,                                       \
         .streaming = STREAM_STEPS,                                            \
+        .masking = MASK_PASSED,                                               \
         .own_bytes = sizeof(struct recurrent),                                \
         .read = read,                                                         \
         .connect = connect,                                                   \

@@ -106,6 +106,62 @@ def rational(name, f, low, high, degrees, lead=None):
                {f"p{first}..": range(n), "q1..": range(n, n + down)})
 
 
+# tanh lies in eight pieces, told apart by the exponent of x^2 + TANH_ADD.
+TANH_ADD = 0.35
+TANH_PIECES = 8
+TANH_ONE = 9.0109  # from here on the nearest float32 of tanh is 1
+
+
+def middle(low, high):
+    """A float32 near the middle whose tanh is all but a float32.  The tangent
+    there, which is rounded too, should not lie above 1/2 or 1, where floats
+    are coarser, when tanh lies below."""
+    wanted = max((low + high) / 2, high - 0.495)
+    if low < np.arctanh(0.5) < high:
+        wanted = np.arctanh(0.5)
+    near = wanted + (high - low) / 20 * np.linspace(-1, 1, 40001)
+    near = near.astype(np.float32).astype(np.float64)
+    value = np.tanh(near)
+    error = np.abs(value.astype(np.float32) - value) / value
+    good = near[error < 2e-10]
+    return float(good[np.argmin(np.abs(good - wanted))])
+
+
+def tanh_piece(number, low, high):
+    """One piece as math_tanh() computes it; its rows of the table.  The
+    first goes through 0 with slope 1, so that it is exact near 0."""
+    first = number == 0
+    centre = 0.0 if first else middle(low, high)
+    x = points(max(low, 1e-6), high, 400)
+    y, t, s = np.tanh(x), x - centre, x * x
+    place = 2.0**np.ceil(np.log2(y))  # errors count in these
+    start = 0.0 if first else float(np.float32(np.tanh(centre)))
+    columns = [t**2, t**2 * s, t**3, t**3 * s, t**3 * s**2]
+    known = t if first else np.full_like(x, start)
+    columns = [c / place for c in (columns if first else [t] + columns)]
+
+    def quotient(c):
+        got = sum(c[i] * columns[i] for i in range(len(columns)))
+        return got - (y - known) / place, np.ones_like(x)
+
+    problem = (x, (y - known) / place, columns, quotient)
+    got = fit(f"tanh, {low:.3f} to {high:.3f}", problem, range(len(columns)),
+              {})
+    return [centre, start] + ([1.0] if first else []) + list(got)
+
+
+def tanh_table():
+    """The rows of the table, piece by piece."""
+    ends = [0.0] + [(2.0**n - TANH_ADD)**0.5 for n in range(-1, 6)] + [
+        TANH_ONE]
+    rows = np.array([tanh_piece(i, ends[i], ends[i + 1])
+                     for i in range(TANH_PIECES)]).T
+    names = ["centre", "value", "slope", "a0", "a1", "b0", "b1", "b2"]
+    for name, row in zip(names, rows):
+        print(f"    {name}: " + ", ".join(float(v).hex() + "f" for v in row))
+    settle_tanh(np.array(rows, dtype=np.float32))
+
+
 def single(value):
     return np.asarray(value, dtype=np.float32)
 
@@ -115,28 +171,23 @@ def fma(a, b, c):
     return single(a.astype(np.float64) * b + c)
 
 
-def tanh_as_computed(x, p, q):
-    """math_quotient() of vec_math.h, operation by operation."""
-    one = np.float32(1)
-    s = x * x
-    s2 = s * s
-    high = fma(fma(s, p[3], p[2]), s.astype(np.float64), p[1])
-    low = x * fma(s, p[0], one)
-    top = fma(high, (x * s2).astype(np.float64), low)
-    below = fma(fma(s, q[3], q[2]), s.astype(np.float64), q[1])
-    return top / fma(below, s2.astype(np.float64), fma(s, q[0], one))
+def tanh_as_computed(x, piece):
+    """math_tanh() of vec_math.h, operation by operation."""
+    centre, value, slope, a0, a1, b0, b1, b2 = piece
+    t, s = x - centre, x * x
+    b = fma(s * s, b2, fma(s, b1, b0))
+    a = fma(s, a1, a0)
+    return fma(fma(b, t, a), t * t, fma(t, slope, value))
 
 
-def settle_tanh(coefs):
+def settle_tanh(rows):
     """The end: the last argument whose result is exactly 1 before rounding
     first gives more than 1.  Whatever lies beyond is clamped to it, so no
     result is above 1 and saturated gates are exactly 0 and 1."""
     x = single(np.arange(np.float32(6.5).view(np.uint32),
                          np.float32(9.02).view(np.uint32),
                          dtype=np.uint32).view(np.float32))
-    p = [np.float32(v) for v in coefs[:4]]
-    q = [np.float32(v) for v in coefs[4:]]
-    y = tanh_as_computed(x, p, q)
+    y = tanh_as_computed(x, rows[:, TANH_PIECES - 1])
     above = np.flatnonzero(y > 1)
     x, y = (x, y) if above.size == 0 else (x[:above[0]], y[:above[0]])
     end = x[y == 1][-1]
@@ -144,11 +195,6 @@ def settle_tanh(coefs):
     print(f"    the end is {float(end).hex()}f = {end}, 1 - tanh there is "
           f"{1 - np.tanh(float(end)):.2e}; largest error from 6.5 on "
           f"{error:.2e}")
-
-
-def tanh_of_square(s):
-    x = mpmath.sqrt(s)
-    return mpmath.tanh(x) / x if s else mpmath.mpf(1)
 
 
 def shrink_of_square(s):
@@ -171,8 +217,7 @@ def main():
                lambda f: mpmath.log1p(f) / f**3)
     rational("log1p: log(1 + u) / u", lambda u: mpmath.log1p(u) / u, 0, 1,
              (4, 4), 1)
-    settle_tanh(rational("tanh: tanh(x) / x in x^2", tanh_of_square, 0,
-                         8.4**2, (4, 4), 1))
+    tanh_table()
     rational("tanh_shrink: (x - tanh(x)) / x^3 in x^2", shrink_of_square, 0,
              1.3**2, (2, 2))
     rational("gelu: Q(t) e^(t^2/2)", tail, 0, 14.5, (4, 5))

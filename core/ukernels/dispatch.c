@@ -7,6 +7,7 @@
         .lanes = (lane_count),                                                \
         .block_rows = (rows),                                                 \
         .product = f32_product_##isa_name,                                    \
+        .depthwise = f32_depthwise_##isa_name,                                \
         .cell = f32_cell_##isa_name,                                          \
         .cell_part = f32_cell_part_##isa_name,                                \
         .activate = f32_activate_##isa_name,                                  \

@@ -1,5 +1,6 @@
 /* pack.c: kernels laid out the way the inner loops read them. */
 #include <stdint.h>
+#include <string.h>
 
 #include "core/ukernels/tables.h"
 
@@ -19,26 +20,38 @@ struct packing {
     float *packed;
 };
 
-/* [panel][input][gate][lane] */
+/* The lanes of one panel, gate and input; behind the last unit are zeros. */
+static void pack_lanes(const struct f32_product *product, const float *units,
+                       size_t panel, float *out)
+{
+    size_t first = panel * product->lanes;
+    size_t left = product->units - first;
+    size_t count = left < product->lanes ? left : product->lanes;
+
+    memcpy(out, units + first, count * sizeof(*out));
+    for (size_t i = count; i < product->lanes; i++)
+        out[i] = 0.0f;
+}
+
+/* [panel][input][gate][lane].  The kernel is read from front to back: a large
+ * one is too large to be read across. */
 static void pack_panels(const struct f32_product *product,
                         const struct packing *packing)
 {
-    float *out = packing->packed;
+    size_t item = product->gates * product->lanes;
 
-    for (size_t p = 0; p < product->panels; p++)
-        for (size_t k = 0; k < product->inputs; k++) {
-            const float *row = packing->kernel + k * packing->all_columns;
+    for (size_t k = 0; k < product->inputs; k++) {
+        const float *row = packing->kernel + k * packing->all_columns +
+                           packing->first_gate * product->units;
+
+        for (size_t p = 0; p < product->panels; p++) {
+            float *out = packing->packed + (p * product->inputs + k) * item;
 
             for (size_t g = 0; g < product->gates; g++)
-                for (size_t i = 0; i < product->lanes; i++) {
-                    size_t unit = p * product->lanes + i;
-                    size_t gate = packing->first_gate + g;
-
-                    *out++ = unit < product->units
-                                 ? row[gate * product->units + unit]
-                                 : 0.0f;
-                }
+                pack_lanes(product, row + g * product->units, p,
+                           out + g * product->lanes);
         }
+    }
 }
 
 /* [gate][unit][inputs, padded to 16] */

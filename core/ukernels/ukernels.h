@@ -5,7 +5,7 @@
  * vec_<isa>.h and compiled once for each instruction set, so that all of them
  * compute the same bits by construction.
  *
- * THE ORDER OF EVERY SUM (numerics version 1).  A product of a row x[inputs]
+ * THE ORDER OF EVERY SUM (numerics version 2).  A product of a row x[inputs]
  * with a kernel [inputs, columns] has P partial sums ("chains"), where P =
  * rnn_sum_chains(inputs, columns) follows from these two numbers alone:
  *
@@ -57,6 +57,13 @@ struct f32_product {
     const float *bias;   /* [stride] packed columns; zeros without a bias */
 };
 
+/* One small kernel for each column, with its bias. */
+struct f32_depthwise {
+    size_t taps, stride; /* stride: of the columns, padded to 16 */
+    const float *kernel; /* [taps, stride] */
+    const float *bias;   /* [stride]; zeros without a bias */
+};
+
 enum f32_cell_kind {
     F32_CELL_SIMPLE,           /* 1 gate: h */
     F32_CELL_LSTM,             /* 4 gates: i f c o */
@@ -101,6 +108,13 @@ typedef void f32_product_fn(const struct f32_product *product, size_t rows,
                             const float *x, size_t x_stride, float *y,
                             size_t y_stride);
 
+/* y[r][c] = bias[c] + x[r][0][c] kernel[0][c] + ..., one chain of
+ * multiply-adds, tap after tap; tap i of row r is at x + r * x_stride +
+ * i * x_next.  Reads and writes product->stride columns of each row. */
+typedef void f32_depthwise_fn(const struct f32_depthwise *product, size_t rows,
+                              const float *x, size_t x_stride, size_t x_next,
+                              float *y, size_t y_stride);
+
 /* `steps` timesteps of `rows` sequences.  `scratch` holds
  * rnn_cell_scratch_floats() floats. */
 typedef void f32_cell_fn(const struct f32_cell *cell, size_t rows,
@@ -134,6 +148,7 @@ struct rnn_ukernels {
     size_t lanes;      /* units of one panel */
     size_t block_rows; /* sequences that are best run together */
     f32_product_fn *product;
+    f32_depthwise_fn *depthwise;
     f32_cell_fn *cell;
     f32_cell_part_fn *cell_part;
     f32_activate_fn *activate;

@@ -14,6 +14,7 @@
 
 typedef __m256 vec;
 typedef __m256 vec_mask;
+typedef __m256i vec_place;
 
 static inline vec vec_load(const float *p)
 {
@@ -97,11 +98,9 @@ static inline vec vec_abs(vec a)
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 }
 
-static inline vec vec_copysign(vec a, vec b)
+static inline vec vec_flip(vec a, vec b)
 {
-    const vec sign = _mm256_set1_ps(-0.0f);
-
-    return _mm256_or_ps(_mm256_andnot_ps(sign, a), _mm256_and_ps(sign, b));
+    return _mm256_xor_ps(a, _mm256_and_ps(b, _mm256_set1_ps(-0.0f)));
 }
 
 static inline vec_mask vec_less(vec a, vec b)
@@ -136,6 +135,18 @@ static inline vec vec_split(vec a, vec *n)
     *n = _mm256_cvtepi32_ps(exponent);
     return _mm256_castsi256_ps(
         _mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)));
+}
+
+static inline vec_place vec_octave(vec a, uint32_t most)
+{
+    return _mm256_srli_epi32(
+        _mm256_min_epi32(_mm256_castps_si256(a), _mm256_set1_epi32((int)most)),
+        23);
+}
+
+static inline vec vec_entry(const float table[8], vec_place place)
+{
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), place);
 }
 
 static inline float vec_largest(vec a)

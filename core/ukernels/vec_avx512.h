@@ -14,6 +14,7 @@
 
 typedef __m512 vec;
 typedef __mmask16 vec_mask;
+typedef __m512i vec_place;
 
 static inline vec vec_load(const float *p)
 {
@@ -95,11 +96,13 @@ static inline vec vec_abs(vec a)
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
 }
 
-static inline vec vec_copysign(vec a, vec b)
+static inline vec vec_flip(vec a, vec b)
 {
-    const vec sign = _mm512_set1_ps(-0.0f);
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
 
-    return _mm512_or_ps(_mm512_andnot_ps(sign, a), _mm512_and_ps(sign, b));
+    /* 0x78: a xor (b and sign) */
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+        _mm512_castps_si512(a), _mm512_castps_si512(b), sign, 0x78));
 }
 
 static inline vec_mask vec_less(vec a, vec b)
@@ -134,6 +137,19 @@ static inline vec vec_split(vec a, vec *n)
     *n = _mm512_cvtepi32_ps(exponent);
     return _mm512_castsi512_ps(
         _mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
+}
+
+static inline vec_place vec_octave(vec a, uint32_t most)
+{
+    return _mm512_srli_epi32(
+        _mm512_min_epi32(_mm512_castps_si512(a), _mm512_set1_epi32((int)most)),
+        23);
+}
+
+static inline vec vec_entry(const float table[8], vec_place place)
+{
+    return _mm512_permutexvar_ps(
+        place, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
 }
 
 static inline float vec_largest(vec a)

@@ -105,42 +105,79 @@ VEC_INLINE vec math_log1p(vec u)
     return vec_div(vec_mul(u, poly_4(u, u2, p)), poly_4(u, u2, q));
 }
 
-/* scale * x * P(x^2) / Q(x^2) for x within the clamp. */
-VEC_INLINE vec math_quotient(vec x, const float p[5], const float q[5])
+/* tanh in eight pieces: with c the centre of a piece, t = |x| - c, s = x^2,
+ *
+ *   tanh |x| = value + slope t + t^2 (a0 + a1 s + t (b0 + b1 s + b2 s^2))
+ *
+ * Pieces are told apart by the exponent of s + 0.35, so they end where that is
+ * 0.5, 1, 2, 4, 8, 16, 32.  Rows: c, value, slope, a0 .. b2, each with its
+ * factor for tanh(x / 2) / 2. */
+#define TANH_TABLE(XX)                                                        \
+    XX(2.0f, 0.0f, 0x1.192c20p-1f, 0x1.0b9ed6p+0f, 0x1.98f4ccp+0f,            \
+       0x1.2b4dfap+1f, 0x1.bb042ap+1f, 0x1.485cc4p+2f, 0x1.153494p+3f)        \
+    XX(0.5f, 0.0f, 0x1.ffe434p-2f, 0x1.8f5d48p-1f, 0x1.d7b336p-1f,            \
+       0x1.f68de0p-1f, 0x1.fefddap-1f, 0x1.fff6d6p-1f, 0x1.fffffep-1f)        \
+    XX(0x1p-2f, 1.0f, 0x1.800decp-1f, 0x1.90fc12p-2f, 0x1.35b5f0p-3f,         \
+       0x1.2b7a44p-5f, 0x1.01e642p-8f, 0x1.24ddbep-13f, 0x1.0d0d6ep-22f)      \
+    XX(0x1p-3f, 0x1.13c1c8p-19f, -0x1.b7f3dep-2f, -0x1.db85c6p-2f,            \
+       -0x1.19addep-3f, 0x1.438418p-3f, 0x1.e06f1ep-4f, 0x1.a59280p-6f,       \
+       0x1.02db96p-10f)                                                       \
+    XX(0x1p-5f, 0x1.4531e2p-11f, 0x1.7345d2p-3f, 0x1.29d918p-3f,              \
+       -0x1.6e8e28p-11f, -0x1.226f26p-5f, -0x1.4b994ep-7f, -0x1.01a1dcp-10f,  \
+       -0x1.b99a5cp-17f)                                                      \
+    XX(0x1p-4f, -0x1.556674p-2f, -0x1.0609e8p-2f, -0x1.fd18eap-4f,            \
+       0x1.adbe70p-4f, 0x1.4299f0p-3f, 0x1.c3855ap-5f, 0x1.db576ep-8f,        \
+       0x1.3a2ae6p-13f)                                                       \
+    XX(0x1p-6f, 0x1.0ceea4p-3f, -0x1.fa6e42p-7f, -0x1.221242p-4f,             \
+       -0x1.7d3618p-7f, 0x1.932fb4p-8f, 0x1.b0a598p-10f, 0x1.1299e2p-13f,     \
+       0x1.73b0b0p-20f)                                                       \
+    XX(0x1p-8f, -0x1.743188p-5f, -0x1.a5c22cp-7f, 0x1.2531eap-8f,             \
+       0x1.914dbcp-11f, -0x1.45c6e6p-14f, -0x1.051596p-16f, -0x1.92a04ap-21f, \
+       -0x1.44c1a8p-28f)
+
+/* The places of the pieces in the table: their exponents modulo 8. */
+#define TANH_ROW(half, a, b, c, d, e, f, g, h) {d, e, f, g, h, a, b, c},
+#define GATE_ROW(half, a, b, c, d, e, f, g, h)                                \
+    {(half) * (b), (half) * (c), (half) * (d), (half) * (e),                  \
+     (half) * (f), (half) * (g), (half) * (h), (half) * (a)},
+
+/* Here tanh's piece is exactly 1, and it is never more before; the true value
+ * is 3.6e-8 below. */
+#define MATH_TANH_END 0x1.1d330cp+3f
+
+/* The piece of |x|, clamped to `end`, at `place`; with the sign of x.  What is
+ * waited for longest is looked up first. */
+VEC_INLINE vec math_tanh_piece(vec x, float end, vec_place place,
+                               const float table[8][8])
 {
-    vec s = vec_mul(x, x), s2 = vec_mul(s, s);
-    vec high = vec_fma(vec_set(p[4]), s, vec_set(p[3]));
-    vec low = vec_mul(x, vec_fma(vec_set(p[1]), s, vec_set(p[0])));
+    vec size = vec_min(vec_set(end), vec_abs(x)), s = vec_mul(size, size);
+    vec b = vec_fma(vec_entry(table[6], place), s, vec_entry(table[5], place));
+    vec t = vec_sub(size, vec_entry(table[0], place)), t2 = vec_mul(t, t);
+    vec a, start;
 
-    high = vec_fma(high, s, vec_set(p[2]));
-    return vec_div(vec_fma(high, vec_mul(x, s2), low), poly_4(s, s2, q));
+    b = vec_fma(vec_entry(table[7], place), vec_mul(s, s), b);
+    a = vec_fma(vec_entry(table[4], place), s, vec_entry(table[3], place));
+    start = vec_fma(vec_entry(table[2], place), t, vec_entry(table[1], place));
+    return vec_fma(vec_fma(b, t, a), vec_flip(t2, x), vec_flip(start, x));
 }
-
-/* Here tanh's quotient is exactly 1, and it is never more before; the true
- * value is 1.2e-7 below. */
-#define MATH_TANH_END 0x1.0a4baap+3f
 
 VEC_INLINE vec math_tanh(vec x)
 {
-    static const float p[5] = {1.0f, 0x1.12e2aep-3f, 0x1.d099c6p-9f,
-                               0x1.677fe2p-16f, 0x1.f2fbf2p-27f};
-    static const float q[5] = {1.0f, 0x1.dec6a8p-2f, 0x1.ab0402p-6f,
-                               0x1.60fadep-12f, 0x1.babeccp-21f};
+    static const float table[8][8] = {TANH_TABLE(TANH_ROW)};
+    vec_place place = vec_octave(vec_fma(x, x, vec_set(0.35f)), 0x427fffff);
 
-    return math_quotient(math_clamp(x, MATH_TANH_END), p, q);
+    return math_tanh_piece(x, MATH_TANH_END, place, table);
 }
 
 /* The sigmoid of a cell's gates: 1/2 + tanh(x/2)/2, small absolute error and
- * a short way through.  The coefficients are tanh's, scaled by powers of 4. */
+ * a short way through. */
 VEC_INLINE vec math_gate(vec x)
 {
-    static const float p[5] = {0x1p-2f, 0x1.12e2aep-7f, 0x1.d099c6p-15f,
-                               0x1.677fe2p-24f, 0x1.f2fbf2p-37f};
-    static const float q[5] = {1.0f, 0x1.dec6a8p-4f, 0x1.ab0402p-10f,
-                               0x1.60fadep-18f, 0x1.babeccp-29f};
-    vec y = math_quotient(math_clamp(x, 2.0f * MATH_TANH_END), p, q);
+    static const float table[8][8] = {TANH_TABLE(GATE_ROW)};
+    vec_place place = vec_octave(vec_fma(x, x, vec_set(1.4f)), 0x437fffff);
 
-    return vec_add(vec_set(0.5f), y);
+    return vec_add(vec_set(0.5f),
+                   math_tanh_piece(x, 2.0f * MATH_TANH_END, place, table));
 }
 
 /* The sigmoid everywhere else: small relative error, however small. */

@@ -14,6 +14,7 @@
 
 typedef float32x4_t vec;
 typedef uint32x4_t vec_mask;
+typedef uint8x16_t vec_place; /* of each byte of the entries */
 
 static inline vec vec_load(const float *p)
 {
@@ -99,9 +100,12 @@ static inline vec vec_abs(vec a)
     return vabsq_f32(a);
 }
 
-static inline vec vec_copysign(vec a, vec b)
+static inline vec vec_flip(vec a, vec b)
 {
-    return vbslq_f32(vdupq_n_u32(0x80000000), b, a);
+    uint32x4_t sign =
+        vandq_u32(vreinterpretq_u32_f32(b), vdupq_n_u32(0x80000000));
+
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(a), sign));
 }
 
 static inline vec_mask vec_less(vec a, vec b)
@@ -134,6 +138,24 @@ static inline vec vec_split(vec a, vec *n)
 
     *n = vcvtq_f32_s32(exponent);
     return vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(exponent, 23)));
+}
+
+static inline vec_place vec_octave(vec a, uint32_t most)
+{
+    uint32x4_t place = vshrq_n_u32(
+        vminq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(most)), 23);
+
+    place = vandq_u32(place, vdupq_n_u32(7));
+    return vreinterpretq_u8_u32(
+        vmlaq_u32(vdupq_n_u32(0x03020100), place, vdupq_n_u32(0x04040404)));
+}
+
+static inline vec vec_entry(const float table[8], vec_place place)
+{
+    const uint8_t *bytes = (const uint8_t *)table;
+    uint8x16x2_t entries = {{vld1q_u8(bytes), vld1q_u8(bytes + 16)}};
+
+    return vreinterpretq_f32_u8(vqtbl2q_u8(entries, place));
 }
 
 static inline float vec_largest(vec a)

@@ -22,6 +22,7 @@
 
 typedef float vec;
 typedef bool vec_mask;
+typedef uint32_t vec_place; /* one of a table's eight entries */
 
 static inline vec vec_load(const float *p)
 {
@@ -118,11 +119,10 @@ static inline vec vec_abs(vec a)
     return vec_from_bits(vec_bits(a) & 0x7fffffff);
 }
 
-/* The magnitude of a with the sign of b. */
-static inline vec vec_copysign(vec a, vec b)
+/* a with the other sign where that of b is set. */
+static inline vec vec_flip(vec a, vec b)
 {
-    return vec_from_bits((vec_bits(a) & 0x7fffffff) |
-                         (vec_bits(b) & 0x80000000));
+    return vec_from_bits(vec_bits(a) ^ (vec_bits(b) & 0x80000000));
 }
 
 static inline vec_mask vec_less(vec a, vec b)
@@ -155,6 +155,20 @@ static inline vec vec_split(vec a, vec *n)
 
     *n = (float)exponent;
     return vec_from_bits(vec_bits(a) - ((uint32_t)exponent << 23));
+}
+
+/* The exponent of a, modulo 8; a counts as at most the float of the bits
+ * `most`.  a is positive; for a NaN any place will do. */
+static inline vec_place vec_octave(vec a, uint32_t most)
+{
+    uint32_t bits = vec_bits(a);
+
+    return (bits < most ? bits : most) >> 23 & 7;
+}
+
+static inline vec vec_entry(const float table[8], vec_place place)
+{
+    return table[place];
 }
 
 /* The largest lane; no NaN among them. */

@@ -2,24 +2,41 @@
  *
  * Alive means that an event loop turns: this answer proves it.  Ready means
  * that new requests are welcome: true from the first one that can be heard,
- * because the models are loaded before a socket is opened, until SIGTERM.
+ * because the models are loaded before a socket is opened, until SIGTERM.  A
+ * store out of reach is shown, and counts with ready_needs_store alone:
+ * stateless calls go on.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "server/app.h"
 #include "server/routes/routes.h"
+#include "server/session_store.h"
 
-#define CHECKS(draining)                                                      \
-    "\"checks\":{\"models\":\"ok\",\"store\":\"ok\",\"draining\":" draining   \
-    "}}"
+#define DOCUMENT_BYTES ((size_t)128)
 
-static void reply(struct http_response *response, unsigned status,
-                  const char *document)
+static enum route_result reply(struct http_request *request,
+                               struct http_response *response, bool is_well,
+                               bool is_draining, bool is_store_failing,
+                               struct problem *problem)
 {
-    response->status = status;
+    char *text = arena_alloc(request->arena, DOCUMENT_BYTES, 1, 1);
+
+    if (!text) {
+        problem_set(problem, PROBLEM_OVERLOADED,
+                    "out of memory for this request");
+        return ROUTE_PROBLEM;
+    }
+    response->body_length = (size_t)snprintf(
+        text, DOCUMENT_BYTES,
+        "{\"status\":\"%s\",\"checks\":{\"models\":\"ok\","
+        "\"store\":\"%s\",\"draining\":%s}}",
+        is_well ? "ok" : "unavailable", is_store_failing ? "failing" : "ok",
+        is_draining ? "true" : "false");
+    response->status = is_well ? 200 : 503;
     response->content_type = "application/json";
-    response->body = document;
-    response->body_length = strlen(document);
+    response->body = text;
+    return ROUTE_REPLY;
 }
 
 static bool is_draining(struct app *app)
@@ -31,23 +48,18 @@ enum route_result route_livez(struct app *app, struct http_request *request,
                               struct http_response *response,
                               struct problem *problem)
 {
-    (void)request;
-    (void)problem;
-    reply(response, 200,
-          is_draining(app) ? "{\"status\":\"ok\"," CHECKS("true")
-                           : "{\"status\":\"ok\"," CHECKS("false"));
-    return ROUTE_REPLY;
+    return reply(request, response, true, is_draining(app),
+                 session_store_is_failing(app->sessions), problem);
 }
 
 enum route_result route_readyz(struct app *app, struct http_request *request,
                                struct http_response *response,
                                struct problem *problem)
 {
-    (void)request;
-    (void)problem;
-    if (is_draining(app))
-        reply(response, 503, "{\"status\":\"unavailable\"," CHECKS("true"));
-    else
-        reply(response, 200, "{\"status\":\"ok\"," CHECKS("false"));
-    return ROUTE_REPLY;
+    bool is_failing = session_store_is_failing(app->sessions);
+    bool is_well =
+        !is_draining(app) && !(is_failing && app->config->ready_needs_store);
+
+    return reply(request, response, is_well, is_draining(app), is_failing,
+                 problem);
 }

@@ -2,12 +2,16 @@
 #include "server/metrics.h"
 
 #include "server/app.h"
+#include "server/clock.h"
 #include "server/routes/routes.h"
+#include "server/session_store.h"
 
 enum route_result route_metrics(struct app *app, struct http_request *request,
                                 struct http_response *response,
                                 struct problem *problem)
 {
+    metrics_store_lag(app->metrics, session_store_lag_ms(
+                                        app->sessions, clock_monotonic_ms()));
     response->body =
         metrics_text(app->metrics, request->arena, &response->body_length);
     if (!response->body) {

@@ -138,10 +138,16 @@ static bool is_heavy(const struct predict *p)
 
     if (p->body.session) {
         plan = p->has_plan ? &p->loan.plan : NULL;
-        if (session_store_find(p->app->sessions, p->body.session,
-                               clock_monotonic_ms(), &info,
-                               &unused) == SESSION_OK)
+        switch (session_store_find(p->app->sessions, p->body.session,
+                                   clock_monotonic_ms(), &info, &unused)) {
+        case SESSION_OK:
             plan = &info.plan;
+            break;
+        case SESSION_WAIT: /* nobody knows before it has been read */
+            return true;
+        case SESSION_REFUSED:
+            break;
+        }
     }
     if (plan)
         model = plan->model;

@@ -72,6 +72,11 @@ struct predict {
     size_t filled; /* rows after the call */
     uint64_t step; /* step after the call */
     struct predict_reply reply;
+
+    /* A commit that is under way, and the answer when it is done. */
+    bool is_committing;
+    struct session_change change;
+    struct http_response answer;
 };
 
 /* predict_session.c */

@@ -76,6 +76,20 @@ static bool refuse_time(const struct seen *seen, size_t timesteps,
                           seen->p->model->name, seen->io->shape[0]);
 }
 
+static bool refuse_short(const struct seen *seen, size_t timesteps,
+                         struct problem *problem)
+{
+    struct predict_place place;
+
+    predict_place(seen->p, seen->sample, seen->tensor->name, &place);
+    return problem_set_at(problem, PROBLEM_SHAPE_MISMATCH, place.pointer,
+                          "%s has %zu timestep%s, the layer \"%.100s\" of "
+                          "the model \"%s\" needs %zu or more",
+                          place.text, timesteps, timesteps == 1 ? "" : "s",
+                          seen->io->least_because, seen->p->model->name,
+                          seen->io->least_timesteps);
+}
+
 static bool refuse_other_time(const struct seen *seen, size_t timesteps,
                               size_t other, struct problem *problem)
 {
@@ -146,6 +160,8 @@ static bool check_tensor(const struct seen *seen, size_t *timesteps,
         if (io->shape[0] != RNN_FREE && io->shape[0] != shape[0] &&
             !takes_any_time(seen->p))
             return refuse_time(seen, shape[0], problem);
+        if (shape[0] < io->least_timesteps && !seen->p->base)
+            return refuse_short(seen, shape[0], problem);
         *timesteps = shape[0];
     }
     return !io->vocabulary || check_ids(seen, problem);

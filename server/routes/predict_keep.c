@@ -76,10 +76,15 @@ bool predict_unpack(struct predict *p, const struct session_call *call,
     const unsigned char *text = call->bytes + sizeof(struct kept);
     struct arena *arena = p->request->arena;
     size_t length;
-    struct kept kept;
+    struct kept kept = {.status = 0};
     char *shape, *body;
 
-    memcpy(&kept, call->bytes, sizeof(kept));
+    /* It may have come from a store. */
+    if (call->reply_length >= sizeof(kept))
+        memcpy(&kept, call->bytes, sizeof(kept));
+    if (call->reply_length < sizeof(kept) + kept.shape_length)
+        return problem_set(problem, PROBLEM_INTERNAL,
+                           "the kept reply of this call is damaged");
     length = call->reply_length - sizeof(kept) - kept.shape_length;
     shape = arena_copy_text(arena, (const char *)text, kept.shape_length);
     body =

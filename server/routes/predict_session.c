@@ -88,25 +88,42 @@ static enum route_result replay(struct predict *p,
     return give_back(p, ROUTE_REPLY);
 }
 
-static bool commit(struct predict *p, struct problem *problem)
+/* It is being stored, or has been: then the answer stands. */
+static enum route_result committed(struct predict *p,
+                                   struct http_response *response,
+                                   struct problem *problem)
 {
-    struct session_change change = {.state = p->after,
-                                    .step = p->step,
-                                    .window_filled = p->filled,
-                                    .fate = p->body.end ? SESSION_ENDED
-                                                        : SESSION_GOES_ON};
+    enum route_result result =
+        sessions_change(p->request, &p->loan, &p->change, problem);
 
+    if (result == ROUTE_REPLY)
+        *response = p->answer;
+    return result;
+}
+
+static enum route_result commit(struct predict *p,
+                                struct http_response *response,
+                                struct problem *problem)
+{
+    p->change = (struct session_change){.state = p->after,
+                                        .step = p->step,
+                                        .window_filled = p->filled,
+                                        .fate = p->body.end ? SESSION_ENDED
+                                                            : SESSION_GOES_ON};
     if (p->claim.has_step) {
-        change.digest = p->claim.digest;
-        change.step_before = p->base->step;
-        change.state_before = p->base->before;
-        change.filled_before = p->base->filled;
-        change.reply = predict_pack(p, &change.reply_length);
-        if (!change.reply)
-            return predict_no_memory(problem);
+        p->change.digest = p->claim.digest;
+        p->change.step_before = p->base->step;
+        p->change.state_before = p->base->before;
+        p->change.filled_before = p->base->filled;
+        p->change.reply = predict_pack(p, &p->change.reply_length);
+        if (!p->change.reply) {
+            predict_no_memory(problem);
+            return give_back(p, ROUTE_PROBLEM);
+        }
     }
-    return session_commit(&p->loan, &change, clock_monotonic_ms(), problem) ==
-           SESSION_OK;
+    p->answer = *response;
+    p->is_committing = true;
+    return committed(p, response, problem);
 }
 
 static enum route_result run(struct predict *p, struct http_response *response,
@@ -131,9 +148,7 @@ static enum route_result run(struct predict *p, struct http_response *response,
         return give_back(p, ROUTE_PROBLEM);
     if (!p->body.commit)
         return give_back(p, ROUTE_REPLY);
-    if (!commit(p, problem))
-        return give_back(p, ROUTE_PROBLEM);
-    return ROUTE_REPLY;
+    return commit(p, response, problem);
 }
 
 /* The call of a session that ended, if this is a repetition of it. */
@@ -180,10 +195,13 @@ enum route_result predict_in_session(struct predict *p,
                                      struct problem *problem)
 {
     const struct session_call *ended = NULL;
-    enum session_result result =
-        sessions_acquire(p->app, p->request, &p->loan, problem);
-    bool is_lent = result == SESSION_OK;
+    enum session_result result;
+    bool is_lent;
 
+    if (p->is_committing)
+        return committed(p, response, problem);
+    result = sessions_acquire(p->app, p->request, &p->loan, problem);
+    is_lent = result == SESSION_OK;
     if (result == SESSION_WAIT)
         return ROUTE_WAIT;
     if ((!is_lent || p->loan.is_new) && !find_ended(p, &ended, problem))

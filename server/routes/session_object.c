@@ -225,25 +225,57 @@ enum route_result sessions_answer(const struct http_request *request,
     return ROUTE_REPLY;
 }
 
-enum route_result sessions_commit(const struct http_request *request,
+/* ---- committing --------------------------------------------------------- */
+
+enum route_result sessions_change(struct http_request *request,
+                                  struct session_loan *loan,
+                                  const struct session_change *change,
+                                  struct problem *problem)
+{
+    enum session_result result;
+
+    /* A server that must end brings the deadline forward. */
+    if (loan->is_sent && loan->wake_at_ms > request->deadline_ms)
+        loan->wake_at_ms = request->deadline_ms;
+    result = session_commit(loan, change, clock_monotonic_ms(), problem);
+    request->wake_at_ms = loan->wake_at_ms;
+    if (result == SESSION_WAIT)
+        return ROUTE_WAIT;
+    return result == SESSION_OK ? ROUTE_REPLY : ROUTE_PROBLEM;
+}
+
+enum route_result sessions_committed(struct http_request *request,
+                                     struct session_task *task,
+                                     struct http_response *response,
+                                     struct problem *problem)
+{
+    enum route_result result =
+        sessions_change(request, &task->loan, &task->change, problem);
+
+    if (result == ROUTE_REPLY)
+        *response = task->answer;
+    return result;
+}
+
+enum route_result sessions_commit(struct http_request *request,
                                   struct session_task *task, unsigned status,
                                   const struct session_change *change,
                                   struct http_response *response,
                                   struct problem *problem)
 {
-    struct session_info *info = &task->loan.info;
+    struct session_info info = task->loan.info;
 
-    info->step = change->step;
-    info->window_filled = change->window_filled;
-    info->used_ms = clock_monotonic_ms();
+    info.step = change->step;
+    info.window_filled = change->window_filled;
+    info.used_ms = clock_monotonic_ms();
     /* The answer first: what cannot be answered is not done. */
-    if (sessions_answer(request, status, info, status == 201, response,
+    if (sessions_answer(request, status, &info, status == 201, response,
                         problem) != ROUTE_REPLY) {
-        session_release(&task->loan, false, info->used_ms);
+        session_release(&task->loan, false, info.used_ms);
         return ROUTE_PROBLEM;
     }
-    if (session_commit(&task->loan, change, info->used_ms, problem) !=
-        SESSION_OK)
-        return ROUTE_PROBLEM;
-    return ROUTE_REPLY;
+    task->answer = *response;
+    task->change = *change;
+    task->is_committing = true;
+    return sessions_committed(request, task, response, problem);
 }

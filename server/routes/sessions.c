@@ -69,6 +69,8 @@ enum route_result route_session_create(struct app *app,
 
     if (!task || (is_first && !read_create(app, request, task, problem)))
         return ROUTE_PROBLEM;
+    if (task->is_committing)
+        return sessions_committed(request, task, response, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
@@ -77,18 +79,46 @@ enum route_result route_session_create(struct app *app,
 
 /* ---- GET /sessions/{id} ------------------------------------------------- */
 
+/* It is not in memory: to look is to borrow. */
+static enum route_result fetch(struct app *app, struct http_request *request,
+                               struct session_info *info,
+                               struct problem *problem)
+{
+    struct session_task *task = sessions_task(app, request, problem);
+    enum route_result result;
+
+    if (!task)
+        return ROUTE_PROBLEM;
+    result = sessions_borrow(app, request, &task->loan, problem);
+    if (result != ROUTE_REPLY)
+        return result;
+    *info = task->loan.info;
+    session_release(&task->loan, false, clock_monotonic_ms());
+    return ROUTE_REPLY;
+}
+
 enum route_result route_session_get(struct app *app,
                                     struct http_request *request,
                                     struct http_response *response,
                                     struct problem *problem)
 {
+    enum session_result found = SESSION_WAIT;
+    enum route_result result;
     struct session_info info;
 
     if (!sessions_begin(request, no_query, problem) ||
-        !sessions_json(request, false, problem) ||
-        session_store_find(app->sessions, request->params[0],
-                           clock_monotonic_ms(), &info, problem) != SESSION_OK)
+        !sessions_json(request, false, problem))
         return ROUTE_PROBLEM;
+    if (!request->task)
+        found = session_store_find(app->sessions, request->params[0],
+                                   clock_monotonic_ms(), &info, problem);
+    if (found == SESSION_REFUSED)
+        return ROUTE_PROBLEM;
+    if (found == SESSION_WAIT) {
+        result = fetch(app, request, &info, problem);
+        if (result != ROUTE_REPLY)
+            return result;
+    }
     return sessions_answer(request, 200, &info, false, response, problem);
 }
 
@@ -110,6 +140,8 @@ enum route_result route_session_reset(struct app *app,
     task = sessions_task(app, request, problem);
     if (!task)
         return ROUTE_PROBLEM;
+    if (task->is_committing)
+        return sessions_committed(request, task, response, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
@@ -186,6 +218,8 @@ enum route_result route_session_fork(struct app *app,
     task = sessions_task(app, request, problem);
     if (!task)
         return ROUTE_PROBLEM;
+    if (task->is_committing)
+        return sessions_committed(request, task, response, problem);
     if (!task->is_copied)
         result = begin_fork(app, request, task, problem);
     if (result == ROUTE_REPLY)
@@ -206,7 +240,6 @@ enum route_result route_session_delete(struct app *app,
                                        struct http_response *response,
                                        struct problem *problem)
 {
-    struct session_change change = {.fate = SESSION_DELETED};
     struct session_task *task;
     enum route_result result;
 
@@ -215,14 +248,16 @@ enum route_result route_session_delete(struct app *app,
     task = sessions_task(app, request, problem);
     if (!task)
         return ROUTE_PROBLEM;
-    result = sessions_borrow(app, request, &task->loan, problem);
-    if (result != ROUTE_REPLY)
-        return result;
-    if (session_commit(&task->loan, &change, clock_monotonic_ms(), problem) !=
-        SESSION_OK)
-        return ROUTE_PROBLEM;
-    response->status = 204;
-    return ROUTE_REPLY;
+    if (!task->is_committing) {
+        result = sessions_borrow(app, request, &task->loan, problem);
+        if (result != ROUTE_REPLY)
+            return result;
+        task->answer = *response;
+        task->answer.status = 204;
+        task->change = (struct session_change){.fate = SESSION_DELETED};
+        task->is_committing = true;
+    }
+    return sessions_committed(request, task, response, problem);
 }
 
 /* ---- GET /sessions ------------------------------------------------------ */
@@ -294,15 +329,38 @@ static enum route_result answer_list(const struct http_request *request,
     return ROUTE_REPLY;
 }
 
+static void wake_list(void *request)
+{
+    http_wake(request);
+}
+
+/* One more than is shown tells whether there are more. */
+static bool begin_list(struct app *app, struct http_request *request,
+                       struct session_task *task, const char *after,
+                       size_t limit, struct problem *problem)
+{
+    struct session_page *page = &task->page;
+
+    *page = (struct session_page){.store = app->sessions,
+                                  .after = after,
+                                  .limit = limit + 1,
+                                  .wake = wake_list,
+                                  .arg = request};
+    page->infos = arena_alloc(request->arena, limit + 1, sizeof(*page->infos),
+                              _Alignof(struct session_info));
+    return page->infos || problem_set(problem, PROBLEM_OVERLOADED,
+                                      "out of memory for this request");
+}
+
 enum route_result route_session_list(struct app *app,
                                      struct http_request *request,
                                      struct http_response *response,
                                      struct problem *problem)
 {
     static const char *const known[] = {"limit", "after", NULL};
-    struct session_info *infos;
+    struct session_task *task;
     const char *after;
-    size_t limit, count;
+    size_t limit;
     bool has_more;
 
     if (!app->config->list_sessions) {
@@ -315,16 +373,22 @@ enum route_result route_session_list(struct app *app,
         !read_limit(request, &limit, problem) ||
         !read_after(request, &after, problem))
         return ROUTE_PROBLEM;
-    if (!request->on_worker) /* it looks at every session there is */
+    if (!request->on_worker && !request->task) /* it looks at every session */
         return ROUTE_OFFLOAD;
-    infos = arena_alloc(request->arena, limit + 1, sizeof(*infos),
-                        _Alignof(struct session_info));
-    if (!infos)
-        return no_memory(problem);
-    /* One more than is shown tells whether there are more. */
-    count = session_store_list(app->sessions, after, limit + 1,
-                               clock_monotonic_ms(), infos);
-    has_more = count > limit;
-    return answer_list(request, infos, has_more ? limit : count, has_more,
-                       response, problem);
+    task = sessions_task(app, request, problem);
+    if (!task || (!task->page.infos &&
+                  !begin_list(app, request, task, after, limit, problem)))
+        return ROUTE_PROBLEM;
+    switch (session_store_page(&task->page, clock_monotonic_ms(), problem)) {
+    case SESSION_OK:
+        break;
+    case SESSION_WAIT:
+        return ROUTE_WAIT;
+    case SESSION_REFUSED:
+        return ROUTE_PROBLEM;
+    }
+    has_more = task->page.count > limit;
+    return answer_list(request, task->page.infos,
+                       has_more ? limit : task->page.count, has_more, response,
+                       problem);
 }

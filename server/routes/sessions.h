@@ -25,6 +25,13 @@ struct session_task {
     bool is_copied; /* fork: source and state are set */
     uint64_t step;  /* import */
     size_t filled;
+
+    struct session_page page; /* list */
+
+    /* A commit that is under way, and the answer when it is done. */
+    bool is_committing;
+    struct session_change change;
+    struct http_response answer;
 };
 
 /* Checks that every handler begins with: no query field but those of
@@ -69,9 +76,22 @@ enum route_result sessions_answer(const struct http_request *request,
                                   struct http_response *response,
                                   struct problem *problem);
 
+/* Commit a loan's change.  ROUTE_REPLY: it is done.  ROUTE_WAIT: it is being
+ * stored: come back, with the same change. */
+enum route_result sessions_change(struct http_request *request,
+                                  struct session_loan *loan,
+                                  const struct session_change *change,
+                                  struct problem *problem);
+
+/* For a handler that comes back while task->is_committing: is it done? */
+enum route_result sessions_committed(struct http_request *request,
+                                     struct session_task *task,
+                                     struct http_response *response,
+                                     struct problem *problem);
+
 /* Commit what a handler changed and answer with the session object; 201 with
- * Location. */
-enum route_result sessions_commit(const struct http_request *request,
+ * Location.  After ROUTE_WAIT the handler ends with sessions_committed(). */
+enum route_result sessions_commit(struct http_request *request,
                                   struct session_task *task, unsigned status,
                                   const struct session_change *change,
                                   struct http_response *response,

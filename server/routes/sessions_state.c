@@ -28,10 +28,16 @@ static bool is_heavy(struct app *app, const struct http_request *request)
     struct session_info info;
     struct problem unused;
 
-    return session_store_find(app->sessions, request->params[0],
-                              clock_monotonic_ms(), &info,
-                              &unused) == SESSION_OK &&
-           info.state_bytes > LOOP_BYTES;
+    switch (session_store_find(app->sessions, request->params[0],
+                               clock_monotonic_ms(), &info, &unused)) {
+    case SESSION_OK:
+        return info.state_bytes > LOOP_BYTES;
+    case SESSION_WAIT: /* nobody knows before it has been read */
+        return true;
+    case SESSION_REFUSED:
+        break;
+    }
+    return false;
 }
 
 static enum route_result answer_state(const struct http_request *request,
@@ -189,6 +195,8 @@ enum route_result route_session_import(struct app *app,
     task = sessions_task(app, request, problem);
     if (!task || (is_first && !read_import(app, request, task, problem)))
         return ROUTE_PROBLEM;
+    if (task->is_committing)
+        return sessions_committed(request, task, response, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;

@@ -114,8 +114,9 @@ class Client:
             for k, v in fields.items()
         }
         path = "/predict?" + urllib.parse.urlencode(query)
+        dtype = "<i4" if np.issubdtype(x.dtype, np.integer) else "<f4"
         response, content = self.exchange(
-            "POST", path, x.astype("<f4").tobytes(), "application/octet-stream"
+            "POST", path, x.astype(dtype).tobytes(), "application/octet-stream"
         )
         if response.status == 204:
             return response.headers, None

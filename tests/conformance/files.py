@@ -12,6 +12,7 @@ import tf_keras
 
 import networks as nw
 import random_networks
+from laws import Answers
 
 GENERATIONS = {"k3": keras, "k2": tf_keras}
 SUFFIXES = ("keras", "h5")
@@ -24,12 +25,6 @@ class Saved:
     path: str
     generation: str
     label: str  # "k3.keras"
-
-
-@dataclasses.dataclass
-class Answers:
-    reference: np.ndarray  # float64
-    single: np.ndarray  # Keras in float32
 
 
 @dataclasses.dataclass

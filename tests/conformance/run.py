@@ -29,11 +29,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from files import prepare_keras, make_case  # noqa: E402
 from asker import Asker, Mismatch, expect_bits  # noqa: E402
 from daemon import Client, Daemon, NotServing, Refused  # noqa: E402
+from laws import Law1  # noqa: E402
 
 import numpy as np  # noqa: E402
-import random_networks  # noqa: E402
 
-ILL_CONDITIONED = 1e-3
+import random_networks  # noqa: E402
 
 
 def parse_arguments():
@@ -80,37 +80,6 @@ class Tally:
 
     def failed(self):
         return self.counts["refused"] + self.counts["wrong"]
-
-
-class Law1:
-    """The worst of the output tensors of one file."""
-
-    def __init__(self):
-        self.ill = []
-        self.wrong = []
-        self.margin = 0.0
-
-    def judge(self, what, ours, answers):
-        reference = answers.reference
-        if ours.shape != reference.shape:
-            self.wrong.append(
-                f"{what}: shape {ours.shape}, not {reference.shape}"
-            )
-            return
-        scale = max(1.0, float(np.abs(reference).max()))
-        keras = float(np.abs(answers.single - reference).max())
-        error = float(np.abs(ours - reference).max())
-        bound = max(1e-6 * scale, 2 * keras)
-        numbers = (
-            f"{what}: ours off by {error:.3g}, Keras by {keras:.3g},"
-            f" of {scale:.3g}"
-        )
-        if keras > ILL_CONDITIONED * scale:
-            self.ill.append(numbers)
-        elif not error <= bound:
-            self.wrong.append(f"{numbers}; bound {bound:.3g}")
-        else:
-            self.margin = max(self.margin, error / bound)
 
 
 def ask_file(client, case, saved):

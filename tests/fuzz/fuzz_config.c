@@ -34,7 +34,7 @@ static void check(const struct config *config)
         else if (option->type == OPTION_TIME)
             number = *(const uint64_t *)field;
         else if (option->type == OPTION_CHOICE)
-            expect(*(char *const *)field != NULL);
+            expect(!option->initial || *(char *const *)field != NULL);
         else if (option->type == OPTION_LIST && option->initial)
             expect(((const struct config_list *)field)->count > 0);
         if (option->max)

@@ -215,7 +215,7 @@ static void try_program(const uint8_t *data, size_t size)
     if (file < 0 ||
         rnn_inventory_init(keras_sample_config, strlen(keras_sample_config),
                            &inventory, NULL) ||
-        weight_list_init(&inventory, &list, NULL))
+        weight_list_init(&inventory, NULL, &list, NULL))
         abort();
     for (size_t at = 1; at + 4 <= size && at < 64; at += 4)
         spoil(file, data + at);

@@ -52,7 +52,7 @@ Case(name, build, ...):
                  its last place (a step, a sort)
 
 Refusal(name, build, words, files="k3.keras"):
-    the files are made, and rnnd must refuse them in a sentence that holds
+    its name begins with refused_; the files are made, and rnnd must refuse them in a sentence that holds
     each of the words.
 
 models/NAME.json of a case:
@@ -121,6 +121,8 @@ def load():
         for each in [*module.CASES, *getattr(module, "REFUSALS", [])]:
             if each.name in found:
                 raise SystemExit(f"{path.name}: {each.name} is there already")
+            if isinstance(each, Refusal) != each.name.startswith("refused_"):
+                raise SystemExit(f"{path.name}: {each.name}: refused_ or not")
             found[each.name] = each
     return found
 

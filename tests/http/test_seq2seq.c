@@ -160,7 +160,7 @@ static void ask_all(size_t model)
     api_assert_status(&world.api, 200);
 }
 
-/* rows: P43 */
+/* rows: P44 */
 static void an_encoder_and_a_decoder_have_their_own_lengths(void **state)
 {
     (void)state;

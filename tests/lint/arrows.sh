@@ -20,6 +20,7 @@ find core config server tests -name '*.[ch]' -print0 |
         home["hdf5.h"] = home["zip.h"] = home["seccomp.h"] = "^core/import/"
         home["ini.h"] = "^config/ini_file\\.c"
         home["nettle/"] = "^core/digest\\.c"
+        home["sqlite3.h"] = "^server/store/"
         home["curl/"] = home["cmocka.h"] = "^tests/"
         home["pthread.h"] = home["threads.h"] = "^(server|tests)/"
         home["sys/epoll.h"] = home["sys/socket.h"] = "^(server|tests)/"

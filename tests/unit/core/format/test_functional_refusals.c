@@ -86,9 +86,9 @@ static const struct change refusals[] = {
     {"3.15.1", "\"args\"", "\"arg\"", RNN_BAD_MODEL, {"\"a\"", "no args"}},
     {"2.15.0",
      "[[\"a\", 0, 0, {}]]",
-     "[[\"a\", 0, 0, {\"mask\": [\"x\", 0, 0]}]]",
+     "[[\"a\", 0, 0, {\"guess\": [\"x\", 0, 0]}]]",
      RNN_UNSUPPORTED,
-     {"\"b\"", "mask"}},
+     {"\"b\"", "guess"}},
     {"2.15.0",
      "[[\"a\", 0, 0, {}]]",
      "[[\"_CONSTANT_VALUE\", -1, 2.5, {}]]",
@@ -96,25 +96,25 @@ static const struct change refusals[] = {
      {"\"b\"", "constant"}},
     {"3.15.1",
      "\"kwargs\": {\"training\": null}",
-     "\"kwargs\": {\"mask\": [{\"class_name\": \"__keras_tensor__\", "
+     "\"kwargs\": {\"guess\": [{\"class_name\": \"__keras_tensor__\", "
      "\"config\": {\"keras_history\": [\"x\", 0, 0]}}, 7]}",
      RNN_UNSUPPORTED,
      {"\"a\"", "list of tensors in which"}},
     {"3.15.1",
      "\"kwargs\": {\"training\": null}",
-     "\"kwargs\": {\"mask\": [{\"class_name\": \"__keras_tensor__\", "
+     "\"kwargs\": {\"guess\": [{\"class_name\": \"__keras_tensor__\", "
      "\"config\": {\"keras_history\": [\"x\", 0, 0]}}]}",
      RNN_UNSUPPORTED,
-     {"\"a\"", "called with mask"}},
+     {"\"a\"", "called with guess"}},
     {"3.15.1",
      "\"kwargs\": {\"training\": null}",
-     "\"kwargs\": {\"mask\": [{\"class_name\": \"__keras_tensor__\", "
+     "\"kwargs\": {\"guess\": [{\"class_name\": \"__keras_tensor__\", "
      "\"config\": {\"keras_history\": [\"q\", 0, 0]}}]}",
      RNN_BAD_MODEL,
      {"\"a\"", "\"q\""}},
     {"2.15.0",
      "[[\"a\", 0, 0, {}]]",
-     "[[\"a\", 0, 0, {\"mask\": [\"q\", 0, 0]}]]",
+     "[[\"a\", 0, 0, {\"guess\": [\"q\", 0, 0]}]]",
      RNN_BAD_MODEL,
      {"\"b\"", "\"q\""}},
     {"2.15.0",

@@ -71,7 +71,7 @@ static void bench_init(struct bench *bench)
     assert_true(bench->file >= 0);
     add_weight(bench, 0, "kernel", 2, matrix);
     add_weight(bench, 1, "bias", 1, vector);
-    bench->list = (struct weight_list){bench->weights, 2, 2};
+    bench->list = (struct weight_list){bench->weights, 2, 2, NULL};
 }
 
 static void bench_release(struct bench *bench)

@@ -202,8 +202,8 @@ static void what_is_not_supported_is_refused_by_name(void **state)
     struct model_builder b;
 
     (void)state;
-    build(&b, 4, ", \"mask_zero\": true", "[null, null]");
-    assert_refused(&b, "mask_zero is true, masks are not supported");
+    build(&b, 4, ", \"mask_zero\": 1", "[null, null]");
+    assert_refused(&b, "mask_zero is 1");
     build(&b, 4, "", "[null, null]");
     model_builder_replace(&b, "\"input_dim\": 11", "\"input_dim\": 12");
     assert_refused(&b, "words/embeddings");
@@ -212,10 +212,6 @@ static void what_is_not_supported_is_refused_by_name(void **state)
     assert_refused(&b, "input_dim is 99999999");
     build(&b, 4, ", \"lora_rank\": 2", "[null, null]");
     assert_refused(&b, "lora_rank is 2");
-    model_builder_init(&b, 0, 4);
-    model_builder_add(
-        &b, &(struct model_layer){.class_name = "Masking", .name = "gone"});
-    assert_refused(&b, "\"gone\" is a Masking: masks are not supported");
 }
 
 /* Only ids come without an axis of features. */
@@ -319,8 +315,6 @@ static void ids_are_no_numbers_of_a_graph(void **state)
         {"null", "Add", "x,0,0 x,0,0", "without an axis of features"},
         {"null", "Concatenate", "x,0,0 x,0,0", "without an axis of features"},
         {"null", "Multiply", "p,0,0 x,0,0", "without an axis of features"},
-        {"7", "Concatenate", "x,0,0 x,0,0", "without an axis of features"},
-        {"7", "Flatten", "x,0,0", "without an axis of features"},
         {"null", "GlobalMaxPooling1D", "x,0,0", "without an axis of features"},
     };
     struct model_builder b;
@@ -332,12 +326,69 @@ static void ids_are_no_numbers_of_a_graph(void **state)
         graph_end(&b, "x,0,0 y,0,0", "p,0,0 m,0,0", NULL);
         assert_refused(&b, cases[i].says);
     }
+}
+
+/* Ids of a known number are numbers too, whichever layer comes first. */
+static void ids_of_a_known_number_are_features_too(void **state)
+{
+    static const size_t table[] = {11, 4};
+    static const float x[] = {5, 0, 3, 1, 2, 2, 4};
+    const float *rows;
+    float *p, *sum;
+
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct model_builder b;
+
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "7");
+        if (first)
+            graph_layer(&b, "Embedding", "p", WORDS, "x,0,0");
+        graph_layer(&b, "Add", "m", "", "x,0,0 x,0,0");
+        if (!first)
+            graph_layer(&b, "Embedding", "p", WORDS, "x,0,0");
+        graph_end(&b, "x,0,0", "p,0,0 m,0,0", NULL);
+        rows = model_builder_add_tensor(&b, "p/embeddings", 2, table, 1)->data;
+        /* As features they are one timestep of seven numbers. */
+        p = graph_run(&b, x, first ? 7 : 1, 0);
+        sum = graph_run(&b, x, first ? 7 : 1, 1);
+        for (size_t i = 0; i < 28; i++)
+            assert_true(p[i] == rows[(size_t)x[i / 4] * 4 + i % 4]);
+        for (size_t i = 0; i < 7; i++)
+            assert_true(sum[i] == 2 * x[i]);
+        free(p);
+        free(sum);
+        model_builder_release(&b);
+    }
+}
+
+/* One id of a whole sequence: a shop, a person. */
+static void one_id_beside_a_sequence_has_no_time(void **state)
+{
+    static const size_t table[] = {11, 4};
+    struct model_builder b;
+    struct rnn_model *model;
+    const struct rnn_model_info *info;
+
+    (void)state;
     graph_begin(&b, "3.15.1");
-    graph_input(&b, "x", "7");
-    graph_layer(&b, "Add", "m", "", "x,0,0 x,0,0");
+    graph_input(&b, "x", "1");
+    graph_input(&b, "y", "null, 3");
     graph_layer(&b, "Embedding", "p", WORDS, "x,0,0");
-    graph_end(&b, "x,0,0", "p,0,0 m,0,0", NULL);
-    assert_refused(&b, "as ids by layer \"p\" and as numbers by layer \"m\"");
+    graph_layer(&b, "Flatten", "one", "", "p,0,0");
+    graph_layer(&b, "GlobalMaxPooling1D", "most", "", "y,0,0");
+    graph_layer(&b, "Concatenate", "out", "", "one,0,0 most,0,0");
+    graph_end(&b, "x,0,0 y,0,0", "out,0,0", NULL);
+    model_builder_add_tensor(&b, "p/embeddings", 2, table, 1);
+    model = model_load(&b, RNN_ISA_AUTO);
+    info = rnn_model_info(model);
+    assert_int_equal(info->inputs[0].vocabulary, 11);
+    assert_false(info->inputs[0].has_time);
+    assert_true(info->inputs[1].has_time);
+    assert_int_equal(info->outputs[0].rank, 1);
+    assert_int_equal(info->outputs[0].shape[0], 7);
+    rnn_model_free(model);
+    model_builder_release(&b);
 }
 
 int main(void)
@@ -354,6 +405,8 @@ int main(void)
         cmocka_unit_test(embeddings_of_a_graph_share_their_ids),
         cmocka_unit_test(the_rows_of_a_graph_are_added),
         cmocka_unit_test(ids_are_no_numbers_of_a_graph),
+        cmocka_unit_test(ids_of_a_known_number_are_features_too),
+        cmocka_unit_test(one_id_beside_a_sequence_has_no_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,10 +46,12 @@ static void check_activations(struct model_layer layer)
     }
 }
 
+/* Gates up to 1: larger ones let a state, and each rounding of it, grow
+ * sixfold at every step. */
 static void check_gates(struct model_layer layer)
 {
     static const char *const gates[] = {"hard_sigmoid",   "tanh",
-                                        "relu6",          "softmax",
+                                        "hard_tanh",      "softmax",
                                         "sparse_sigmoid", "softsign"};
 
     for (size_t i = 0; i < 6; i++) {

@@ -375,9 +375,7 @@ static void what_cannot_be_wrapped_is_named(void **state)
          "\"layer\": {\"class_name\": \"Lambda\", \"config\": {\"name\": "
          "\"i\"}}",
          "Lambda"},
-        {"GlobalMaxPooling1D", "\"keepdims\": true", "keepdims is true"},
-        {"GlobalMaxPooling1D", "\"data_format\": \"channels_first\"",
-         "channels_first"},
+        {"GlobalMaxPooling1D", "\"data_format\": \"channels\"", "channels"},
         {"RepeatVector", "\"n\": 3", "takes [features]"},
     };
 

@@ -6,8 +6,8 @@
 
 #include "tests/unit/core/ukernels/cases.h"
 
-/* What every instruction set must give: numerics version 1. */
-#define DIGEST_GOLDEN 0x6b8fc4e1c77a34a3ull
+/* What every instruction set must give: numerics version 2. */
+#define DIGEST_GOLDEN 0x8cfbce6d82391a8bull
 
 static inline void digest_floats(uint64_t *digest, const float *x,
                                  size_t count)

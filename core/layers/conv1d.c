@@ -1,0 +1,218 @@
+/* Conv1D
+ *
+ *     y_o = act(sum over i of x_(o stride - before + i dilation) . kernel_i
+ *               + bias)                          i = 0 .. kernel_size - 1
+ *
+ * With `groups` the features of x and the filters fall into as many parts,
+ * each of which sees only its own.  Each output is one product of the window,
+ * timestep after timestep, with the kernel as [kernel_size * features,
+ * filters].  window.h says which timesteps there are.
+ *
+ * Keras: keras/src/layers/convolutional/base_conv.py, conv1d.py
+ */
+#include <stdalign.h>
+#include <string.h>
+
+#include "core/layers/window.h"
+
+struct conv1d {
+    struct window window;
+    size_t filters, groups, features;
+    bool use_bias;
+    struct rnn_activation activation;
+    const struct rnn_ukernels *ukernels;
+    struct f32_product *products; /* [groups] */
+};
+
+static const char *const inert[] = {
+    "kernel_initializer",   "bias_initializer",
+    "kernel_regularizer",   "bias_regularizer",
+    "activity_regularizer", "kernel_constraint",
+    "bias_constraint",      NULL};
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    struct conv1d *own = layer->own;
+    enum rnn_status status =
+        fields_count(fields, "filters", &own->filters, err);
+
+    if (!status)
+        status = window_read(fields, "kernel_size", 1, &own->window, err);
+    if (!status)
+        status = fields_channels_last(fields, err);
+    if (!status)
+        status = fields_one_count(fields, "groups", 1, &own->groups, err);
+    if (!status)
+        status = fields_activation(fields, "activation", "linear",
+                                   &own->activation, err);
+    if (!status)
+        status = fields_bool(fields, "use_bias", true, &own->use_bias, err);
+    if (status)
+        return status;
+    if (own->filters % own->groups)
+        return fields_refuse(fields, RNN_BAD_MODEL, "groups",
+                             "the filters cannot be divided by it", err);
+    if (own->window.stride > 1 && own->window.dilation > 1)
+        return fields_refuse(fields, RNN_BAD_MODEL, "dilation_rate",
+                             "together with strides, which Keras does not "
+                             "compute",
+                             err);
+    return RNN_OK;
+}
+
+static enum rnn_status pack(struct layer *layer, struct plan_builder *builder,
+                            const float *kernel, const float *bias,
+                            struct rnn_error *err)
+{
+    struct conv1d *own = layer->own;
+    size_t inputs = own->window.size * (own->features / own->groups);
+    size_t units = own->filters / own->groups;
+
+    own->ukernels = rnn_ukernels_find(builder->isa, units);
+    own->products =
+        arena_zalloc(builder->arena, own->groups, sizeof(own->products[0]),
+                     alignof(struct f32_product));
+    if (!own->products)
+        return plan_no_memory(layer, err);
+    for (size_t g = 0; g < own->groups; g++)
+        if (!rnn_product_pack(own->ukernels, inputs, units, own->groups, g, 1,
+                              kernel, bias, builder->arena, &own->products[g]))
+            return plan_no_memory(layer, err);
+    return RNN_OK;
+}
+
+static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    struct conv1d *own = layer->own;
+    struct rnn_shape kernel_shape = {
+        .rank = 3,
+        .dim = {own->window.size, own->features / own->groups, own->filters}};
+    struct rnn_shape bias_shape = {.rank = 1, .dim = {own->filters}};
+    const float *kernel = NULL, *bias = NULL;
+    enum rnn_status status;
+
+    if (own->features % own->groups)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (Conv1D): its %zu input features "
+                        "cannot be divided by groups, %zu",
+                        layer->name, own->features, own->groups);
+    status = layer_take(layer, builder, "kernel", &kernel_shape, &kernel, err);
+    if (!status && own->use_bias)
+        status = layer_take(layer, builder, "bias", &bias_shape, &bias, err);
+    if (!status)
+        status = pack(layer, builder, kernel, bias, err);
+    return status;
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct conv1d *own = layer->own;
+    struct value *x = NULL;
+    enum rnn_status status = window_input(layer, node, &x, err);
+
+    if (!status)
+        status =
+            layer_last_axis(layer, x, -1, own->features, &own->features, err);
+    if (!status && !layer->calls)
+        status = take(layer, builder, err);
+    if (!status)
+        status =
+            window_connect(builder, node, &own->window, own->filters, err);
+    if (status)
+        return status;
+    node->cost = own->window.size * (own->features / own->groups) *
+                     (uint64_t)own->filters / own->window.stride +
+                 16 * (uint64_t)own->filters;
+    return RNN_OK;
+}
+
+/* Windows first; results of a group that are not yet beside the others. */
+static size_t scratch(const struct node *node, size_t rows, size_t items)
+{
+    const struct conv1d *own = node->layer->own;
+    size_t buffer =
+        window_buffer(&own->window, own->features / own->groups, rows);
+
+    (void)items;
+    if (own->groups == 1)
+        return buffer;
+    return plan_sum(plan_stride(buffer), WINDOW_PIECE,
+                    plan_stride(own->products[0].stride));
+}
+
+/* One group of a run. */
+struct job {
+    const struct conv1d *own;
+    size_t group, outputs;
+    struct view y;
+    float *apart; /* for the results of one of several groups */
+};
+
+static bool run_piece(void *arg, struct run *run,
+                      const struct window_piece *piece)
+{
+    const struct job *job = arg;
+    const struct conv1d *own = job->own;
+    const struct f32_product *product = &own->products[job->group];
+    size_t first = piece->row * job->outputs + piece->output;
+    size_t next = piece->next_row * job->outputs + piece->next_output;
+    struct view x = {(float *)piece->x, piece->x_stride}; /* only read */
+    struct view y = {job->y.data + first * job->y.stride,
+                     next * job->y.stride};
+    struct view apart = {job->apart, plan_stride(product->stride)};
+
+    if (own->groups == 1)
+        return run_product(run, own->ukernels, product, piece->count, x, y);
+    if (!run_product(run, own->ukernels, product, piece->count, x, apart))
+        return false;
+    for (size_t i = 0; i < piece->count; i++)
+        memcpy(y.data + i * y.stride + job->group * product->units,
+               apart.data + i * apart.stride, product->units * sizeof(float));
+    return true;
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct conv1d *own = node->layer->own;
+    size_t width = own->features / own->groups;
+    struct view y = run_view(run, node->outputs[0]);
+    struct job job = {
+        .own = own, .outputs = run_steps(run, node->outputs[0]), .y = y};
+    struct window_walk walk = {
+        .window = own->window,
+        .before = window_before(&own->window, run_steps(run, node->inputs[0])),
+        .outputs = job.outputs,
+        .features = width,
+        .repeat = 1,
+        .item = width,
+        .piece = run_piece,
+        .arg = &job};
+
+    job.apart = run->scratch +
+                plan_stride(window_buffer(&own->window, width, run->rows));
+    for (; job.group < own->groups; job.group++) {
+        walk.first_feature = job.group * width;
+        if (!window_run(node, run, &walk, run->scratch))
+            return false;
+    }
+    run_activate(own->ukernels, &own->activation, run->rows * job.outputs,
+                 own->filters, y);
+    window_remember(node, run, &own->window);
+    return true;
+}
+
+const struct layer_class layer_conv1d = {
+    .name = "Conv1D",
+    .inert = inert,
+    .streaming = STREAM_REMEMBERS,
+    .masking = MASK_DROPPED,
+    .own_bytes = sizeof(struct conv1d),
+    .read = read,
+    .connect = connect,
+    .scratch = scratch,
+    .run = run,
+};

@@ -1,0 +1,432 @@
+/* Operators that take numbers one by one
+ *
+ *     y = a + b, a - b, a * b, a / b, max(a, b), min(a, b), a^b
+ *     y = -a, |a|, a^2, sqrt a, 1 / sqrt a, 1 / a, log a
+ *     y = min(max(a, low), high)
+ *
+ * a and b are tensors or constants.  An axis of one is repeated where the
+ * other has more; a constant gets axes in front until it has as many.  Two
+ * tensors have the same number of axes, since Keras would put the batch of
+ * the smaller one beside an axis of the other.
+ *
+ * What float32 rounds correctly is computed in it, which is what float64
+ * rounded once would give; roots, logarithms and powers in float64.
+ *
+ * Keras: keras/src/ops/numpy.py; tf.math
+ */
+#include <math.h>
+#include <stdalign.h>
+#include <string.h>
+
+#include "core/format/constant.h"
+#include "core/layers/nd.h"
+#include "core/layers/operator.h"
+#include "core/layers/plain_math.h"
+
+/* `count` numbers; strides in floats. */
+struct row {
+    size_t count;
+    const float *a, *b;
+    float *y;
+    ptrdiff_t a_stride, b_stride, y_stride;
+};
+
+struct element {
+    size_t operands;    /* tensors or constants: 1 or 2 */
+    const char *second; /* keyword of the second in Keras 2 */
+    void (*run)(const struct row *row);
+};
+
+struct operand {
+    bool is_constant;
+    size_t input;             /* of the node */
+    struct constant constant; /* of as many axes as the output */
+};
+
+struct element_call {
+    struct operand operands[2];
+    size_t count;
+    float low, high; /* of a clip */
+    bool clips;
+};
+
+/* ---- the operators -------------------------------------------------------*/
+
+#define ROW(label, result)                                                    \
+    static void run_##label(const struct row *row)                            \
+    {                                                                         \
+        for (size_t i = 0; i < row->count; i++) {                             \
+            float a = row->a[(ptrdiff_t)i * row->a_stride];                   \
+            float b = row->b[(ptrdiff_t)i * row->b_stride];                   \
+                                                                              \
+            (void)b;                                                          \
+            row->y[(ptrdiff_t)i * row->y_stride] = (result);                  \
+        }                                                                     \
+    }
+
+ROW(add, a + b)
+ROW(subtract, a - b)
+ROW(multiply, (a * b))
+ROW(divide, a / b)
+ROW(maximum, a < b ? b : a)
+ROW(minimum, b < a ? b : a)
+ROW(power, plain_power(a, b))
+ROW(negative, -a)
+ROW(absolute, fabsf(a))
+ROW(square, (a * a))
+ROW(sqrt, sqrtf(a))
+ROW(rsqrt, (float)(1 / sqrt(a)))
+ROW(reciprocal, 1 / a)
+ROW(log, plain_log(a))
+
+/* ---- when a model is loaded ----------------------------------------------*/
+
+/* Argument `index`: by position, or by its name. */
+static const struct call_argument *find_operand(const struct node *node,
+                                                const struct element *element,
+                                                size_t index)
+{
+    const struct call_argument *argument = call_position(node->given, index);
+
+    if (!argument && index && element->second)
+        argument = call_keyword(node->given, element->second);
+    return argument;
+}
+
+static enum rnn_status read_operand(const struct node *node,
+                                    const struct call_argument *argument,
+                                    struct plan_builder *builder,
+                                    struct operand *operand,
+                                    struct rnn_error *err)
+{
+    if (!argument || (!argument->json && argument->count != 1))
+        return operator_refuse(
+            node, "an argument is missing, or a list of tensors", err);
+    operand->is_constant = argument->json;
+    operand->input = argument->first;
+    if (!argument->json)
+        return RNN_OK;
+    return constant_read(argument->json, node->layer->name, builder->arena,
+                         &operand->constant, err);
+}
+
+static enum rnn_status refuse_shape(const struct node *node,
+                                    const struct rnn_shape *shape,
+                                    const char *why, struct rnn_error *err)
+{
+    char text[RNN_SHAPE_TEXT];
+
+    return rnn_fail(err, RNN_UNSUPPORTED, "layer \"%.100s\" (%s): %s %s",
+                    node->layer->name, node->layer->class->name,
+                    rnn_shape_print(shape, text), why);
+}
+
+/* Axes of one in front, until there are `rank`; or the batch's away. */
+static enum rnn_status align(const struct node *node,
+                             struct constant *constant, size_t rank,
+                             struct rnn_error *err)
+{
+    struct rnn_shape *shape = &constant->shape;
+    size_t put;
+
+    if (shape->rank == rank + 1 && shape->dim[0] == 1) {
+        shape->rank = rank;
+        memmove(shape->dim, shape->dim + 1, rank * sizeof(shape->dim[0]));
+    }
+    if (shape->rank > rank)
+        return refuse_shape(node, shape,
+                            "is a constant with more axes than the tensor "
+                            "beside it",
+                            err);
+    put = rank - shape->rank;
+    memmove(shape->dim + put, shape->dim, shape->rank * sizeof(shape->dim[0]));
+    for (size_t i = 0; i < put; i++)
+        shape->dim[i] = 1;
+    shape->rank = rank;
+    return RNN_OK;
+}
+
+static bool is_one(const struct rnn_shape *shape, size_t axis)
+{
+    return shape->dim[axis] == 1;
+}
+
+/* Do the two have the same time, or one of them a single timestep? */
+static enum rnn_status widen_time(const struct node *node,
+                                  const struct value *a, const struct value *b,
+                                  const struct value **wider,
+                                  struct rnn_error *err)
+{
+    if (plan_same_time(a, b)) {
+        *wider = a->shape.dim[0] == RNN_FREE ? b : a;
+        return RNN_OK;
+    }
+    *wider = is_one(&a->shape, 0) ? b : a;
+    if (is_one(&a->shape, 0) || is_one(&b->shape, 0))
+        return RNN_OK;
+    return refuse_shape(node, &b->shape,
+                        "has another number of timesteps than what stands "
+                        "beside it",
+                        err);
+}
+
+/* The wider of two shapes of one rank, axes from `first` on. */
+static enum rnn_status widen(const struct node *node, size_t first,
+                             const struct rnn_shape *other,
+                             struct rnn_shape *shape, struct rnn_error *err)
+{
+    if (other->rank != shape->rank)
+        return refuse_shape(node, other,
+                            "has another number of axes than the tensor "
+                            "beside it, so that the batch would be repeated",
+                            err);
+    for (size_t i = first; i < shape->rank; i++) {
+        if (shape->dim[i] != other->dim[i] && !is_one(shape, i) &&
+            !is_one(other, i))
+            return refuse_shape(node, other,
+                                "does not fit to what stands beside it", err);
+        if (is_one(shape, i))
+            shape->dim[i] = other->dim[i];
+    }
+    return RNN_OK;
+}
+
+static const struct rnn_shape *shape_of(const struct node *node,
+                                        const struct operand *operand)
+{
+    return operand->is_constant ? &operand->constant.shape
+                                : &node->inputs[operand->input]->shape;
+}
+
+/* The shape of the output, whose time is that of `*timed` or, NULL, none. */
+static enum rnn_status find_shape(struct node *node, struct element_call *call,
+                                  struct rnn_shape *shape,
+                                  const struct value **timed,
+                                  struct rnn_error *err)
+{
+    const struct value *first = node->inputs[0];
+    enum rnn_status status = RNN_OK;
+
+    *shape = first->shape;
+    *timed = first->has_time ? first : NULL;
+    for (size_t i = 0; i < call->count && !status; i++) {
+        struct operand *operand = &call->operands[i];
+        const struct value *x = node->inputs[operand->input];
+
+        if (operand->is_constant)
+            status = align(node, &operand->constant, first->shape.rank, err);
+        else if (x->has_time != first->has_time)
+            status = refuse_shape(node, &x->shape,
+                                  "has another number of axes than the tensor "
+                                  "beside it",
+                                  err);
+        else if (x->has_time && x->shape.rank == first->shape.rank)
+            status = widen_time(node, *timed, x, timed, err);
+        if (!status)
+            status = widen(node, *timed != NULL, shape_of(node, operand),
+                           shape, err);
+    }
+    if (*timed)
+        shape->dim[0] = (*timed)->shape.dim[0];
+    return status;
+}
+
+/* Must all timesteps be there at once?  Where an operand has its own. */
+static enum rnn_status settle_time(struct node *node,
+                                   const struct element_call *call,
+                                   const struct value *timed,
+                                   struct rnn_error *err)
+{
+    for (size_t i = 0; timed && i < call->count; i++) {
+        const struct operand *operand = &call->operands[i];
+        const struct rnn_shape *shape = shape_of(node, operand);
+
+        if (!operand->is_constant) {
+            if (!plan_same_time(node->inputs[operand->input], timed))
+                plan_need_whole(node);
+            continue;
+        }
+        if (shape->dim[0] == 1)
+            continue;
+        if (shape->dim[0] != timed->shape.dim[0])
+            return refuse_shape(node, shape,
+                                "is a constant for each timestep, of another "
+                                "number than the tensor has",
+                                err);
+        plan_need_whole(node);
+    }
+    return RNN_OK;
+}
+
+static enum rnn_status read_clip(const struct node *node,
+                                 struct element_call *call,
+                                 struct rnn_error *err)
+{
+    bool keras_2 = operator_setting(node, "clip_value_min", NULL);
+    double low = 0, high = 0;
+    enum rnn_status status = operator_number(
+        node, keras_2 ? "clip_value_min" : "x_min", -INFINITY, &low, err);
+
+    if (!status)
+        status = operator_number(node, keras_2 ? "clip_value_max" : "x_max",
+                                 INFINITY, &high, err);
+    call->clips = true;
+    call->low = (float)low;
+    call->high = (float)high;
+    return status;
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    const struct element *element = layer->class->detail;
+    struct element_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
+                                             alignof(struct element_call));
+    const struct value *timed = NULL;
+    struct rnn_shape shape;
+    enum rnn_status status = RNN_OK;
+
+    if (!call)
+        return plan_no_memory(layer, err);
+    node->own = call;
+    call->count = element->operands;
+    for (size_t i = 0; i < call->count && !status; i++)
+        status = read_operand(node, find_operand(node, element, i), builder,
+                              &call->operands[i], err);
+    if (!status && call_position(node->given, call->count))
+        status = operator_refuse(node, "it is called on too much", err);
+    if (!status && !element->run)
+        status = read_clip(node, call, err);
+    if (!status)
+        status = find_shape(node, call, &shape, &timed, err);
+    if (!status)
+        status = settle_time(node, call, timed, err);
+    if (!status)
+        status = plan_make_output(builder, node, 0, &shape, timed, err);
+    if (status)
+        return status;
+    if (timed)
+        plan_take_steps(node, 0, timed);
+    node->cost = 4 * (uint64_t)node->outputs[0]->features;
+    return RNN_OK;
+}
+
+/* ---- when it runs --------------------------------------------------------*/
+
+/* Axes of one are repeated where `like` has more. */
+static void repeat(struct nd *nd, const struct nd *like)
+{
+    for (size_t i = 0; i < nd->rank; i++)
+        if (nd->dim[i] == 1) {
+            nd->dim[i] = like->dim[i];
+            nd->stride[i] = 0;
+        }
+}
+
+static struct nd operand_unit(const struct node *node, const struct run *run,
+                              const struct operand *operand, size_t unit)
+{
+    const struct rnn_shape *shape = &operand->constant.shape;
+    bool items = node->outputs[0]->has_time && !node->whole;
+
+    if (!operand->is_constant)
+        return nd_unit(run, node->inputs[operand->input], unit, node->whole);
+    return nd_plain(operand->constant.numbers, shape->rank - items,
+                    shape->dim + items);
+}
+
+static void clip(const struct element_call *call, const struct row *row)
+{
+    for (size_t i = 0; i < row->count; i++) {
+        float a = row->a[(ptrdiff_t)i * row->a_stride];
+
+        a = a < call->low ? call->low : a;
+        row->y[(ptrdiff_t)i * row->y_stride] = call->high < a ? call->high : a;
+    }
+}
+
+/* The stride of the last axis, which a row runs along. */
+static ptrdiff_t last_stride(const struct nd *nd)
+{
+    return nd->rank ? nd->stride[nd->rank - 1] : 0;
+}
+
+static void run_unit(const struct node *node, const struct nd *a,
+                     const struct nd *b, const struct nd *y)
+{
+    const struct element *element = node->layer->class->detail;
+    const struct element_call *call = node->own;
+    struct nd_walk walk = {.rank = y->rank ? y->rank - 1 : 0};
+    struct row row = {.count = y->rank ? y->dim[walk.rank] : 1,
+                      .a_stride = last_stride(a),
+                      .b_stride = last_stride(b),
+                      .y_stride = last_stride(y)};
+
+    memcpy(walk.dim, y->dim, walk.rank * sizeof(walk.dim[0]));
+    do {
+        row.a = a->data + nd_offset(a, &walk);
+        row.b = b->data + nd_offset(b, &walk);
+        row.y = y->data + nd_offset(y, &walk);
+        if (call->clips)
+            clip(call, &row);
+        else
+            element->run(&row);
+    } while (nd_next(&walk));
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct element_call *call = node->own;
+    const struct value *output = node->outputs[0];
+    size_t units = nd_units(run, output, node->whole);
+
+    for (size_t i = 0; i < units; i++) {
+        struct nd y = nd_unit(run, output, i, node->whole), in[2];
+        uint64_t work = run_work(4 * (uint64_t)nd_count(&y), 1);
+
+        if (!run_may_go_on(run, work))
+            return false;
+        for (size_t k = 0; k < call->count; k++) {
+            in[k] = operand_unit(node, run, &call->operands[k], i);
+            repeat(&in[k], &y);
+        }
+        run_unit(node, &in[0], &in[call->count - 1], &y);
+    }
+    return true;
+}
+
+/* ---- classes -------------------------------------------------------------*/
+
+/* Keras 2 gives a function of two arguments the keywords x and y. */
+static const char *const words_two[] = {"y", "name", NULL};
+static const char *const words_one[] = {"name", NULL};
+static const char *const words_clip[] = {
+    "x_min", "x_max", "clip_value_min", "clip_value_max", "name", NULL};
+
+#define TWO(label, keras)                                                     \
+    static const struct element element_##label = {                           \
+        .operands = 2, .second = "y", .run = run_##label};                    \
+    OPERATOR(label, keras, words_two, &element_##label, connect, run)
+#define ONE(label, keras)                                                     \
+    static const struct element element_##label = {.operands = 1,             \
+                                                   .run = run_##label};       \
+    OPERATOR(label, keras, words_one, &element_##label, connect, run)
+
+TWO(add, "Add");
+TWO(subtract, "Subtract");
+TWO(multiply, "Multiply");
+TWO(divide, "TrueDivide");
+TWO(maximum, "Maximum");
+TWO(minimum, "Minimum");
+TWO(power, "Power");
+ONE(negative, "Negative");
+ONE(absolute, "Absolute");
+ONE(square, "Square");
+ONE(sqrt, "Sqrt");
+ONE(rsqrt, "Rsqrt");
+ONE(reciprocal, "Reciprocal");
+ONE(log, "Log");
+
+static const struct element element_clip = {.operands = 1};
+OPERATOR(clip, "Clip", words_clip, &element_clip, connect, run);

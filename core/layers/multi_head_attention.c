@@ -1,0 +1,333 @@
+/* MultiHeadAttention, GroupQueryAttention
+ *
+ *     Q = query . Wq + bq    K = key . Wk + bk    V = value . Wv + bv
+ *
+ * each in heads, and for every head of Q
+ *
+ *     s_tu = q_t . k_u / sqrt(key_dim)
+ *     p_t  = softmax over u of s_t, without what is hidden: u later than t
+ *            (use_causal_mask), u further than sliding_window - 1 from t, what
+ *            a mask of query, value or key or the attention_mask hides
+ *     a_t  = sum over u of p_tu v_u
+ *     a_t  = a_t * sigmoid(query_t . Wg + bg)        use_gate
+ *     y    = a . Wo + bo                             over all heads
+ *
+ * GroupQueryAttention has fewer heads of K and V, each for several of Q.  A
+ * query to which everything is hidden gets the mean of all values in Keras 3,
+ * or nothing where it computes the weights openly: with a dropout, or when
+ * they are asked for.  Keras 2 takes 1e9 from what is hidden.  Order of the
+ * sums: attend.h.
+ *
+ * Keras: keras/src/layers/attention/multi_head_attention.py,
+ *        grouped_query_attention.py, keras/src/backend/tensorflow/nn.py,
+ *        keras/src/layers/activations/softmax.py, and the same in tf_keras
+ */
+#include <math.h>
+#include <stdalign.h>
+#include <string.h>
+
+#include "core/format/json.h"
+#include "core/layers/multi_head.h"
+
+static const char *const inert[] = {
+    "kernel_initializer", "bias_initializer", "kernel_regularizer",
+    "bias_regularizer", "activity_regularizer", "kernel_constraint",
+    "bias_constraint", "seed",
+    /* the shapes that Keras 2 wrote down; flash attention is another way to
+     * the same numbers */
+    "query_shape", "key_shape", "value_shape", "flash_attention", NULL};
+
+static const char *const keywords[] = {"query",
+                                       "value",
+                                       "key",
+                                       "attention_mask",
+                                       "use_causal_mask",
+                                       "return_attention_scores",
+                                       NULL};
+
+/* ---- fields --------------------------------------------------------------*/
+
+/* A whole number, or nothing: `if_absent`. */
+static enum rnn_status read_optional(struct fields *fields, const char *key,
+                                     size_t if_absent, size_t *value,
+                                     struct rnn_error *err)
+{
+    if (fields_get(fields, key))
+        return fields_count(fields, key, value, err);
+    *value = if_absent;
+    return RNN_OK;
+}
+
+/* A number, or a list of them. */
+static enum rnn_status read_output(struct fields *fields,
+                                   struct rnn_shape *output,
+                                   struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, "output_shape");
+    bool list = rnn_json_is_array(field);
+
+    *output = (struct rnn_shape){0};
+    for (const struct rnn_json *item = list ? rnn_json_first(field) : field;
+         item; item = list ? rnn_json_next(item) : NULL) {
+        size_t size = 0;
+
+        if (output->rank + 1 >= RNN_MAX_RANK || !rnn_json_size(item, &size) ||
+            !size)
+            return fields_refuse(fields, RNN_UNSUPPORTED, "output_shape",
+                                 "which is no short list of sizes", err);
+        output->dim[output->rank++] = size;
+    }
+    return RNN_OK;
+}
+
+/* The axis of time, where there is no other: 1, counted from the end -2. */
+static enum rnn_status read_axes(struct fields *fields, struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, "attention_axes");
+    const struct rnn_json *axis =
+        rnn_json_is_array(field) ? rnn_json_first(field) : field;
+    double number = 1;
+
+    if (!field ||
+        (rnn_json_number(axis, &number) && (number == 1 || number == -2) &&
+         (axis == field || !rnn_json_next(axis))))
+        return RNN_OK;
+    return fields_refuse(fields, RNN_UNSUPPORTED, "attention_axes",
+                         "but only the axis of time, 1, is supported", err);
+}
+
+static enum rnn_status read_multi(struct multi_head *own,
+                                  struct fields *fields, struct rnn_error *err)
+{
+    enum rnn_status status =
+        fields_count(fields, "num_heads", &own->heads, err);
+
+    own->kv_heads = own->heads;
+    if (!status)
+        status = fields_count(fields, "key_dim", &own->key_dim, err);
+    if (!status)
+        status = read_optional(fields, "value_dim", own->key_dim,
+                               &own->value_dim, err);
+    if (!status)
+        status = read_output(fields, &own->output, err);
+    if (!status)
+        status = read_axes(fields, err);
+    if (!status)
+        status = fields_bool(fields, "softmax_robust_masking", false,
+                             &own->robust, err);
+    return status;
+}
+
+static enum rnn_status read_grouped(struct multi_head *own,
+                                    struct fields *fields,
+                                    struct rnn_error *err)
+{
+    enum rnn_status status =
+        fields_count(fields, "num_query_heads", &own->heads, err);
+
+    if (!status)
+        status =
+            fields_count(fields, "num_key_value_heads", &own->kv_heads, err);
+    if (!status)
+        status = fields_count(fields, "head_dim", &own->key_dim, err);
+    if (status)
+        return status;
+    own->value_dim = own->key_dim;
+    if (own->heads % own->kv_heads)
+        return fields_refuse(fields, RNN_BAD_MODEL, "num_key_value_heads",
+                             "which does not divide num_query_heads", err);
+    return RNN_OK;
+}
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    struct multi_head *own = layer->own;
+    enum rnn_status status = layer->class == &layer_multi_head_attention
+                                 ? read_multi(own, fields, err)
+                                 : read_grouped(own, fields, err);
+
+    if (!status)
+        status = fields_bool(fields, "use_bias", true, &own->use_bias, err);
+    if (!status)
+        status = fields_bool(fields, "use_gate", false, &own->use_gate, err);
+    if (!status)
+        status = fields_number(fields, "dropout", 0, &own->dropout, err);
+    if (!status)
+        status = read_optional(fields, "sliding_window", 0, &own->window, err);
+    return status;
+}
+
+/* ---- weights -------------------------------------------------------------*/
+
+/* What one projection is made of. */
+struct projection {
+    const char *kernel, *bias;
+    struct rnn_shape in, out;
+    struct f32_product *product;
+};
+
+static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
+                            const struct projection *projection,
+                            struct rnn_error *err)
+{
+    const struct multi_head *own = layer->own;
+    struct rnn_shape shape = projection->in;
+    const float *kernel = NULL, *bias = NULL;
+    size_t inputs = 0, units = 0;
+    enum rnn_status status;
+
+    if (shape.rank + projection->out.rank > RNN_MAX_RANK ||
+        !rnn_shape_count(&projection->in, 0, &inputs) ||
+        !rnn_shape_count(&projection->out, 0, &units))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s): its %s has too many numbers",
+                        layer->name, layer->class->name, projection->kernel);
+    for (size_t i = 0; i < projection->out.rank; i++)
+        shape.dim[shape.rank++] = projection->out.dim[i];
+    status =
+        layer_take(layer, builder, projection->kernel, &shape, &kernel, err);
+    if (!status && own->use_bias)
+        status = layer_take(layer, builder, projection->bias, &projection->out,
+                            &bias, err);
+    if (status)
+        return status;
+    if (!rnn_product_pack(own->ukernels, inputs, units, 1, 0, 1, kernel, bias,
+                          builder->arena, projection->product))
+        return plan_no_memory(layer, err);
+    weights_recycle(builder->weights);
+    return RNN_OK;
+}
+
+static enum rnn_status take_all(struct layer *layer,
+                                struct plan_builder *builder,
+                                struct rnn_error *err)
+{
+    struct multi_head *own = layer->own;
+    const struct rnn_shape query = {1, {own->query_width}};
+    const struct rnn_shape keys = {2, {own->kv_heads, own->key_dim}};
+    const struct rnn_shape values = {2, {own->kv_heads, own->value_dim}};
+    const struct rnn_shape heads = {2, {own->heads, own->key_dim}};
+    const struct rnn_shape results = {2, {own->heads, own->value_dim}};
+    const struct projection all[] = {
+        {"query/kernel", "query/bias", query, heads, &own->query},
+        {"key/kernel", "key/bias", {1, {own->key_width}}, keys, &own->key},
+        {"value/kernel",
+         "value/bias",
+         {1, {own->value_width}},
+         values,
+         &own->value},
+        {"attention_output/kernel", "attention_output/bias", results,
+         own->output, &own->out},
+        {"gate/kernel", "gate/bias", query, results, &own->gate},
+    };
+    size_t count = sizeof(all) / sizeof(all[0]) - !own->use_gate;
+    enum rnn_status status = RNN_OK;
+
+    own->ukernels = rnn_ukernels_find(builder->isa, own->heads * own->key_dim);
+    for (size_t i = 0; i < count && !status; i++)
+        status = take(layer, builder, &all[i], err);
+    return status;
+}
+
+/* ---- one call ------------------------------------------------------------*/
+
+static enum rnn_status check_widths(struct layer *layer,
+                                    const struct attend_call *given,
+                                    struct rnn_error *err)
+{
+    struct multi_head *own = layer->own;
+    size_t query = attend_call_features(given->query);
+    size_t key = attend_call_features(given->key);
+    size_t value = attend_call_features(given->value);
+
+    if (layer->calls && (query != own->query_width || key != own->key_width ||
+                         value != own->value_width))
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s) has weights for %zu, %zu and "
+                        "%zu features of query, key and value, it is given "
+                        "%zu, %zu and %zu",
+                        layer->name, layer->class->name, own->query_width,
+                        own->key_width, own->value_width, query, key, value);
+    own->query_width = query;
+    own->key_width = key;
+    own->value_width = value;
+    if (!own->output.rank)
+        own->output = (struct rnn_shape){1, {query}};
+    return RNN_OK;
+}
+
+static enum attend_hiding choose_hiding(const struct multi_head *own,
+                                        const struct attend_call *given,
+                                        unsigned keras_major)
+{
+    if (keras_major < 3)
+        return own->robust ? ATTEND_LOWEST : ATTEND_LESS;
+    return own->dropout > 0 || given->scores ? ATTEND_NOT : ATTEND_LOWEST;
+}
+
+static void set_cost(const struct multi_head *own,
+                     const struct attend_call *given, struct node *node)
+{
+    uint64_t pair = own->key_dim + own->value_dim + 16;
+    uint64_t each = (uint64_t)own->query.inputs * own->query.stride +
+                    (uint64_t)own->key.inputs * own->key.stride +
+                    (uint64_t)own->value.inputs * own->value.stride +
+                    (uint64_t)own->out.inputs * own->out.stride;
+
+    if (own->use_gate)
+        each += (uint64_t)own->gate.inputs * own->gate.stride;
+    attend_call_cost(given, own->heads * pair, each, node);
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    struct multi_head *own = layer->own;
+    struct multi_head_call *call =
+        arena_zalloc(builder->arena, 1, sizeof(*call), alignof(max_align_t));
+    enum rnn_status status;
+
+    if (!call)
+        return plan_no_memory(layer, err);
+    node->own = call;
+    status = attend_call_read(layer, node, &call->given, err);
+    if (!status)
+        status = check_widths(layer, &call->given, err);
+    if (!status && !layer->calls)
+        status = take_all(layer, builder, err);
+    if (status)
+        return status;
+    call->attend = (struct attend){
+        .ukernels = own->ukernels,
+        .width = own->key_dim,
+        .value_width = own->value_dim,
+        .scale = (float)(1 / sqrt((double)own->key_dim)),
+        .causal = call->given.causal,
+        .window = own->window,
+        .hiding = choose_hiding(own, &call->given, builder->keras_major),
+    };
+    set_cost(own, &call->given, node);
+    return attend_call_outputs(&call->given, &own->output, own->heads, node,
+                               builder, err);
+}
+
+#define MULTI_HEAD(label, keras)                                              \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = inert,                                                       \
+        .keywords = keywords,                                                 \
+        .streaming = STREAM_WHOLE,                                            \
+        .masking = MASK_OWN,                                                  \
+        .own_bytes = sizeof(struct multi_head),                               \
+        .read = read,                                                         \
+        .connect = connect,                                                   \
+        .scratch = multi_head_scratch,                                        \
+        .run = multi_head_run,                                                \
+    }
+
+MULTI_HEAD(multi_head_attention, "MultiHeadAttention");
+/* .keras files and .h5 files call it differently. */
+MULTI_HEAD(group_query_attention, "GroupQueryAttention");
+MULTI_HEAD(grouped_query_attention, "GroupedQueryAttention");

@@ -1,0 +1,62 @@
+/* Sequences of numbers without an axis of features. */
+#include <stdalign.h>
+#include <stddef.h>
+
+#include "core/layers/layer.h"
+#include "core/layers/plan.h"
+
+/* The timesteps of `x` as features, for `layer`. */
+static enum rnn_status flatten(struct plan_builder *builder,
+                               struct layer *layer, struct value **x,
+                               struct rnn_error *err)
+{
+    struct layer *inner =
+        arena_zalloc(builder->arena, 1, sizeof(*inner), alignof(struct layer));
+    struct node *node = NULL;
+    enum rnn_status status;
+
+    if (inner) {
+        *inner = (struct layer){
+            .class = &layer_flatten,
+            .name = layer->name,
+            .path = layer->path,
+            .wrapper = layer->wrapper ? layer->wrapper : layer,
+            .own = arena_zalloc(builder->arena, 1, layer_flatten.own_bytes,
+                                alignof(max_align_t)),
+        };
+    }
+    if (!inner || !inner->own)
+        return plan_no_memory(layer, err);
+    status = plan_call(builder, inner, x, 1, &node, err);
+    if (!status)
+        *x = node->outputs[0];
+    return status;
+}
+
+enum rnn_status plan_flatten_plain(struct plan_builder *builder,
+                                   struct layer *layer, struct call *given,
+                                   struct rnn_error *err)
+{
+    struct value **inputs =
+        arena_zalloc(builder->arena, given->input_count,
+                     sizeof(struct value *), alignof(max_align_t));
+    enum rnn_status status = RNN_OK;
+
+    if (!inputs)
+        return plan_no_memory(layer, err);
+    for (size_t i = 0; i < given->input_count && !status; i++) {
+        inputs[i] = given->inputs[i];
+        if (layer->class->takes_plain || !inputs[i]->has_time ||
+            inputs[i]->shape.rank > 1)
+            continue;
+        if (inputs[i]->shape.dim[0] == RNN_FREE)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) reads a sequence of "
+                            "numbers without an axis of features; only an "
+                            "Embedding can",
+                            layer->name, layer->class->name);
+        status = flatten(builder, layer, &inputs[i], err);
+    }
+    given->inputs = inputs;
+    return status;
+}

@@ -1,0 +1,103 @@
+/* store.h: what keeps sessions when the process does not.
+ *
+ * Live sessions are in memory (server/session_store.h); a store stands behind
+ * them.  It takes jobs, does them on a thread of its own in the order in
+ * which they came, as many as wait at once, and says for each when it is
+ * done.  What a row means is not its business: it keeps two pieces of bytes
+ * under an id (record.h), with the times it needs to forget them.
+ *
+ * `memory` is no store: a NULL.
+ *
+ * Ownership  A job and what it points to are the owner's, and stay until
+ *            `done`; what `done` is handed is valid until it returns.
+ * Threads    submit, stir, tidy: any.  create, close: the main thread.  done
+ *            and gather are called on the store's own thread.
+ * Errors     A job that fails has changed nothing, and says why.  A store
+ *            that failed tries again with every job.
+ */
+#ifndef SERVER_STORE_STORE_H
+#define SERVER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+struct store;
+
+struct store_row {
+    const char *id; /* NUL-terminated */
+    const void *head, *body;
+    size_t head_length, body_length;
+    bool is_dead;        /* a tombstone */
+    uint64_t expires_ms; /* wall: from then on it is not listed; 0: never */
+    uint64_t until_ms;   /* wall: then it may be forgotten; 0: never */
+};
+
+enum store_task { STORE_READ, STORE_WRITE, STORE_LIST };
+
+enum store_result {
+    STORE_OK,
+    STORE_ABSENT,  /* READ: there is no row of this id */
+    STORE_DAMAGED, /* READ: the store's own pages hold nonsense */
+    STORE_FAILED,  /* out of reach, out of room: nothing has changed */
+};
+
+struct store_job {
+    enum store_task task;
+    struct store_row row; /* WRITE: given, replaces the row of its id.
+                             READ: the id is given, the rest found */
+    /* LIST: rows of live sessions in the order of their ids' bytes, from the
+     * first one after row.id; head and id only.  false: enough. */
+    bool (*on_row)(struct store_job *job, const struct store_row *row);
+    uint64_t now_ms; /* LIST: wall */
+    void (*done)(struct store_job *job);
+
+    enum store_result result;
+    const char *why;        /* FAILED, DAMAGED: valid within done */
+    struct store_job *next; /* the store's, until done */
+};
+
+/* What the owner keeps back for a while: changes to be written later. */
+struct store_owner {
+    /* A list of WRITE jobs, NULL when there is nothing more to write. */
+    struct store_job *(*gather)(void *arg);
+    void *arg;
+};
+
+struct store_settings {
+    const char *folder;         /* state_dir; made when it is not there */
+    bool survives_power;        /* durability = fsync */
+    uint64_t flush_interval_ms; /* between stir() and gather() */
+    size_t tombstones;          /* dead rows kept, at most */
+    struct store_owner owner;
+};
+
+struct store_ops {
+    void (*submit)(struct store *store, struct store_job *job);
+    /* There is something to gather, flush_interval from now. */
+    void (*stir)(struct store *store);
+    /* Forget what may be forgotten, soon. */
+    void (*tidy)(struct store *store);
+    /* Finish what waits, gather for the last time, end. */
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_ops *ops;
+    const char *name;      /* "sqlite" */
+    bool was_empty;        /* it held nothing when it was opened */
+    size_t most_row_bytes; /* a longer body is not taken */
+};
+
+/* One file, state_dir/sessions.sqlite (sqlite_store.c).
+ *
+ * IO         the folder or file cannot be used: another process owns it, it
+ *            is damaged, read-only or full, or a newer rnnd has written it
+ * NO_MEMORY */
+RNN_CHECKED enum rnn_status store_sqlite_create(
+    const struct store_settings *settings, struct store **store,
+    struct rnn_error *err);
+
+#endif

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Makes random graphs with one generation of Keras, in whose environment it
+runs: files, inputs and the answers in float64 and float32.
+
+    graph_worker.py MODULE SEED FOLDER CLASSES
+
+MODULE is what to import (keras, tf_keras), CLASSES the classes that may be
+drawn, with commas.  Each line that it reads is one of
+
+    INDEX   make that graph: it writes FOLDER/gINDEX.npz and answers with a
+            line of JSON {"index", "blocks", "files", "unsaved", "kinds",
+            "names", "outputs", "parameters", "free", "steps"}, or {"index",
+            "error", "trace"}
+    a path  load that file again: {} if Keras can, else {"error"}
+"""
+
+import importlib
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import random_graphs  # noqa: E402
+from networks import draw_weights  # noqa: E402
+
+GAINS = (1, 0.5, 0.25, 0.1, 0.03)
+LARGEST_NUMBER = 1e3
+SUFFIXES = ("keras", "h5")
+
+
+class Worker:
+    def __init__(self, keras, seed, folder, known):
+        self.keras = keras
+        self.seed = seed
+        self.folder = folder
+        self.known = known
+
+    # ---- what the generations spell differently -----------------------------
+    def set_dtype(self, dtype):
+        keras = self.keras
+        keras.backend.set_floatx(dtype)
+        if hasattr(keras, "config") and hasattr(
+            keras.config, "set_dtype_policy"
+        ):
+            keras.config.set_dtype_policy(dtype)
+        elif hasattr(keras.mixed_precision, "set_dtype_policy"):
+            keras.mixed_precision.set_dtype_policy(dtype)
+        else:
+            keras.mixed_precision.set_global_policy(dtype)
+
+    def clear(self):
+        self.keras.backend.clear_session()
+
+    def build(self, index, dtype):
+        self.clear()
+        self.set_dtype(dtype)
+        try:
+            return random_graphs.build(
+                self.seed, index, self.keras, self.known
+            )
+        finally:
+            self.set_dtype("float32")
+
+    def call(self, graph, arrays, dtype):
+        given = [
+            a.astype(dtype) if a.dtype == np.float32 else a for a in arrays
+        ]
+        answer = graph.model(
+            given if graph.listed else given[0], training=False
+        )
+        return [np.asarray(each) for each in tf.nest.flatten(answer)]
+
+    # ---- one graph ----------------------------------------------------------
+    def fit_weights(self, graph, arrays, rng):
+        drawn = draw_weights(graph.model, rng)
+        for gain in GAINS:
+            weights = [np.float32(gain) * w for w in drawn]
+            self.set_weights(graph.model, weights)
+            answers = self.call(graph, arrays, "float32")
+            if all(self.is_fit(answer) for answer in answers):
+                return weights, answers
+        raise ValueError("no weights keep this graph within reason")
+
+    @staticmethod
+    def is_fit(answer):
+        return (
+            np.isfinite(answer).all()
+            and np.abs(answer).max() < LARGEST_NUMBER
+        )
+
+    @staticmethod
+    def set_weights(model, weights):
+        model.set_weights(
+            [
+                np.asarray(w, getattr(v.dtype, "name", v.dtype))
+                for w, v in zip(weights, model.weights, strict=True)
+            ]
+        )
+
+    def answer_prefixes(self, twin, graph, arrays):
+        """The answers to beginnings of the sequences, where T is free."""
+        numbers = {}
+        lengths = {1, (graph.steps + 1) // 2} - {graph.steps}
+        for steps in lengths if graph.free else ():
+            cut = [
+                a if each.kind == "vector" else a[:, :steps]
+                for a, each in zip(arrays, graph.inputs, strict=True)
+            ]
+            for name, of in (("reference", twin), ("single", graph)):
+                dtype = "float64" if of is twin else "float32"
+                for i, y in enumerate(self.call(of, cut, dtype)):
+                    numbers[f"{name}{i}_{steps}"] = y
+        return numbers
+
+    def save(self, model, stem):
+        """The files, and why others could not be written."""
+        files, unsaved = [], []
+        for suffix in SUFFIXES:
+            path = f"{stem}.{suffix}"
+            try:
+                model.save(path)
+                files.append(path)
+            except Exception as error:  # noqa: BLE001  whatever Keras says
+                unsaved.append(f"{suffix}: {first_line(error)}")
+        return files, unsaved
+
+    def make(self, index):
+        rng = np.random.default_rng([self.seed, index, 8])
+        graph = self.build(index, "float32")
+        model = graph.model
+        arrays = random_graphs.draw_inputs(graph, rng)
+        weights, single = self.fit_weights(graph, arrays, rng)
+        twin = self.build(index, "float64")
+        self.set_weights(twin.model, weights)
+        reference = self.call(twin, arrays, "float64")
+
+        stem = os.path.join(self.folder, f"g{index}")
+        numbers = {f"x{i}": a for i, a in enumerate(arrays)}
+        numbers |= {f"reference{i}": a for i, a in enumerate(reference)}
+        numbers |= {f"single{i}": a for i, a in enumerate(single)}
+        numbers |= self.answer_prefixes(twin, graph, arrays)
+        np.savez(f"{stem}.npz", **numbers)
+        files, unsaved = self.save(model, stem)
+        names = [each.name for each in graph.inputs]
+        return {
+            "index": index,
+            "blocks": graph.draw.used,
+            "files": files,
+            "unsaved": unsaved,
+            "kinds": [each.kind for each in graph.inputs],
+            "names": names,
+            "outputs": list(getattr(model, "output_names", [])),
+            "parameters": int(model.count_params()),
+            "free": graph.free,
+            "steps": graph.steps,
+        }
+
+
+    def answer(self, line):
+        try:
+            if line.isdigit():
+                return self.make(int(line))
+            self.clear()
+            self.keras.models.load_model(line)
+            return {}
+        except Exception as error:  # noqa: BLE001  whatever Keras says
+            answer = {"error": first_line(error)}
+            if line.isdigit():
+                answer["index"] = int(line)
+                answer["trace"] = traceback.format_exc().splitlines()[-6:]
+            return answer
+
+
+def first_line(error):
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"
+
+
+def main():
+    module, seed, folder, classes = sys.argv[1:]
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    warnings.simplefilter("ignore")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    keras = importlib.import_module(module)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what Keras prints is no answer
+    worker = Worker(keras, int(seed), folder, set(classes.split(",")))
+    answers.write(json.dumps({"version": keras.__version__}) + "\n")
+    answers.flush()
+    for line in sys.stdin:
+        answers.write(json.dumps(worker.answer(line.strip())) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

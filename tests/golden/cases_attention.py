@@ -1,0 +1,172 @@
+"""Attention, AdditiveAttention, MultiHeadAttention, GroupQueryAttention."""
+
+from golden_cases import Case
+
+
+def pair(keras, timesteps=None):
+    """A query and what it is held against, of one length or of their own."""
+    query = keras.Input((timesteps, 4), name="query")
+    value = keras.Input((timesteps, 3), name="value")
+    return query, value
+
+
+def dot(keras):
+    layers = keras.layers
+    q, v = pair(keras)
+    k = layers.Dense(4)(v)
+    y = [
+        layers.Attention()([q, v, k]),
+        layers.Attention(use_scale=True, dropout=0.3)([q, k]),
+        layers.Attention()([q, v, k], use_causal_mask=True),
+    ]
+    return keras.Model([q, v], y)
+
+
+def concat(keras):
+    layers = keras.layers
+    q, v = pair(keras)
+    k = layers.Dense(4)(v)
+    y = [
+        layers.Attention(score_mode="concat")([q, v, k]),
+        layers.Attention(score_mode="concat", use_scale=True)(
+            [q, k], use_causal_mask=True
+        ),
+        layers.AdditiveAttention()([q, layers.ReLU()(k), k]),
+        layers.AdditiveAttention(use_scale=False)([q, k]),
+    ]
+    return keras.Model([q, v], y)
+
+
+def lengths(keras):
+    """More queries than keys, and the other way round: what a RepeatVector
+    makes has timesteps of its own."""
+    layers = keras.layers
+    x = keras.Input((5, 4))
+    h = layers.RepeatVector(3)(layers.LSTM(4)(x))
+    h = layers.GRU(4, return_sequences=True)(h)
+    y = [
+        layers.Attention()([x, h], use_causal_mask=True),
+        layers.AdditiveAttention()([h, x], use_causal_mask=True),
+        layers.MultiHeadAttention(2, 3)(x, h),
+        layers.MultiHeadAttention(2, 3)(h, x, use_causal_mask=True),
+    ]
+    return keras.Model(x, y)
+
+
+def scores(keras):
+    layers = keras.layers
+    x = keras.Input((5, 4))
+    y, p = layers.Attention()([x, x], return_attention_scores=True)
+    z, r = layers.MultiHeadAttention(2, 3)(
+        x, x, return_attention_scores=True, use_causal_mask=True
+    )
+    return keras.Model(x, [y, p, z, r])
+
+
+def unused_scores(keras):
+    """T is free, so nothing could say how many weights there are."""
+    x = keras.Input((None, 4))
+    layer = keras.layers.MultiHeadAttention(2, 3)
+    y, _ = layer(x, x, return_attention_scores=True)
+    return keras.Model(x, y)
+
+
+def heads(keras):
+    layers = keras.layers
+    q, v = pair(keras)
+    multi = layers.MultiHeadAttention
+    y = [
+        multi(2, 3)(q, v),
+        multi(2, 3, value_dim=2, use_bias=False, output_shape=5)(
+            query=q, value=v, key=q
+        ),
+        multi(1, 2, dropout=0.2, attention_axes=(1,))(
+            q, v, use_causal_mask=True
+        ),
+        multi(3, 2, output_shape=(2, 3))(q, key=v, value=q),
+    ]
+    return keras.Model([q, v], y)
+
+
+def block(keras):
+    """A small transformer with a recurrent layer behind it."""
+    layers = keras.layers
+    x = keras.Input((None, 6))
+    attend = layers.MultiHeadAttention(2, 4, dropout=0.1)
+    y = layers.LayerNormalization()(
+        layers.Add()([x, attend(x, x, use_causal_mask=True)])
+    )
+    z = layers.Dense(6)(layers.Dense(12, activation="gelu")(y))
+    y = layers.LayerNormalization()(layers.Add()([y, z]))
+    return keras.Model(x, layers.GRU(3)(y))
+
+
+def grouped(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4))
+    v = layers.Dense(4)(x)
+    group = layers.GroupQueryAttention
+    y = [
+        group(3, 4, 2)(x, x),
+        group(2, 3, 1, use_bias=False)(x, v, v, use_causal_mask=True),
+        group(2, 2, 2, dropout=0.4)(query=x, value=v),
+        group(3, 4, 2, use_gate=True, sliding_window=2)(x, x),
+    ]
+    return keras.Model(x, y)
+
+
+def windows(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4))
+    multi = layers.MultiHeadAttention
+    y = [
+        multi(2, 3, sliding_window=2)(x, x),
+        multi(2, 3, sliding_window=3)(x, x, use_causal_mask=True),
+        multi(2, 3, use_gate=True, value_dim=2)(x, x),
+        multi(1, 3, use_gate=True, dropout=0.1, sliding_window=1)(x, x),
+    ]
+    return keras.Model(x, y)
+
+
+def blind(keras):
+    """Queries far behind the last key see nothing through the window."""
+    layers = keras.layers
+    x = keras.Input((7, 4))
+    h = layers.RepeatVector(2)(layers.LSTM(4)(x))
+    multi = layers.MultiHeadAttention
+    y = [
+        multi(2, 3, sliding_window=2)(x, h),
+        multi(2, 3, sliding_window=2, dropout=0.1)(x, h),
+    ]
+    return keras.Model(x, y)
+
+
+def within(keras):
+    """Attention inside a TimeDistributed and inside a model."""
+    layers = keras.layers
+    i = keras.Input((4, 3))
+    inner = keras.Model(
+        i, layers.GlobalMaxPooling1D()(layers.MultiHeadAttention(2, 2)(i, i))
+    )
+    x = keras.Input((None, 4, 3))
+    y = layers.TimeDistributed(inner)(x)
+    return keras.Model(x, layers.SimpleRNN(2)(y))
+
+
+FOUR = "k3.keras k3.h5 k2.keras k2.h5"
+# MultiHeadAttention takes the root of key_dim in float32, at another place in
+# each generation, so that float64 agrees to 8 digits only: same=False.
+
+CASES = [
+    Case("attention_dot", dot, files=FOUR, streams=False),
+    Case("attention_concat", concat, files=FOUR, streams=False),
+    Case("attention_lengths", lengths, same=False),
+    Case("attention_scores", scores, same=False),
+    Case("attention_unused_scores", unused_scores, same=False),
+    Case("attention_heads", heads, files=FOUR, timesteps=5, same=False),
+    Case("attention_block", block, timesteps=9, same=False),
+    Case("attention_grouped", grouped, files="k3.keras k3.h5"),
+    Case("attention_windows", windows, files="k3.keras k3.h5", timesteps=5),
+    Case("attention_blind", blind, files="k3.keras"),
+    Case("attention_within", within, timesteps=3, streams=True, same=False),
+]

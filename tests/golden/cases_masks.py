@@ -1,0 +1,361 @@
+"""Masks: who makes them, who passes them on, who looks at them."""
+
+import numpy as np
+
+from golden_cases import Case, Refusal
+
+
+def holes(steps, features, value=0.0, extra=0):
+    """Three sequences: padded behind, with holes, and masked from first to
+    last but for one step."""
+
+    def draw(rng):
+        x = rng.normal(size=(3, steps, features)).astype(np.float32)
+        x[0, steps - 2 :] = value
+        x[1, [0, 3]] = value
+        x[2, : steps - 3] = value
+        x[2, steps - 2 :] = value
+        if extra:
+            return {"x": x, "y": rng.normal(size=(3, steps, extra))}
+        return x
+
+    return draw
+
+
+def ids(steps, vocabulary):
+    def draw(rng):
+        x = rng.integers(1, vocabulary, size=(3, steps))
+        x[0, steps - 2 :] = 0
+        x[1, [0, 2]] = 0
+        x[2, 1:] = 0
+        return x
+
+    return draw
+
+
+def stack(*layers):
+    """A Sequential model of sequences, of what each of `layers` makes of
+    keras.layers."""
+
+    def build(keras):
+        return keras.Sequential(
+            [keras.Input((None, 3)), *[make(keras.layers) for make in layers]]
+        )
+
+    return build
+
+
+def masking(value=0.0):
+    return lambda layers: layers.Masking(mask_value=value)
+
+
+def dense(units=2):
+    return lambda layers: layers.Dense(units)
+
+
+def cell(name, units, **arguments):
+    return lambda layers: getattr(layers, name)(units, **arguments)
+
+
+SEQ = {"return_sequences": True}
+
+
+def embedding(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            layers.Embedding(7, 3, mask_zero=True),
+            layers.LSTM(4, return_sequences=True),
+            layers.SpatialDropout1D(0.5),
+            layers.GRU(3),
+            layers.Dense(2),
+        ]
+    )
+
+
+def both_ways(mode, **arguments):
+    def build(keras):
+        layers = keras.layers
+        return keras.Sequential(
+            [
+                keras.Input((None, 3)),
+                layers.Masking(),
+                layers.Bidirectional(
+                    layers.LSTM(3, return_sequences=True, **arguments),
+                    merge_mode=mode,
+                ),
+                layers.Bidirectional(layers.GRU(2), merge_mode="concat"),
+                layers.Dense(2),
+            ]
+        )
+
+    return build
+
+
+def passing(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.Masking(),
+            layers.Dense(5),
+            layers.LayerNormalization(),
+            layers.Activation("tanh"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.TimeDistributed(layers.Dense(4)),
+            layers.ReLU(max_value=4.0),
+            layers.GaussianNoise(0.5),
+            layers.ELU(),
+            layers.UnitNormalization(),
+            layers.GaussianDropout(0.5),
+            layers.PReLU(shared_axes=[1]),
+            layers.AlphaDropout(0.5),
+            layers.ActivityRegularization(l2=0.1),
+            layers.LSTM(3),
+        ]
+    )
+
+
+def one(make):
+    """A mask, a layer, and a recurrent layer that would look at the mask."""
+
+    def build(keras):
+        layers = keras.layers
+        return keras.Sequential(
+            [
+                keras.Input((None, 3)),
+                layers.Masking(),
+                make(layers),
+                layers.SimpleRNN(3),
+            ]
+        )
+
+    return build
+
+
+# Keras 3 passes on what Keras 2 drops, and so their numbers differ.
+APART = {
+    "rescaling": lambda layers: layers.Rescaling(0.5, 1.0),
+    "normalization": lambda layers: layers.Normalization(
+        mean=[0.5, 0.0, 1.0], variance=[1.0, 4.0, 0.25]
+    ),
+    "identity": lambda layers: layers.Identity(),
+}
+
+
+def branches(kind, **arguments):
+    """Two masks that meet, one that meets none, and what they become."""
+
+    def build(keras):
+        layers = keras.layers
+        x = keras.Input((None, 4), name="x")
+        free = layers.Dense(4, name="free")(x)
+        zero = layers.Masking(0.0)(x)
+        two = layers.Masking(2.0)(x)
+        ends = []
+        for i, pair in enumerate([[zero, two], [zero, free], [free, two]]):
+            y = getattr(layers, kind)(**arguments)(pair)
+            ends.append(layers.SimpleRNN(3, name=f"end_{i}")(y))
+        return keras.Model(x, layers.Concatenate()(ends))
+
+    return build
+
+
+def two_values(rng):
+    x = rng.normal(size=(3, 6, 4)).astype(np.float32)
+    x[0, 4:] = 0.0
+    x[0, 0] = 2.0
+    x[1, [1, 3]] = 2.0
+    x[1, 5] = 0.0
+    x[2, :3] = 0.0
+    x[2, 3:] = 2.0
+    return x
+
+
+def keyword(keras):
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    mask = keras.Input((None,), name="mask", dtype="bool")
+    y = layers.LSTM(4, return_sequences=True)(x, mask=mask)
+    y = layers.Dense(3)(y)
+    return keras.Model([x, mask], layers.GRU(3)(y))
+
+
+def x_and_mask(steps):
+    def draw(rng):
+        mask = np.array(
+            [[1, 1, 0, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 1, 0, 0, 1, 0]]
+        )[:, :steps]
+        return {"x": rng.normal(size=(3, steps, 3)), "mask": mask.astype(bool)}
+
+    return draw
+
+
+def scores(keras):
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    mask = keras.Input((None, 3), name="mask", dtype="bool")
+    y = layers.Softmax()(layers.Dense(3)(x), mask=mask)
+    return keras.Model([x, mask], y)
+
+
+def x_and_scores(rng):
+    mask = rng.random(size=(3, 6, 3)) < 0.6
+    mask[:, :, 0] = True
+    return {"x": rng.normal(size=(3, 6, 3)), "mask": mask}
+
+
+def nested(keras):
+    layers = keras.layers
+    start = keras.Input((None, 3), name="start")
+    y = layers.GRU(3, return_sequences=True)(start)
+    inner = keras.Model(start, layers.Dense(4)(y), name="inner")
+    last = keras.Sequential(
+        [keras.Input((None, 4)), layers.LSTM(3, return_sequences=True)],
+        name="last",
+    )
+    x = keras.Input((None, 3), name="x")
+    y = last(inner(layers.Masking()(x)))
+    return keras.Model(x, layers.GlobalAveragePooling1D()(y))
+
+
+def squeezed(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4), name="x")
+    y = layers.GlobalAveragePooling1D(keepdims=True)(x)
+    y = layers.Dense(4, activation="sigmoid")(y)
+    y = layers.Multiply()([x, y])
+    z = layers.GlobalMaxPooling1D(keepdims=True)(layers.LSTM(3, **SEQ)(y))
+    return keras.Model(x, [y, z])
+
+
+def features_first(keras):
+    layers = keras.layers
+    x = keras.Input((5, 4), name="x")
+    first = {"data_format": "channels_first"}
+    row = layers.GlobalMaxPooling1D(**first)(x)
+    mean = layers.GlobalAveragePooling1D(keepdims=True, **first)(x)
+    return keras.Model(x, [layers.Dense(2)(row), layers.LSTM(2)(mean)])
+
+
+def masked_softmax(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.Masking(),
+            layers.LSTM(4, return_sequences=True),
+            layers.Softmax(name="odd"),
+        ]
+    )
+
+
+FOUR = "k3.keras k3.h5 k2.keras k2.h5"
+PADDED = {"inputs": holes(7, 3), "streams": True}
+
+CASES = [
+    Case(
+        "mask_stack",
+        stack(masking(), cell("LSTM", 4, **SEQ), dense(3), cell("GRU", 3)),
+        files=FOUR,
+        **PADDED,
+    ),
+    Case(
+        "mask_value",
+        stack(masking(-1), cell("SimpleRNN", 4, **SEQ), cell("LSTM", 3, **SEQ)),
+        inputs=holes(6, 3, -1.0),
+        streams=True,
+    ),
+    Case(
+        "mask_nan",
+        stack(masking(float("nan")), cell("GRU", 3)),
+        files=FOUR,
+        **PADDED,
+    ),
+    Case(
+        "mask_zero_output",
+        stack(
+            masking(),
+            cell("GRU", 4, zero_output_for_mask=True, **SEQ),
+            cell("SimpleRNN", 3, zero_output_for_mask=True, **SEQ),
+        ),
+        **PADDED,
+    ),
+    Case(
+        "mask_zero_at_the_end",
+        stack(masking(), cell("LSTM", 3, zero_output_for_mask=True)),
+        inputs=holes(7, 3),
+        streams=True,
+        weights=lambda model, rng: [
+            rng.normal(size=w.shape) for w in model.get_weights()
+        ],
+    ),
+    Case(
+        "mask_backwards",
+        stack(
+            masking(),
+            cell("LSTM", 4, go_backwards=True, **SEQ),
+            cell("GRU", 3, go_backwards=True),
+        ),
+        inputs=holes(7, 3),
+        streams=False,
+    ),
+    Case("mask_embedding", embedding, inputs=ids(6, 7), streams=True, files=FOUR),
+    Case("mask_both_ways", both_ways("concat"), inputs=holes(7, 3)),
+    Case(
+        "mask_both_ways_sum",
+        both_ways("sum", zero_output_for_mask=True),
+        inputs=holes(7, 3),
+    ),
+    Case(
+        "mask_average",
+        stack(
+            masking(),
+            cell("LSTM", 4, **SEQ),
+            lambda layers: layers.GlobalAveragePooling1D(),
+        ),
+        inputs=holes(7, 3),
+    ),
+    Case(
+        "mask_maximum_over_time",
+        stack(
+            masking(), dense(4), lambda layers: layers.GlobalMaxPooling1D()
+        ),
+        **PADDED,
+    ),
+    Case("mask_passes", passing, **PADDED),
+    Case(
+        "mask_dropped",
+        one(lambda layers: layers.RMSNormalization()),
+        files="k3.keras",
+        **PADDED,
+    ),
+    *[
+        Case(f"mask_{name}", one(make), same=False, **PADDED)
+        for name, make in APART.items()
+    ],
+    *[
+        Case(
+            f"mask_merge_{kind.lower()}",
+            branches(kind),
+            inputs=two_values,
+            same=False,
+        )
+        for kind in "Add Multiply Maximum Minimum Average Concatenate".split()
+    ],
+    Case("mask_keyword", keyword, inputs=x_and_mask(6)),
+    Case("mask_scores", scores, inputs=x_and_scores),
+    Case("mask_nested", nested, inputs=holes(7, 3)),
+    Case("pooling_squeezed", squeezed),
+    Case("pooling_features_first", features_first),
+]
+REFUSALS = [
+    Refusal(
+        "refused_masked_softmax",
+        masked_softmax,
+        words=["odd", "Softmax", "mask"],
+        files="k2.h5",
+    )
+]
