@@ -1,6 +1,8 @@
 """States of recurrent layers: given, returned, as inputs and outputs of models;
 cells in an RNN; ConvLSTM1D."""
 
+import numpy as np
+
 from golden_cases import Case, Refusal
 
 ALL = "k3.keras k3.h5 k2.keras k2.h5"
@@ -240,6 +242,43 @@ def time_major(keras):
     return keras.Model(x, keras.layers.LSTM(4, time_major=True)(x))
 
 
+def padded(rng):
+    """Padded behind, before, and with holes."""
+    x = rng.normal(size=(3, 7, 3)).astype(np.float32)
+    x[0, 5:] = 0
+    x[1, :3] = 0
+    x[2, [0, 2, 3, 6]] = 0
+    return x
+
+
+def masked_cells(way, wrap=False):
+    """A stack of cells whose last output comes behind a mask."""
+
+    def build(keras):
+        layers = keras.layers
+        x = keras.Input((None, 3), name="x")
+        y = layers.Masking(name="mask")(x)
+        cells = [cell(keras, "LSTM", 4), cell(keras, "GRU", 3)]
+        rnn = layers.RNN(cells, **way)
+        if wrap:
+            rnn = layers.Bidirectional(rnn, name="both")
+        return keras.Model(x, flat(rnn(y)))
+
+    return build
+
+
+def masked_states(keras):
+    """States that are held, and what begins with them."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    seen = layers.Masking(name="mask")(x)
+    _, h, c = layers.LSTM(4, return_state=True, name="encoder")(seen)
+    y = layers.LSTM(4, return_sequences=True, name="the_decoder")(
+        seen, initial_state=[h, c]
+    )
+    return keras.Model(x, [h, c, y])
+
+
 SEQUENCES = {"return_sequences": True}
 STATES = {"return_state": True}
 BACK = {"go_backwards": True, "return_sequences": True}
@@ -284,6 +323,15 @@ CASES = [
     Case("rnn_stacked_states", stacked_states, streams=False),
     Case("rnn_bidirectional", both_ways_of_cells, ALL, streams=False),
     Case("stateful", stateful, batch=2, timesteps=4),
+    Case("rnn_masked", masked_cells(SEQUENCES | STATES), inputs=padded,
+         streams=True),
+    Case("rnn_masked_backwards", masked_cells(BACK), inputs=padded),
+    Case("rnn_masked_last", masked_cells({}), inputs=padded, streams=True),
+    Case("rnn_masked_both_ways", masked_cells(SEQUENCES, True),
+         inputs=padded),
+    # Keras 3 drops the mask of a call that is given states; Keras 2 does not.
+    Case("states_masked", masked_states, inputs=padded, same=False,
+         streams=False),
     Case("conv_lstm1d", conv_lstm(kernel_size=3), ALL, streams=True),
     Case("conv_lstm1d_same", conv_lstm(kernel_size=4, padding="same",
                                        **SEQUENCES), streams=True),
