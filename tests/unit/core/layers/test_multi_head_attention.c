@@ -178,7 +178,7 @@ static double *reference(struct model_builder *b, const struct kind *kind,
                         kind->kv_heads * kind->key_dim);
     double *v = project(b, kind, "value", wide, steps, D,
                         kind->kv_heads * kind->value_dim);
-    double *all = malloc(steps * width * sizeof(*all)), *y;
+    double *all = calloc(steps * width, sizeof(*all)), *y;
 
     for (size_t h = 0; h < kind->heads; h++)
         attend_head(kind, q, k, v, steps, h, pairs, all);
