@@ -220,6 +220,10 @@ RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
                                                struct call *given,
                                                struct rnn_error *err);
 
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one number.  Inputs behind it move up.  Nobody has read it yet. */
+void plan_become_time(struct plan *plan, struct value *x);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
@@ -259,6 +263,18 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* `x`, with time, has `least` timesteps or more: shorter sequences are refused
+ * before anything runs.
+ *
+ * BAD_MODEL    they are known to be fewer
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_need_steps(struct plan_builder *builder,
+                                            const struct node *node,
+                                            const struct value *x,
+                                            size_t least,
+                                            struct rnn_error *err);
+
 /* Output `index` has as many timesteps as follow from those of the first
  * input with time: `change` (up, add, down) after its own.
  *
@@ -274,6 +290,11 @@ RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
  * input with time. */
 void plan_take_steps(struct node *node, size_t index,
                      const struct value *like);
+
+/* The same after those of `x`, any of the inputs with time. */
+RNN_CHECKED enum rnn_status plan_change_steps_of(
+    struct plan_builder *builder, struct node *node, size_t index,
+    const struct value *x, const struct pace *change, struct rnn_error *err);
 
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
