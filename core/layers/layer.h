@@ -101,8 +101,10 @@ struct layer {
     XX(conv1d_transpose)                                                      \
     XX(cropping1d)                                                            \
     XX(dense)                                                                 \
+    XX(dot)                                                                   \
     XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
+    XX(einsum_dense)                                                          \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
     XX(flatten)                                                               \

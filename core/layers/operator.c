@@ -22,7 +22,8 @@ extern const struct layer_class operator_add, operator_subtract,
     operator_relu6, operator_softplus, operator_softsign, operator_silu,
     operator_log_sigmoid, operator_hard_sigmoid, operator_selu,
     operator_leaky_relu, operator_elu, operator_gelu, operator_softmax,
-    operator_log_softmax, operator_concatenate;
+    operator_log_softmax, operator_concatenate, operator_matmul,
+    operator_einsum;
 
 struct known {
     const char *keras_3; /* class_name; NULL: none */
@@ -89,6 +90,8 @@ static const struct known known[] = {
     {"Softmax", "nn.softmax", &operator_softmax},
     {"Concatenate", "concat", &operator_concatenate},
     {"Stack", "stack", &operator_stack},
+    {"Matmul", "linalg.matmul", &operator_matmul},
+    {"Einsum", NULL, &operator_einsum},
     {"LogSoftmax", "nn.log_softmax", &operator_log_softmax},
 };
 
