@@ -101,6 +101,7 @@ struct layer {
     XX(conv1d_transpose)                                                      \
     XX(cropping1d)                                                            \
     XX(dense)                                                                 \
+    XX(discretization)                                                        \
     XX(dot)                                                                   \
     XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
@@ -112,6 +113,7 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_normalization)                                                   \
     XX(group_query_attention)                                                 \
     XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \

@@ -23,7 +23,7 @@ extern const struct layer_class operator_add, operator_subtract,
     operator_log_sigmoid, operator_hard_sigmoid, operator_selu,
     operator_leaky_relu, operator_elu, operator_gelu, operator_softmax,
     operator_log_softmax, operator_concatenate, operator_matmul,
-    operator_einsum;
+    operator_einsum, operator_cast, operator_identity;
 
 struct known {
     const char *keras_3; /* class_name; NULL: none */
@@ -92,6 +92,9 @@ static const struct known known[] = {
     {"Stack", "stack", &operator_stack},
     {"Matmul", "linalg.matmul", &operator_matmul},
     {"Einsum", NULL, &operator_einsum},
+    {"Cast", "cast", &operator_cast},
+    {"StopGradient", "stop_gradient", &operator_identity},
+    {NULL, "identity", &operator_identity},
     {"LogSoftmax", "nn.log_softmax", &operator_log_softmax},
 };
 

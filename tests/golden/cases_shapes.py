@@ -250,6 +250,46 @@ def einsum_dense_steps(keras):
     )
 
 
+def groups(keras):
+    group = keras.layers.GroupNormalization
+    x = keras.Input((5, 6))
+    h = keras.layers.GRU(6, return_sequences=True)(x)
+    return keras.Model(
+        x,
+        [
+            group(2, name="g0")(h),
+            group(-1, scale=False, name="g1")(h),
+            group(1, center=False, epsilon=0.1, name="g2")(h),
+            group(5, axis=1, name="g3")(h),
+            group(3, name="g4")(keras.layers.LSTM(6)(h)),
+        ],
+    )
+
+
+def bins(keras):
+    edges = [-0.5, 0.1, 1.0]
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    n = layers.Discretization(edges, output_mode="int")(x)
+    one = layers.Discretization(edges, output_mode="one_hot")
+    table = layers.Embedding(4, 4)(layers.Reshape((-1,))(
+        layers.Discretization(edges, output_mode="int")(x[:, :, :1])
+    ))
+    return keras.Model(x, [n, one(x), one(x[:, :, 1:2]), layers.LSTM(3)(table)])
+
+
+def bins_of_a_row(keras):
+    edges = [-0.5, 0.1, 1.0]
+    layers = keras.layers
+    x = keras.Input((4,))
+    modes = ["int", "multi_hot", "count"]
+    made = [layers.Discretization(edges, output_mode=m)(x) for m in modes]
+    if not keras.__version__.startswith("3"):
+        made[0] = tf.cast(made[0], tf.float32)
+    one = layers.Discretization(edges, output_mode="one_hot")(x[:, :1])
+    return keras.Model(x, [*made, one])
+
+
 def mixed_sequences(keras):
     x = keras.Input((None, 4))
     return keras.Model(x, keras.layers.Reshape((2, -1))(x))
@@ -267,6 +307,9 @@ CASES = [
     Case("shape_old_norms", old_norms, files="k2.keras k2.h5", streams=False),
     Case("shape_joined", joined, streams=False),
     Case("shape_joined_steps", joined_steps, streams=True),
+    Case("shape_groups", groups, files=ALL, streams=False),
+    Case("shape_bins", bins, files="k3.keras k3.h5", sharp=False),
+    Case("shape_bins_of_a_row", bins_of_a_row, sharp=False),
     Case("shape_dots", dots, files=ALL, streams=False),
     Case("shape_products", products, streams=False),
     Case("shape_einsum_dense", einsum_dense, files=ALL, streams=False),
