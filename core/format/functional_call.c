@@ -25,6 +25,8 @@ static enum rnn_status get(const struct graph *graph,
                         "%zu",
                         ref->tensor, layer->name, from->count);
     *value = from->items[ref->tensor];
+    while ((*value)->later)
+        *value = (*value)->later;
     return RNN_OK;
 }
 
