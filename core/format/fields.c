@@ -267,8 +267,8 @@ bool fields_are_lambda(const struct rnn_json *description)
 }
 
 /* Keras 3 leaves the module out of .h5 files.  What calls by objects there
- * (nobody else does) and says nothing of training, nor of a dtype as
- * SpatialDropout1D and Discretization do, is no layer. */
+ * (nobody else does) and says nothing of training is no layer, but for
+ * SpatialDropout1D, which has a rate, and Discretization, which has bins. */
 static bool is_no_layer(const struct rnn_json *description)
 {
     const struct rnn_json *calls =
@@ -279,7 +279,8 @@ static bool is_no_layer(const struct rnn_json *description)
            rnn_json_is_object(rnn_json_first(calls)) &&
            rnn_json_is_object(config) &&
            !rnn_json_member(config, "trainable") &&
-           !rnn_json_member(config, "dtype");
+           !rnn_json_member(config, "rate") &&
+           !rnn_json_member(config, "num_bins");
 }
 
 bool fields_are_operator(const struct rnn_json *description)
