@@ -207,6 +207,30 @@ def x_and_scores(rng):
     return {"x": rng.normal(size=(3, 6, 3)), "mask": mask.astype(np.int32)}
 
 
+def joined(keras):
+    layers = keras.layers
+    x = keras.Input((6, 4), name="x")
+    both = [layers.Masking(0.0)(x), layers.Masking(2.0)(x)]
+    y = layers.Concatenate(axis=1)(both)
+    return keras.Model(x, layers.GRU(3)(y))
+
+
+def both_ways_out(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.Masking(),
+            layers.Bidirectional(
+                layers.LSTM(3, return_sequences=True), merge_mode="mul"
+            ),
+            layers.Bidirectional(
+                layers.SimpleRNN(2, return_sequences=True), merge_mode="ave"
+            ),
+        ]
+    )
+
+
 def nested(keras):
     layers = keras.layers
     start = keras.Input((None, 3), name="start")
@@ -380,6 +404,8 @@ CASES = [
         )
         for kind in "Add Multiply Maximum Minimum Average Concatenate".split()
     ],
+    Case("mask_joined", joined, inputs=two_values),
+    Case("mask_both_ways_out", both_ways_out, inputs=holes(7, 3)),
     Case("mask_keyword", keyword, inputs=x_and_mask(6)),
     Case("mask_scores", scores, inputs=x_and_scores),
     Case("mask_nested", nested, inputs=holes(7, 3)),
