@@ -119,6 +119,13 @@ enum rnn_status mask_settle(struct plan_builder *builder,
                             "version does not know what it does with it",
                             layer->name, layer->class->name);
         break;
+    case MASK_REFUSED:
+        if (is_masked(node))
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) is given a mask: Keras "
+                            "itself cannot run it under one",
+                            layer->name, layer->class->name);
+        break;
     case MASK_PASSED_KERAS_3:
         if (builder->keras_major >= 3)
             pass(node);

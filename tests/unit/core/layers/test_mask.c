@@ -324,6 +324,22 @@ static void a_class_without_a_policy_is_given_no_mask(void **state)
     assert_int_equal(mask_settle(&builder, &layer, &node, &err), RNN_OK);
 }
 
+/* Somebody has looked into both Kerases for each class that there is. */
+static void every_class_has_a_policy(void **state)
+{
+    static const struct layer_class *const classes[] = {
+#define XX(name) &layer_##name,
+        LAYER_CLASS_MAP(XX)
+#undef XX
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+        if (classes[i]->masking == MASK_UNTOLD)
+            fail_msg("%s does not say what becomes of masks",
+                     classes[i]->name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_mask_goes_through_models),
         cmocka_unit_test(masks_that_fit_nowhere_are_refused),
         cmocka_unit_test(a_class_without_a_policy_is_given_no_mask),
+        cmocka_unit_test(every_class_has_a_policy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
