@@ -164,6 +164,14 @@ enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
 
 /* ---- what it makes -------------------------------------------------------*/
 
+/* As many timesteps as the query, whichever input has time. */
+static void keep_time(struct value *output, const struct value *query)
+{
+    output->fixed_steps = query->fixed_steps;
+    output->pace = query->pace;
+    output->clock = query->clock;
+}
+
 static enum rnn_status make_scores(const struct attend_call *call,
                                    size_t heads, struct node *node,
                                    struct plan_builder *builder,
@@ -180,7 +188,7 @@ static enum rnn_status make_scores(const struct attend_call *call,
                                    .dim = {heads, shape.dim[0], shape.dim[1]}};
     status = plan_make_output(builder, node, 1, &shape, has_time, err);
     if (!status && has_time)
-        node->outputs[1]->fixed_steps = call->query->fixed_steps;
+        keep_time(node->outputs[1], call->query);
     return status;
 }
 
@@ -214,7 +222,7 @@ enum rnn_status attend_call_outputs(const struct attend_call *call,
         status = make_scores(call, heads, node, builder, err);
     if (status)
         return status;
-    node->outputs[0]->fixed_steps = query->fixed_steps;
+    keep_time(node->outputs[0], query);
     node->outputs[0]->mask = query->mask;
     return RNN_OK;
 }
@@ -223,15 +231,18 @@ void attend_call_cost(const struct attend_call *call, uint64_t pair,
                       uint64_t each, struct node *node)
 {
     size_t keys = attend_call_rows(call->key);
-    bool square = call->query->has_time && !call->query->fixed_steps &&
-                  call->key->has_time && !call->key->fixed_steps;
+    bool square = call->query->has_time && call->key->has_time &&
+                  !call->query->fixed_steps && !call->key->fixed_steps &&
+                  !call->query->pace && !call->key->pace;
 
     if (square) {
         node->cost = each;
         node->square_cost = pair;
-    } else {
-        node->cost = each + pair * (keys ? keys : SOME_KEYS);
+        return;
     }
+    if (__builtin_mul_overflow(pair, keys ? keys : SOME_KEYS, &pair) ||
+        __builtin_add_overflow(each, pair, &node->cost))
+        node->cost = UINT64_MAX;
 }
 
 /* ---- at work -------------------------------------------------------------*/
