@@ -32,7 +32,7 @@ struct transpose {
     bool use_bias, channels_first;
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels;
-    struct f32_product *products; /* [stride]; of those that have taps */
+    struct f32_product *products; /* of the phases that have taps */
 };
 
 static const char *const inert[] = {
@@ -134,17 +134,18 @@ static enum rnn_status pack(struct layer *layer, struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct transpose *own = layer->own;
-    size_t stride = own->window.stride;
+    size_t phases = own->window.stride < own->window.size ? own->window.stride
+                                                          : own->window.size;
     size_t each = own->features * own->filters; /* as in the file: it fits */
     float *picked = calloc(taps_of(&own->window, 0) * each, sizeof(float));
     bool packed;
 
     own->ukernels = rnn_ukernels_find(builder->isa, own->filters);
     own->products =
-        arena_zalloc(builder->arena, stride, sizeof(own->products[0]),
+        arena_zalloc(builder->arena, phases, sizeof(own->products[0]),
                      alignof(struct f32_product));
     packed = picked && own->products;
-    for (size_t p = 0; packed && p < stride && p < own->window.size; p++) {
+    for (size_t p = 0; packed && p < phases; p++) {
         pick(own, kernel, p, picked);
         packed = rnn_product_pack(own->ukernels,
                                   taps_of(&own->window, p) * own->features,
@@ -299,11 +300,11 @@ static bool run_phase(const struct node *node, struct run *run, size_t phase,
         return true;
     walk.outputs = (end - phase) / stride - first + 1;
     job->first = first * stride + phase - left;
-    job->product = &own->products[phase];
     if (!taps) {
         run_bias(job, run->rows, walk.outputs);
         return true;
     }
+    job->product = &own->products[phase];
     walk.before = (taps - 1) * own->window.dilation;
     return window_run(node, run, &walk, run->scratch);
 }

@@ -15,7 +15,7 @@
 #include "core/layers/window.h"
 
 /* Beyond any network. */
-#define MOST ((size_t)1 << 24)
+#define MOST ((size_t)1 << 20)
 
 struct shifted {
     size_t size;        /* of UpSampling1D, else 1 */

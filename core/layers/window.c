@@ -6,7 +6,7 @@
 #include "core/format/json.h"
 
 /* Beyond any network, and small enough for every sum below. */
-#define MOST ((size_t)1 << 24)
+#define MOST ((size_t)1 << 20)
 
 static enum rnn_status read_padding(struct fields *fields,
                                     struct window *window,

@@ -86,7 +86,7 @@ static void random_ones_are_their_equation(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (int turn = 0; turn < 400; turn++) {
+    for (int turn = 0; turn < 200; turn++) {
         struct conv it = some_conv(&seed);
         size_t outputs = window_case_outputs(&it.window);
         struct model_builder b;
@@ -317,7 +317,7 @@ static void channels_first_is_turned(void **state)
     uint64_t seed = 3;
 
     (void)state;
-    for (int turn = 0; turn < 60; turn++) {
+    for (int turn = 0; turn < 16; turn++) {
         struct conv it = some_conv(&seed), turned;
         struct model_builder last, first;
 
