@@ -89,6 +89,8 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
         outputs[i].rank = value->shape.rank;
         memcpy(outputs[i].shape, value->shape.dim, sizeof(outputs[i].shape));
         outputs[i].has_time = value->has_time;
+        outputs[i].clock =
+            value->has_time && value->clock ? value->clock->input : 0;
         outputs[i].features = value->features;
     }
     model->info.inputs = plan->inputs;

@@ -168,6 +168,7 @@ static void keep_time(struct value *output, const struct value *query)
 {
     output->fixed_steps = query->fixed_steps;
     output->pace = query->pace;
+    output->clock = query->clock;
 }
 
 static enum rnn_status make_scores(const struct attend_call *call,

@@ -322,9 +322,8 @@ enum rnn_status layer_take(struct layer *layer, struct plan_builder *builder,
 
     /* The shape is that of a tensor in the file: its product fits. */
     if (!status && rnn_shape_count(shape, 0, &count)) {
-        layer->parameters += count;
-        if (layer->wrapper)
-            layer->wrapper->parameters += count;
+        for (struct layer *each = layer; each; each = each->wrapper)
+            each->parameters += count;
     }
     return status;
 }
