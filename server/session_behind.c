@@ -71,6 +71,11 @@ void session_behind_says(struct session_store *store, const char *why)
         log_line(store->log, LOG_INFO, "the store works again");
 }
 
+const char *session_store_name(const struct session_store *store)
+{
+    return store->behind ? store->behind->name : "memory";
+}
+
 bool session_store_is_failing(struct session_store *store)
 {
     return store && atomic_load(&store->is_failing);

@@ -156,7 +156,7 @@ void session_mark_changed(struct session_store *store,
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
 /* store_owner.gather */
-struct store_job *session_gather(void *store);
+struct store_job *session_gather(void *arg); /* the store */
 
 /* Put idle sessions that the store holds out of memory until more than
  * `bytes` are freed.  false: none was there. */

@@ -129,10 +129,12 @@ struct layer {
     XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
+    XX(permute)                                                               \
     XX(prelu)                                                                 \
     XX(relu)                                                                  \
     XX(repeat_vector)                                                         \
     XX(rescaling)                                                             \
+    XX(reshape)                                                               \
     XX(rms_normalization)                                                     \
     XX(rnn)                                                                   \
     XX(separable_conv1d)                                                      \

@@ -74,6 +74,7 @@ struct value {
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    struct value *later; /* what calls from now on see in its place; NULL */
     bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
@@ -230,6 +231,10 @@ RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
                                                struct call *given,
                                                struct rnn_error *err);
 
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one number.  Inputs behind it move up.  Nobody has read it yet. */
+void plan_become_time(struct plan *plan, struct value *x);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
@@ -273,6 +278,18 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* `x`, with time, has `least` timesteps or more: shorter sequences are refused
+ * before anything runs.
+ *
+ * BAD_MODEL    they are known to be fewer
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_need_steps(struct plan_builder *builder,
+                                            const struct node *node,
+                                            const struct value *x,
+                                            size_t least,
+                                            struct rnn_error *err);
+
 /* Output `index` has as many timesteps as follow from those of the first
  * input with time: `change` (up, add, down) after its own.
  *
@@ -288,6 +305,11 @@ RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
  * input with time. */
 void plan_take_steps(struct node *node, size_t index,
                      const struct value *like);
+
+/* The same after those of `x`, any of the inputs with time. */
+RNN_CHECKED enum rnn_status plan_change_steps_of(
+    struct plan_builder *builder, struct node *node, size_t index,
+    const struct value *x, const struct pace *change, struct rnn_error *err);
 
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,

@@ -80,26 +80,44 @@ static void note_least(struct clock *clock, const struct layer *layer,
     clock->least_layer = layer;
 }
 
+static enum rnn_status refuse_large(const struct node *node,
+                                    struct rnn_error *err)
+{
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" (%s): its number of timesteps is too "
+                    "large",
+                    node->layer->name, node->layer->class->name);
+}
+
 enum rnn_status plan_change_steps(struct plan_builder *builder,
                                   struct node *node, size_t index,
                                   const struct pace *change,
                                   struct rnn_error *err)
 {
-    const struct value *x = timed_input(node);
+    return plan_change_steps_of(builder, node, index, timed_input(node),
+                                change, err);
+}
+
+enum rnn_status plan_change_steps_of(struct plan_builder *builder,
+                                     struct node *node, size_t index,
+                                     const struct value *x,
+                                     const struct pace *change,
+                                     struct rnn_error *err)
+{
     struct value *y = node->outputs[index];
     struct pace joined;
 
     y->shape.dim[0] = x->shape.dim[0];
+    y->fixed_steps = x->fixed_steps;
+    y->pace = x->pace;
+    y->clock = x->clock;
     if (pace_is_identity(change))
         return RNN_OK;
     if (x->shape.dim[0] != RNN_FREE)
         return change_known(builder, node, index, change, x->shape.dim[0],
                             err);
     if (!pace_join(x->pace, change, &joined))
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "layer \"%.100s\" (%s): its number of timesteps is "
-                        "too large",
-                        node->layer->name, node->layer->class->name);
+        return refuse_large(node, err);
     note_least(x->clock, node->layer, pace_least(&joined));
     if (pace_is_identity(&joined)) {
         /* up and down, or there and back */
@@ -108,6 +126,29 @@ enum rnn_status plan_change_steps(struct plan_builder *builder,
     }
     y->pace = find_or_add(builder, &joined);
     return y->pace ? RNN_OK : plan_no_memory(node->layer, err);
+}
+
+enum rnn_status plan_need_steps(struct plan_builder *builder,
+                                const struct node *node, const struct value *x,
+                                size_t least, struct rnn_error *err)
+{
+    struct pace beyond = {.up = 1, .add = 1 - (int64_t)least, .down = 1};
+    struct pace joined;
+
+    (void)builder;
+    if (x->shape.dim[0] == RNN_FREE) {
+        if (!pace_join(x->pace, &beyond, &joined))
+            return refuse_large(node, err);
+        note_least(x->clock, node->layer, pace_least(&joined));
+        return RNN_OK;
+    }
+    if (x->shape.dim[0] >= least)
+        return RNN_OK;
+    return rnn_fail(err, RNN_BAD_MODEL,
+                    "layer \"%.100s\" (%s) needs %zu timesteps or more, it is "
+                    "given %zu",
+                    node->layer->name, node->layer->class->name, least,
+                    x->shape.dim[0]);
 }
 
 uint64_t plan_add_cost(uint64_t sum, uint64_t cost, size_t steps)

@@ -25,6 +25,10 @@ struct store_daemon {
     char folder[SCRATCH_FOLDER_BYTES], file[SCRATCH_STORE_BYTES];
 };
 
+/* Not where another program is started in the place of rnnd (a container):
+ * it has other folders, and no process that we could kill.  Says so. */
+bool store_daemon_is_possible(void);
+
 void store_daemon_open(struct store_daemon *d);
 /* Kills it if a test has left it. */
 void store_daemon_close(struct store_daemon *d);
