@@ -140,7 +140,8 @@ void session_drop_place(struct session_shard *shard, struct session *place);
 
 /* Must this change be in the store before it counts? */
 bool session_writes_first(const struct session_loan *loan,
-                          const struct session_change *change);
+                          const struct session_change *change,
+                          uint64_t now_ms);
 /* Send it there; `call` is to be kept.  WAIT or REFUSED. */
 enum session_result session_write(struct session_loan *loan,
                                   const struct session_change *change,

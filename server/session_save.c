@@ -22,6 +22,10 @@
 #define GATHER_ROWS  ((size_t)1000)
 #define GATHER_BYTES ((size_t)4 << 20)
 
+/* How much later than flush_interval changes may be written before calls wait
+ * for it. */
+#define OVERRUN_MS 250
+
 /* A row under way. */
 struct session_job {
     struct session_loan loan;    /* of a commit: it borrows the session */
@@ -74,11 +78,23 @@ static struct session_job *make_job(struct session_store *store,
 
 /* ---- before it counts --------------------------------------------------- */
 
-bool session_writes_first(const struct session_loan *loan,
-                          const struct session_change *change)
+/* More is changed than the disk takes: then calls wait for it, so that what a
+ * kill would lose does not grow.  A store that fails stops nobody. */
+static bool is_overrun(struct session_store *store, uint64_t now_ms)
 {
-    return loan->store->behind &&
-           (!loan->store->writes_later || change->fate != SESSION_GOES_ON);
+    return !session_store_is_failing(store) &&
+           session_store_lag_ms(store, now_ms) >
+               store->config->flush_interval + OVERRUN_MS;
+}
+
+bool session_writes_first(const struct session_loan *loan,
+                          const struct session_change *change, uint64_t now_ms)
+{
+    struct session_store *store = loan->store;
+
+    return store->behind &&
+           (!store->writes_later || change->fate != SESSION_GOES_ON ||
+            is_overrun(store, now_ms));
 }
 
 /* The row is written: now the change is made.  The shard's lock is held. */

@@ -42,6 +42,11 @@ static const struct class_weights known_classes[] = {
      {{"depthwise_kernel", 0}, {"pointwise_kernel", 0}, {"bias", "use_bias"}},
      0},
     {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
+    {"EinsumDense",
+     "einsum_dense",
+     "",
+     {{"kernel", 0}, {"bias", "|bias_axes"}},
+     0},
     {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
     {"BatchNormalization",
      "batch_normalization",
@@ -50,6 +55,11 @@ static const struct class_weights known_classes[] = {
       {"beta", "center"},
       {"moving_mean", 0},
       {"moving_variance", 0}},
+     0},
+    {"GroupNormalization",
+     "group_normalization",
+     "",
+     {{"gamma", "scale"}, {"beta", "center"}},
      0},
     {"LayerNormalization",
      "layer_normalization",
@@ -81,6 +91,8 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("AveragePooling1D", "average_pooling1d"),
     NO_WEIGHTS("Concatenate", "concatenate"),
     NO_WEIGHTS("Cropping1D", "cropping1d"),
+    NO_WEIGHTS("Discretization", "discretization"),
+    NO_WEIGHTS("Dot", "dot"),
     NO_WEIGHTS("Dropout", "dropout"),
     NO_WEIGHTS("ELU", "elu"),
     NO_WEIGHTS("Flatten", "flatten"),
@@ -256,7 +268,7 @@ static bool has_weight(const struct rnn_json *config, const char *field)
     other = field + length;
     if (*other == '=')
         return is_text(config, field, length, other + 1);
-    there = !length || is_set(config, field, length, true);
+    there = length ? is_set(config, field, length, true) : *other != '|';
     if (*other == '|')
         return there || is_set(config, other + 1, strlen(other + 1), false);
     if (*other == '!')

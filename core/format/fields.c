@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format/activation_fields.h"
+#include "core/format/class_weights.h"
 #include "core/format/json.h"
 #include "core/format/numbers.h"
 
@@ -267,19 +268,22 @@ bool fields_are_lambda(const struct rnn_json *description)
 }
 
 /* Keras 3 leaves the module out of .h5 files.  What calls by objects there
- * (nobody else does) and says nothing of training, nor of a dtype as
- * SpatialDropout1D and Discretization do, is no layer. */
-static bool is_no_layer(const struct rnn_json *description)
+ * (nobody else does) and cannot be trained is no layer; but some layers that
+ * prepare data do not say so, and they have a dtype. */
+static bool has_no_training(const struct rnn_json *description)
 {
     const struct rnn_json *calls =
         rnn_json_member(description, "inbound_nodes");
     const struct rnn_json *config = rnn_json_member(description, "config");
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
 
     return rnn_json_is_array(calls) && rnn_json_count(calls) &&
            rnn_json_is_object(rnn_json_first(calls)) &&
            rnn_json_is_object(config) &&
            !rnn_json_member(config, "trainable") &&
-           !rnn_json_member(config, "dtype");
+           !(rnn_json_member(config, "dtype") && class_name &&
+             class_weights_find(class_name));
 }
 
 bool fields_are_operator(const struct rnn_json *description)
@@ -288,7 +292,7 @@ bool fields_are_operator(const struct rnn_json *description)
 
     if (module)
         return strstr(module, ".ops") || fields_are_lambda(description);
-    return fields_are_lambda(description) || is_no_layer(description);
+    return fields_are_lambda(description) || has_no_training(description);
 }
 
 enum rnn_status fields_activation(struct fields *fields, const char *key,

@@ -238,9 +238,11 @@ void attend_call_cost(const struct attend_call *call, uint64_t pair,
     if (square) {
         node->cost = each;
         node->square_cost = pair;
-    } else {
-        node->cost = each + pair * (keys ? keys : SOME_KEYS);
+        return;
     }
+    if (__builtin_mul_overflow(pair, keys ? keys : SOME_KEYS, &pair) ||
+        __builtin_add_overflow(each, pair, &node->cost))
+        node->cost = UINT64_MAX;
 }
 
 /* ---- at work -------------------------------------------------------------*/

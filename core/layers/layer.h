@@ -104,8 +104,11 @@ struct layer {
     XX(cudnn_gru)                                                             \
     XX(cudnn_lstm)                                                            \
     XX(dense)                                                                 \
+    XX(discretization)                                                        \
+    XX(dot)                                                                   \
     XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
+    XX(einsum_dense)                                                          \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
     XX(flatten)                                                               \
@@ -113,6 +116,7 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_normalization)                                                   \
     XX(group_query_attention)                                                 \
     XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \

@@ -261,6 +261,30 @@ static enum rnn_status check_widths(struct layer *layer,
     return RNN_OK;
 }
 
+/* Keras 3 adds a bias [heads, 1] along time where there are as many timesteps
+ * as heads (keras/src/backend/tensorflow/numpy.py, add()). */
+static enum rnn_status check_bias(const struct layer *layer,
+                                  const struct attend_call *given,
+                                  const struct plan_builder *builder,
+                                  struct rnn_error *err)
+{
+    const struct multi_head *own = layer->own;
+    bool queries = own->heads > 1 && own->key_dim == 1 &&
+                   attend_call_rows(given->query) == own->heads;
+    bool keys = own->kv_heads > 1 &&
+                (own->key_dim == 1 || own->value_dim == 1) &&
+                attend_call_rows(given->key) == own->kv_heads;
+
+    if (builder->keras_major < 3 || !own->use_bias || (!queries && !keys))
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" (%s) has %zu heads of one number each "
+                    "and as many timesteps: Keras 3 takes its bias for one of "
+                    "timesteps there; use_bias=False or another number of "
+                    "heads can be served",
+                    layer->name, layer->class->name, own->heads);
+}
+
 static enum attend_blind choose_blind(const struct multi_head *own,
                                       const struct attend_call *given,
                                       unsigned keras_major)
@@ -314,6 +338,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     status = attend_call_read(layer, node, &call->given, err);
     if (!status)
         status = check_widths(layer, &call->given, err);
+    if (!status)
+        status = check_bias(layer, &call->given, builder, err);
     if (!status && !layer->calls)
         status = take_all(layer, builder, err);
     if (status)

@@ -27,7 +27,8 @@ extern const struct layer_class operator_add, operator_subtract,
     operator_softsign, operator_silu, operator_log_sigmoid,
     operator_hard_sigmoid, operator_selu, operator_leaky_relu, operator_elu,
     operator_gelu, operator_softmax, operator_log_softmax,
-    operator_concatenate;
+    operator_concatenate, operator_matmul, operator_einsum, operator_cast,
+    operator_identity;
 
 struct known {
     const char *keras_3; /* class_name; NULL: none */
@@ -109,6 +110,11 @@ static const struct known known[] = {
     {"Softmax", "nn.softmax", &operator_softmax},
     {"Concatenate", "concat", &operator_concatenate},
     {"Stack", "stack", &operator_stack},
+    {"Matmul", "linalg.matmul", &operator_matmul},
+    {"Einsum", NULL, &operator_einsum},
+    {"Cast", "cast", &operator_cast},
+    {"StopGradient", "stop_gradient", &operator_identity},
+    {NULL, "identity", &operator_identity},
     {"LogSoftmax", "nn.log_softmax", &operator_log_softmax},
 };
 

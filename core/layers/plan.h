@@ -284,8 +284,7 @@ void plan_fix_steps(struct plan_builder *builder, struct node *node,
  * BAD_MODEL    they are known to be fewer
  * UNSUPPORTED  the numbers do not fit
  */
-RNN_CHECKED enum rnn_status plan_need_steps(struct plan_builder *builder,
-                                            const struct node *node,
+RNN_CHECKED enum rnn_status plan_need_steps(const struct node *node,
                                             const struct value *x,
                                             size_t least,
                                             struct rnn_error *err);

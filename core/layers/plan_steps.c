@@ -128,8 +128,7 @@ enum rnn_status plan_change_steps_of(struct plan_builder *builder,
     return y->pace ? RNN_OK : plan_no_memory(node->layer, err);
 }
 
-enum rnn_status plan_need_steps(struct plan_builder *builder,
-                                const struct node *node, const struct value *x,
+enum rnn_status plan_need_steps(const struct node *node, const struct value *x,
                                 size_t least, struct rnn_error *err)
 {
     struct pace beyond = {.up = 1, .add = 1 - (int64_t)least, .down = 1};

@@ -109,7 +109,7 @@ static enum rnn_status add_inner(struct layer *layer,
 static void count_parameters(struct layer *layer)
 {
     const struct time_distributed *own = layer->own;
-    const struct layer *inside = own->graph ? own->graph_layers : own->inner;
+    struct layer *inside = own->graph ? own->graph_layers : own->inner;
 
     layer->parameters = layer->fixed_parameters = 0;
     for (; inside; inside = own->graph ? inside->next : NULL) {
@@ -192,7 +192,7 @@ static enum rnn_status call_inner(struct layer *layer, size_t input_count,
 /* ---- masks ---------------------------------------------------------------*/
 
 /* Has Keras' call() of the class an argument `mask` that it looks at? */
-static bool looks_at_masks(const struct layer *layer)
+static bool looks_at_masks(struct layer *layer)
 {
     return recurrent_way_of(layer) || layer->class == &layer_bidirectional ||
            layer->class == &layer_softmax ||
@@ -207,7 +207,7 @@ static enum rnn_status check_steps(const struct layer *layer,
                                    struct rnn_error *err)
 {
     const struct time_distributed *own = layer->own;
-    const struct layer *inside = own->graph ? own->graph_layers : own->inner;
+    struct layer *inside = own->graph ? own->graph_layers : own->inner;
 
     for (; inside; inside = own->graph ? inside->next : NULL) {
         enum layer_masking masking = inside->class->masking;

@@ -1,5 +1,6 @@
 """Layers that move axes, or work along other axes than the last."""
 
+import numpy as np
 import tensorflow as tf
 
 from golden_cases import Case, Refusal
@@ -177,6 +178,118 @@ def joined_steps(keras):
     )
 
 
+def dots(keras):
+    layers = keras.layers
+    x = keras.Input((5, 4))
+    h = layers.GRU(4, return_sequences=True)(x)
+    last = layers.LSTM(4)(x)
+    return keras.Model(
+        x,
+        [
+            layers.Dot(axes=2)([h, x]),
+            layers.Dot(axes=(1, 1))([h, x]),
+            layers.Dot(axes=-1, normalize=True)([last, layers.LSTM(4)(h)]),
+            layers.Dot(axes=(2, 1), normalize=True)([h, last]),
+            layers.Dot(axes=1)(
+                [layers.Softmax()(layers.Dot(axes=(2, 1))([h, last])), h]
+            ),
+            layers.Dot(axes=(1, 2))([last, h]),
+        ],
+    )
+
+
+def products(keras):
+    x = keras.Input((5, 4))
+    h = keras.layers.GRU(4, return_sequences=True)(x)
+    matrix = np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5
+    if keras.__version__.startswith("3"):
+        matmul, swap = keras.ops.matmul, lambda y: keras.ops.swapaxes(y, 1, 2)
+        einsum = keras.ops.einsum("btd,bsd->bts", h, x)
+    else:
+        matmul = tf.matmul
+        swap = lambda y: tf.transpose(y, (0, 2, 1))  # noqa: E731
+        einsum = tf.matmul(h, x, transpose_b=True)
+    return keras.Model(
+        x, [matmul(h, swap(x)), matmul(swap(h), x), h @ matrix, einsum]
+    )
+
+
+def einsum_dense(keras):
+    dense = keras.layers.EinsumDense
+    x = keras.Input((5, 4))
+    h = keras.layers.GRU(4, return_sequences=True)(x)
+    return keras.Model(
+        x,
+        [
+            dense("abc,bd->adc", (3, 4), bias_axes="d", name="e0")(h),
+            dense("abc,bcd->ad", 3, bias_axes="d", name="e1")(h),
+            dense("abc,bcd->abd", (5, 2), name="e2", bias_axes="bd")(h),
+            dense("ab...,bc->ac...", 3, bias_axes="c", name="e3")(h),
+        ],
+    )
+
+
+def einsum_dense_steps(keras):
+    dense = keras.layers.EinsumDense
+    x = keras.Input((None, 4))
+    h = keras.layers.GRU(4, return_sequences=True)(x)
+    return keras.Model(
+        x,
+        [
+            dense(
+                "abc,cd->abd",
+                (None, 3),
+                bias_axes="d",
+                activation="softmax",
+                name="e0",
+            )(h),
+            dense("...x,xyz->...yz", (2, 3), bias_axes="yz", name="e1")(h),
+            dense("abc,cde->abed", (None, 2, 3), bias_axes="e", name="e2")(h),
+            dense("...x,xy->...y", 2, activation="tanh", name="e3")(h),
+        ],
+    )
+
+
+def groups(keras):
+    group = keras.layers.GroupNormalization
+    x = keras.Input((5, 6))
+    h = keras.layers.GRU(6, return_sequences=True)(x)
+    return keras.Model(
+        x,
+        [
+            group(2, name="g0")(h),
+            group(-1, scale=False, name="g1")(h),
+            group(1, center=False, epsilon=0.1, name="g2")(h),
+            group(5, axis=1, name="g3")(h),
+            group(3, name="g4")(keras.layers.LSTM(6)(h)),
+        ],
+    )
+
+
+def bins(keras):
+    edges = [-0.5, 0.1, 1.0]
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    n = layers.Discretization(edges, output_mode="int")(x)
+    one = layers.Discretization(edges, output_mode="one_hot")
+    table = layers.Embedding(4, 4)(layers.Reshape((-1,))(
+        layers.Discretization(edges, output_mode="int")(x[:, :, :1])
+    ))
+    return keras.Model(x, [n, one(x), one(x[:, :, 1:2]), layers.LSTM(3)(table)])
+
+
+def bins_of_a_row(keras):
+    edges = [-0.5, 0.1, 1.0]
+    layers = keras.layers
+    x = keras.Input((4,))
+    modes = ["int", "multi_hot", "count"]
+    made = [layers.Discretization(edges, output_mode=m)(x) for m in modes]
+    if not keras.__version__.startswith("3"):
+        made[0] = tf.cast(made[0], tf.float32)
+    one = layers.Discretization(edges, output_mode="one_hot")(x[:, :1])
+    return keras.Model(x, [*made, one])
+
+
 def mixed_sequences(keras):
     x = keras.Input((None, 4))
     return keras.Model(x, keras.layers.Reshape((2, -1))(x))
@@ -194,6 +307,13 @@ CASES = [
     Case("shape_old_norms", old_norms, files="k2.keras k2.h5", streams=False),
     Case("shape_joined", joined, streams=False),
     Case("shape_joined_steps", joined_steps, streams=True),
+    Case("shape_groups", groups, files=ALL, streams=False),
+    Case("shape_bins", bins, files="k3.keras k3.h5", sharp=False),
+    Case("shape_bins_of_a_row", bins_of_a_row, sharp=False),
+    Case("shape_dots", dots, files=ALL, streams=False),
+    Case("shape_products", products, streams=False),
+    Case("shape_einsum_dense", einsum_dense, files=ALL, streams=False),
+    Case("shape_einsum_steps", einsum_dense_steps, files=ALL, streams=True),
 ]
 
 REFUSALS = [

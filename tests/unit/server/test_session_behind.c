@@ -441,6 +441,28 @@ static void the_list_has_all_that_live_wherever_they_are(void **state)
     assert_int_equal(list("e", 2, infos), 0);
 }
 
+/* What waits too long to be written makes the next calls wait for it. */
+static void async_waits_for_a_disk_that_cannot_keep_up(void **state)
+{
+    struct session_info infos[2];
+
+    (void)state;
+    world.config.durability = (char *)"async";
+    world.config.flush_interval = 60000;
+    store_world_open(&world);
+    store_world_put(&world, "a", 1, 1.0f);
+    assert_true(session_store_lag_ms(world.store, clock_monotonic_ms()) > 0);
+    nap_ms(300);
+    world.config.flush_interval = 1; /* as if it had been due for long */
+    store_world_put(&world, "b", 1, 1.0f);
+    store_world_put(&world, "a", 2, 2.0f);
+    /* Both were written before they counted: nothing is left to write. */
+    assert_int_equal(session_store_lag_ms(world.store, clock_monotonic_ms()),
+                     0);
+    assert_int_equal(list("", 2, infos), 2);
+    assert_int_equal(infos[0].step, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -460,6 +482,7 @@ int main(void)
         TEST(more_sessions_than_memory_holds_all_go_on),
         TEST(memory_is_given_back_to_the_last_byte),
         TEST(a_session_in_use_is_never_put_out),
+        TEST(async_waits_for_a_disk_that_cannot_keep_up),
         TEST(the_list_has_all_that_live_wherever_they_are),
     };
 
