@@ -134,7 +134,6 @@ enum rnn_status plan_need_steps(const struct node *node, const struct value *x,
     struct pace beyond = {.up = 1, .add = 1 - (int64_t)least, .down = 1};
     struct pace joined;
 
-    (void)builder;
     if (x->shape.dim[0] == RNN_FREE) {
         if (!pace_join(x->pace, &beyond, &joined))
             return refuse_large(node, err);
