@@ -84,6 +84,7 @@ UNIT_BIN  := $(call programs,$(UNIT_SRC))
 HTTP_BIN  := $(call programs,$(HTTP_SRC))
 FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
+CRASH_BIN := $(BUILD)/tests/crash/crash
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
 C_FILES   := $(wildcard $(addsuffix /*.[ch],config core core/* server \
@@ -96,7 +97,8 @@ LIBTEST   := $(BUILD)/libtest.a
 PROGRAMS  := $(BUILD)/rnnd $(BUILD)/rnn-import
 
 .PHONY: all help run test unit http asan tsan valgrind check lint format \
-        bench fuzz conformance container golden examples arm cpus install \
+        bench crash instructions fuzz conformance container golden examples \
+        arm cpus install \
         clean
 .DEFAULT_GOAL := all
 
@@ -161,7 +163,13 @@ valgrind: ## unit tests under valgrind
 	$(AGAIN) unit SAN=valgrind WRAPPER="valgrind -q --error-exitcode=9 \
 	    --leak-check=full --child-silent-after-fork=yes"
 
-check: lint test asan tsan valgrind fuzz ## all that a change must pass
+COUNTED := $(BUILD)/tests/instructions/count_instructions
+instructions: ## count the instructions of a predict and a parse
+	@.ci/deps.sh run test check
+	$(AGAIN) $(COUNTED)
+	@CC="$(CC)" tests/instructions/run.sh $(COUNTED)
+
+check: lint test asan tsan valgrind fuzz instructions ## all that a change must pass
 check: T = 20
 
 lint: ## formatters, static checkers and the laws of the house
@@ -186,6 +194,10 @@ bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
 	@case bench_http in *"$(B)") \
 	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
 N ?= 200
+crash: ## kill -9 N=200 times for each durability, and go on
+	@.ci/deps.sh run test
+	$(AGAIN) $(PROGRAMS) $(CRASH_BIN)
+	@RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $(CRASH_BIN)
 conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)

@@ -71,6 +71,11 @@ void session_behind_says(struct session_store *store, const char *why)
         log_line(store->log, LOG_INFO, "the store works again");
 }
 
+const char *session_store_name(const struct session_store *store)
+{
+    return store->behind ? store->behind->name : "memory";
+}
+
 bool session_store_is_failing(struct session_store *store)
 {
     return store && atomic_load(&store->is_failing);
@@ -78,12 +83,14 @@ bool session_store_is_failing(struct session_store *store)
 
 uint64_t session_store_lag_ms(struct session_store *store, uint64_t now_ms)
 {
-    uint64_t since_ms;
+    const struct session_changes *changes = &store->changes;
+    uint64_t lag_ms = 0;
 
     pthread_mutex_lock(&store->changes.lock);
-    since_ms = store->changes.first ? store->changes.clean_ms : now_ms;
+    if (changes->first || changes->writing)
+        lag_ms = now_ms > changes->clean_ms ? now_ms - changes->clean_ms : 1;
     pthread_mutex_unlock(&store->changes.lock);
-    return now_ms > since_ms ? now_ms - since_ms : 0;
+    return lag_ms;
 }
 
 /* ---- time --------------------------------------------------------------- */

@@ -26,7 +26,9 @@
 struct session_changes {
     pthread_mutex_t lock;
     struct session *first, *last;
-    uint64_t clean_ms; /* everything older than this has been written */
+    size_t writing;      /* rows gathered and not yet written */
+    uint64_t clean_ms;   /* everything older than this has been written */
+    uint64_t drained_ms; /* the same when what is gathered is; 0: not all */
 };
 
 struct session_store {
@@ -154,7 +156,7 @@ void session_mark_changed(struct session_store *store,
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
 /* store_owner.gather */
-struct store_job *session_gather(void *store);
+struct store_job *session_gather(void *arg); /* the store */
 
 /* Put idle sessions that the store holds out of memory until more than
  * `bytes` are freed.  false: none was there. */

@@ -30,8 +30,7 @@ struct session_job {
     struct store_job io;
     struct session_call *call; /* to be kept */
     struct session_change change;
-    uint64_t now_ms;   /* a commit's */
-    uint64_t since_ms; /* changes.clean_ms when it was gathered */
+    uint64_t now_ms;
     char id[SESSION_ID_SIZE];
     unsigned char head[RECORD_HEAD_BYTES];
     unsigned char body[]; /* the state first */
@@ -89,7 +88,8 @@ static void make_change(struct session_job *job, struct session_shard *shard)
     struct session *session = job->loan.session;
     struct session_call *former = session->last;
 
-    if (change->state)
+    /* A tombstone has no state, neither in its row. */
+    if (change->state && change->fate == SESSION_GOES_ON)
         memcpy(session_state(session), job->body, job->loan.info.state_bytes);
     session->last = job->call;
     session->step = change->step;
@@ -274,7 +274,7 @@ void session_mark_changed(struct session_store *store, struct session *session)
     else
         changes->first = session;
     changes->last = session;
-    if (is_first)
+    if (is_first && !changes->writing)
         changes->clean_ms = clock_monotonic_ms();
     pthread_mutex_unlock(&changes->lock);
     if (is_first)
@@ -316,28 +316,36 @@ static bool first_changed(struct session_store *store,
     return first != NULL;
 }
 
-static uint64_t clean_since(struct session_store *store)
+/* One row more is on its way, or one less. */
+static void count_writing(struct session_store *store, bool is_begun,
+                          bool has_failed)
 {
-    uint64_t since_ms;
+    struct session_changes *changes = &store->changes;
 
-    pthread_mutex_lock(&store->changes.lock);
-    since_ms = store->changes.clean_ms;
-    pthread_mutex_unlock(&store->changes.lock);
-    return since_ms;
+    pthread_mutex_lock(&changes->lock);
+    changes->writing += is_begun ? 1 : (size_t)-1;
+    if (has_failed)
+        changes->drained_ms = 0;
+    pthread_mutex_unlock(&changes->lock);
 }
 
-static void set_clean(struct session_store *store, uint64_t now_ms)
+/* What was gathered before has been written by now, or has failed. */
+static void begin_gathering(struct session_store *store)
 {
-    pthread_mutex_lock(&store->changes.lock);
-    store->changes.clean_ms = now_ms;
-    pthread_mutex_unlock(&store->changes.lock);
+    struct session_changes *changes = &store->changes;
+
+    pthread_mutex_lock(&changes->lock);
+    if (changes->drained_ms)
+        changes->clean_ms = changes->drained_ms;
+    changes->drained_ms = 0;
+    pthread_mutex_unlock(&changes->lock);
 }
 
-static void not_clean_since(struct session_store *store, uint64_t since_ms)
+/* All that had waited at `now_ms` is on its way. */
+static void end_gathering(struct session_store *store, uint64_t now_ms)
 {
     pthread_mutex_lock(&store->changes.lock);
-    if (store->changes.clean_ms > since_ms)
-        store->changes.clean_ms = since_ms;
+    store->changes.drained_ms = now_ms;
     pthread_mutex_unlock(&store->changes.lock);
 }
 
@@ -360,8 +368,7 @@ static void on_gathered(struct store_job *io)
             session_mark_changed(store, session);
     }
     pthread_mutex_unlock(&at.shard->lock);
-    if (!ok)
-        not_clean_since(store, job->since_ms);
+    count_writing(store, false, !ok);
     free(job);
 }
 
@@ -382,6 +389,7 @@ static struct session_job *gather_one(struct session_store *store,
         job = make_job(store, &record, on_gathered);
         *is_out = !job;
         if (job) {
+            count_writing(store, true, false);
             session_unmark_changed(store, session);
             session->is_writing = true;
         }
@@ -394,11 +402,12 @@ struct store_job *session_gather(void *arg)
 {
     struct session_store *store = arg;
     struct store_job *first = NULL, **end = &first;
-    uint64_t now_ms = clock_monotonic_ms(), since_ms = clean_since(store);
+    uint64_t now_ms = clock_monotonic_ms();
     size_t rows = 0, bytes = 0;
     char id[SESSION_ID_SIZE];
     bool is_out = false;
 
+    begin_gathering(store);
     while (rows < GATHER_ROWS && bytes < GATHER_BYTES &&
            first_changed(store, id)) {
         struct session_job *job = gather_one(store, id, &is_out);
@@ -407,7 +416,6 @@ struct store_job *session_gather(void *arg)
             break;
         if (!job)
             continue;
-        job->since_ms = since_ms;
         *end = &job->io;
         end = &job->io.next;
         rows++;
@@ -416,7 +424,7 @@ struct store_job *session_gather(void *arg)
     if (is_out)
         session_behind_says(store, "out of memory for a row");
     else if (rows < GATHER_ROWS && bytes < GATHER_BYTES)
-        set_clean(store, now_ms); /* all that had waited is on its way */
+        end_gathering(store, now_ms);
     return first;
 }
 

@@ -66,6 +66,8 @@ RNN_CHECKED enum rnn_status session_store_behind(
     struct session_store *store, const struct model_registry *models,
     const struct log *log, struct rnn_error *err);
 
+/* What keeps the sessions: "memory", "sqlite".  Static. */
+const char *session_store_name(const struct session_store *store);
 /* Is the store behind out of reach?  NULL has none. */
 bool session_store_is_failing(struct session_store *store);
 /* For how long has the oldest change waited to be written?  Milliseconds. */

@@ -9,16 +9,22 @@
         class_name, snake_name, "", {{0, 0}}, 0                               \
     }
 
-#define CELL_WEIGHTS(class_name, snake_name)                                  \
+#define CELL_WEIGHTS(class_name, snake_name, inside)                          \
     {                                                                         \
-        class_name, snake_name, "cell",                                       \
+        class_name, snake_name, inside,                                       \
             {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}, 0 \
     }
 
 static const struct class_weights known_classes[] = {
-    CELL_WEIGHTS("SimpleRNN", "simple_rnn"),
-    CELL_WEIGHTS("LSTM", "lstm"),
-    CELL_WEIGHTS("GRU", "gru"),
+    CELL_WEIGHTS("SimpleRNN", "simple_rnn", "cell"),
+    CELL_WEIGHTS("LSTM", "lstm", "cell"),
+    CELL_WEIGHTS("GRU", "gru", "cell"),
+    CELL_WEIGHTS("SimpleRNNCell", "simple_rnn_cell", ""),
+    CELL_WEIGHTS("LSTMCell", "lstm_cell", ""),
+    CELL_WEIGHTS("GRUCell", "gru_cell", ""),
+    CELL_WEIGHTS("ConvLSTM1D", "conv_lstm1d", "cell"),
+    CELL_WEIGHTS("CuDNNLSTM", "cu_dnnlstm", ""),
+    CELL_WEIGHTS("CuDNNGRU", "cu_dnngru", ""),
     {"Conv1D", "conv1d", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
     {"Conv1DTranspose",
      "conv1d_transpose",
@@ -146,6 +152,7 @@ static const struct class_wrapper wrappers[] = {
     {"TimeDistributed",
      "time_distributed",
      {{"layer", "layer", "layer", NULL}, {0}}},
+    {"RNN", "rnn", {{"cell", "cell", "cell", NULL}, {0}}},
 };
 
 #define WRAPPER_COUNT (sizeof(wrappers) / sizeof(wrappers[0]))

@@ -6,6 +6,7 @@
 #include "core/format/input_layer.h"
 #include "core/format/json.h"
 #include "core/format/keras.h"
+#include "core/layers/layer.h"
 
 #define NAME_BYTES 400
 
@@ -24,6 +25,8 @@ static enum rnn_status get(const struct graph *graph,
                         "%zu",
                         ref->tensor, layer->name, from->count);
     *value = from->items[ref->tensor];
+    while ((*value)->later)
+        *value = (*value)->later;
     return RNN_OK;
 }
 
@@ -140,6 +143,64 @@ static enum rnn_status add_inputs(struct plan_builder *builder,
     return status;
 }
 
+/* ---- masks that are inputs -----------------------------------------------*/
+
+/* So many operators may stand between an input and the mask that it is. */
+#define MASK_DEPTH 16
+
+/* Input `index` of the model is [T] and becomes a mask: T timesteps, where
+ * nothing speaks against it. */
+static void make_time(struct plan *plan, struct value *x)
+{
+    if (x->has_time || x->shape.rank != 1)
+        return;
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const struct rnn_io *io = &plan->inputs[i];
+
+        if (io->has_time && io->shape[0] != RNN_FREE &&
+            io->shape[0] != x->features)
+            return;
+    }
+    plan_become_time(plan, x);
+}
+
+/* What the mask `ref` comes from. */
+static void follow_mask(struct plan *plan, const struct graph *graph,
+                        const struct graph_ref *ref,
+                        struct value *const *values, size_t depth)
+{
+    const struct graph_layer *layer = &graph->layers[ref->layer];
+    const struct graph_node *node =
+        &graph->nodes[layer->first_node + ref->node];
+
+    for (size_t i = 0; layer->is_input && i < graph->input_count; i++)
+        if (graph->inputs[i].layer == ref->layer)
+            make_time(plan, values[i]);
+    if (layer->is_input || !layer->layer || !layer->layer->class->takes_plain)
+        return;
+    for (size_t i = 0; i < node->ref_count && depth < MASK_DEPTH; i++)
+        follow_mask(plan, graph, &node->refs[i], values, depth + 1);
+}
+
+/* Nobody could tell later: the first who reads [T] takes it as features. */
+static void find_masks(struct plan *plan, const struct graph *graph,
+                       struct value *const *values)
+{
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct graph_node *node = &graph->nodes[i];
+
+        for (size_t k = 0; k < node->argument_count; k++) {
+            const struct call_argument *argument = &node->arguments[k];
+
+            if (!argument->keyword || strcmp(argument->keyword, "mask") != 0)
+                continue;
+            for (size_t n = 0; n < argument->count; n++)
+                follow_mask(plan, graph, &node->refs[argument->first + n],
+                            values, 0);
+        }
+    }
+}
+
 static bool is_used(const struct plan *plan, const char *name)
 {
     for (size_t i = 0; i < plan->output_count; i++)
@@ -210,6 +271,8 @@ enum rnn_status keras_read_functional(struct plan_builder *builder,
         plan_reserve(builder, graph->input_count, graph->output_count, err);
     if (!status)
         status = add_inputs(builder, graph, inputs, err);
+    if (!status)
+        find_masks(builder->plan, graph, inputs);
     if (!status)
         status = functional_call(builder, graph, inputs, outputs, err);
     if (!status)

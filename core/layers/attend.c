@@ -7,10 +7,9 @@
 /* Queries that are worked on together, and keys of a block of tanh(). */
 #define QUERIES ((size_t)32)
 #define KEYS    ((size_t)32)
-/* What Keras takes from a score or puts in its place; weights of both are
- * zero beside any score that is seen. */
-#define FAR    1e9f
-#define LOWEST (-0.7f * 3.4028235e38f)
+/* What Keras takes from a score that is hidden: beside any that is seen its
+ * weight is zero. */
+#define FAR 1e9f
 
 /* Where everything lies in the scratch. */
 struct places {
@@ -233,7 +232,33 @@ static bool score(const struct attend *attend, const struct attend_job *job,
     return true;
 }
 
-/* ---- what is hidden ------------------------------------------------------*/
+/* ---- weights -------------------------------------------------------------*/
+
+/* Keys first .. end - 1 are near enough to query t. */
+struct reach {
+    size_t first, end;
+};
+
+static struct reach find_reach(const struct attend *attend, size_t t,
+                               size_t keys)
+{
+    size_t window = attend->window;
+    struct reach reach = {window && t >= window ? t - window + 1 : 0, keys};
+
+    if (attend->causal && reach.end > t + 1)
+        reach.end = t + 1;
+    if (window && reach.end > t && reach.end - t > window)
+        reach.end = t + window;
+    if (reach.first > reach.end)
+        reach.first = reach.end;
+    return reach;
+}
+
+static bool is_masked(const struct attend_job *job)
+{
+    return job->query_mask.data || job->value_mask.data ||
+           job->key_mask.data || job->pair_mask.data;
+}
 
 /* Does no mask hide key u from query t? */
 static bool counts(const struct attend_job *job, size_t t, size_t u)
@@ -245,56 +270,62 @@ static bool counts(const struct attend_job *job, size_t t, size_t u)
            (!pairs->data || pairs->data[t * pairs->stride + u] != 0);
 }
 
-/* Keys first .. end - 1: before the softmax, and, with `after`, behind it. */
-static void push(enum attend_hiding hiding, bool after, size_t first,
-                 size_t end, float *scores)
+static void softmax(const struct attend *attend, size_t count, float *scores)
 {
-    for (size_t u = first; u < end; u++)
-        scores[u] = after                   ? 0
-                    : hiding == ATTEND_LESS ? scores[u] - FAR
-                                            : LOWEST;
+    static const struct rnn_activation activation = {.kind = RNN_ACT_SOFTMAX};
+
+    if (count)
+        attend->ukernels->activate_rows(&activation, 1, count, scores, count);
 }
 
-static void hide(const struct attend *attend, const struct attend_job *job,
-                 size_t t, bool after, float *scores)
+/* What is hidden weighs nothing: the scores that are seen move together, and
+ * back.  Returns how many there were. */
+static size_t weigh_some(const struct attend *attend,
+                         const struct attend_job *job, size_t t,
+                         const struct reach *reach, float *scores)
 {
-    size_t keys = job->keys.count, window = attend->window;
-    size_t first = window && t >= window ? t - window + 1 : 0, end = keys;
-    bool masked = job->query_mask.data || job->value_mask.data ||
-                  job->key_mask.data || job->pair_mask.data;
+    size_t seen = 0, left;
 
-    if (attend->causal && end > t + 1)
-        end = t + 1;
-    if (window && end > t && end - t > window)
-        end = t + window;
-    if (first > end)
-        first = end;
-    push(attend->hiding, after, 0, first, scores);
-    push(attend->hiding, after, end, keys, scores);
-    for (size_t u = first; masked && u < end; u++)
-        if (!counts(job, t, u))
-            push(attend->hiding, after, u, u + 1, scores);
+    for (size_t u = reach->first; u < reach->end; u++)
+        if (counts(job, t, u))
+            scores[seen++] = scores[u];
+    softmax(attend, seen, scores);
+    left = seen;
+    for (size_t u = reach->end; seen && u > reach->first; u--)
+        scores[u - 1] = counts(job, t, u - 1) ? scores[--left] : 0;
+    return seen;
+}
+
+/* A query that sees nothing. */
+static void weigh_blind(const struct attend *attend, size_t keys,
+                        float *scores)
+{
+    for (size_t u = 0; u < keys; u++)
+        scores[u] = attend->blind == ATTEND_LESS ? scores[u] - FAR : 0;
+    if (attend->blind != ATTEND_NOTHING)
+        softmax(attend, keys, scores);
 }
 
 static void weigh(const struct attend *attend, const struct attend_job *job,
-                  size_t first, size_t count, const struct places *at)
+                  size_t t, float *scores)
 {
-    static const struct rnn_activation softmax = {.kind = RNN_ACT_SOFTMAX};
     size_t keys = job->keys.count;
+    struct reach reach = find_reach(attend, t, keys);
+    bool blind = reach.first == reach.end;
 
-    for (size_t i = 0; i < count; i++)
-        hide(attend, job, first + i, false, at->scores + i * at->score_stride);
-    attend->ukernels->activate_rows(&softmax, count, keys, at->scores,
-                                    at->score_stride);
-    for (size_t i = 0; i < count; i++) {
-        float *p = at->scores + i * at->score_stride;
-
-        if (attend->hiding == ATTEND_NOT)
-            hide(attend, job, first + i, true, p);
-        if (job->scores)
-            memcpy(job->scores + (first + i) * job->scores_stride, p,
-                   keys * sizeof(*p));
+    if (!blind && is_masked(job))
+        blind = !weigh_some(attend, job, t, &reach, scores);
+    else if (!blind)
+        softmax(attend, reach.end - reach.first, scores + reach.first);
+    if (blind) {
+        weigh_blind(attend, keys, scores);
+    } else {
+        memset(scores, 0, reach.first * sizeof(*scores));
+        memset(scores + reach.end, 0, (keys - reach.end) * sizeof(*scores));
     }
+    if (job->scores)
+        memcpy(job->scores + t * job->scores_stride, scores,
+               keys * sizeof(*scores));
 }
 
 bool attend(const struct attend *attend, const struct attend_job *job,
@@ -313,7 +344,8 @@ bool attend(const struct attend *attend, const struct attend_job *job,
         if (!score(attend, job, t, count, run, &at) ||
             !run_may_go_on(run, run_work(job->keys.count, 2 * count)))
             return false;
-        weigh(attend, job, t, count, &at);
+        for (size_t i = 0; i < count; i++)
+            weigh(attend, job, t + i, p.data + i * p.stride);
         if (!run_product(run, attend->ukernels, &at.by_value, count, p, y))
             return false;
         for (size_t i = 0; i < count; i++)

@@ -169,6 +169,7 @@ static void keep_time(struct value *output, const struct value *query)
 {
     output->fixed_steps = query->fixed_steps;
     output->pace = query->pace;
+    output->clock = query->clock;
 }
 
 static enum rnn_status make_scores(const struct attend_call *call,
@@ -237,9 +238,11 @@ void attend_call_cost(const struct attend_call *call, uint64_t pair,
     if (square) {
         node->cost = each;
         node->square_cost = pair;
-    } else {
-        node->cost = each + pair * (keys ? keys : SOME_KEYS);
+        return;
     }
+    if (__builtin_mul_overflow(pair, keys ? keys : SOME_KEYS, &pair) ||
+        __builtin_add_overflow(each, pair, &node->cost))
+        node->cost = UINT64_MAX;
 }
 
 /* ---- at work -------------------------------------------------------------*/

@@ -133,7 +133,7 @@ static struct attend make_attend(const struct layer *layer,
         .outer = own->weight,
         .sum = own->sum,
         .causal = given->causal || own->causal,
-        .hiding = ATTEND_LESS,
+        .blind = ATTEND_LESS,
     };
 }
 

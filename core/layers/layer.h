@@ -99,7 +99,10 @@ struct layer {
     XX(concatenate)                                                           \
     XX(conv1d)                                                                \
     XX(conv1d_transpose)                                                      \
+    XX(conv_lstm1d)                                                           \
     XX(cropping1d)                                                            \
+    XX(cudnn_gru)                                                             \
+    XX(cudnn_lstm)                                                            \
     XX(dense)                                                                 \
     XX(discretization)                                                        \
     XX(dot)                                                                   \
@@ -117,10 +120,12 @@ struct layer {
     XX(group_query_attention)                                                 \
     XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
+    XX(gru_cell)                                                              \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(lstm_cell)                                                             \
     XX(masking)                                                               \
     XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
@@ -135,8 +140,10 @@ struct layer {
     XX(rescaling)                                                             \
     XX(reshape)                                                               \
     XX(rms_normalization)                                                     \
+    XX(rnn)                                                                   \
     XX(separable_conv1d)                                                      \
     XX(simple_rnn)                                                            \
+    XX(simple_rnn_cell)                                                       \
     XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
     XX(subtract)                                                              \
@@ -152,6 +159,14 @@ LAYER_CLASS_MAP(XX)
 
 /* The class that Keras calls `name`; NULL when there is none. */
 const struct layer_class *layer_class_find(const char *name);
+
+/* The layer of the list of layers that `layer` is, or is part of. */
+static inline const struct layer *layer_outermost(const struct layer *layer)
+{
+    while (layer->wrapper)
+        layer = layer->wrapper;
+    return layer;
+}
 
 /* The only input of `node`, or a sentence. */
 RNN_CHECKED enum rnn_status layer_only_input(const struct layer *layer,

@@ -99,6 +99,27 @@ enum rnn_status mask_settle(struct plan_builder *builder,
     return RNN_OK;
 }
 
+static const struct value *root_of(const struct value *value)
+{
+    return value->alias ? value->alias : value;
+}
+
+enum rnn_status mask_forget(struct plan_builder *builder,
+                            const struct layer *layer, struct value *value,
+                            struct rnn_error *err)
+{
+    for (struct value *other = builder->plan->values; other && value->mask;
+         other = other->next) {
+        if (other->mask != value->mask || other->later ||
+            root_of(other) != root_of(value))
+            continue;
+        other->later = plan_with_mask(builder, other, NULL);
+        if (!other->later)
+            return plan_no_memory(layer, err);
+    }
+    return RNN_OK;
+}
+
 enum rnn_status mask_of_steps(const struct layer *layer,
                               const struct value *value,
                               const struct value **mask, struct rnn_error *err)

@@ -164,7 +164,7 @@ static enum rnn_status change_steps(const struct move *move, struct node *node,
 
     if (!find_pace(&move->axes[0].slice, &pace, &fixed, &least))
         return refuse_open(node, err);
-    status = plan_need_steps(builder, node, node->inputs[0], least, err);
+    status = plan_need_steps(node, node->inputs[0], least, err);
     if (status)
         return status;
     if (!fixed)
@@ -176,7 +176,6 @@ static enum rnn_status change_steps(const struct move *move, struct node *node,
 
 /* The place of time that is taken has to be there. */
 static enum rnn_status need_place(const struct move *move, struct node *node,
-                                  struct plan_builder *builder,
                                   struct rnn_error *err)
 {
     const struct value *x = node->inputs[0];
@@ -184,8 +183,8 @@ static enum rnn_status need_place(const struct move *move, struct node *node,
 
     if (!x->has_time || !move->is_taken[0])
         return RNN_OK;
-    return plan_need_steps(builder, node, x,
-                           (size_t)(place < 0 ? -place : place + 1), err);
+    return plan_need_steps(node, x, (size_t)(place < 0 ? -place : place + 1),
+                           err);
 }
 
 enum rnn_status move_connect(struct move *move, struct node *node,
@@ -200,7 +199,7 @@ enum rnn_status move_connect(struct move *move, struct node *node,
     if (!status)
         status = find_shape(move, node, &shape, err);
     if (!status)
-        status = need_place(move, node, builder, err);
+        status = need_place(move, node, err);
     if (status)
         return status;
     find_way(move, x);

@@ -2,6 +2,7 @@
  * has the equations. */
 #include "core/layers/multi_head.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Rows of the last product that are worked on together. */
@@ -133,11 +134,16 @@ static bool attend_heads(const struct node *node, struct run *run,
         if (!attend(&call->attend, &job, run, at->attend))
             return false;
     }
-    for (size_t t = 0; own->use_gate && t < queries; t++)
-        for (size_t i = 0; i < own->out.inputs; i++)
+    return true;
+}
+
+/* Without a gate it has no data. */
+static void open_gate(const struct places *at, size_t queries, size_t width)
+{
+    for (size_t t = 0; at->gate.data && t < queries; t++)
+        for (size_t i = 0; i < width; i++)
             at->result.data[t * at->result.stride + i] *=
                 at->gate.data[t * at->gate.stride + i];
-    return true;
 }
 
 static bool run_sequence(const struct node *node, struct run *run,
@@ -150,6 +156,8 @@ static bool run_sequence(const struct node *node, struct run *run,
     if (!project_all(node, run, index, &at) ||
         !attend_heads(node, run, index, &at))
         return false;
+    assert(at.out.data);
+    open_gate(&at, y.count, own->out.inputs);
     for (size_t t = 0; t < y.count; t += ROWS) {
         size_t count = y.count - t < ROWS ? y.count - t : ROWS;
         struct view x = {at.result.data + t * at.result.stride,

@@ -95,6 +95,13 @@ enum rnn_status operator_refuse(const struct node *node, const char *why,
     .masking = MASK_DROPPED, .own_bytes = sizeof(struct operation),           \
     .detail = (info), .read = operator_read
 
+#define OPERATOR(label, keras, words, info, connector, runner)                \
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words, info),                                  \
+        .connect = (connector),                                               \
+        .run = (runner),                                                      \
+    }
+
 extern const char *const operator_inert[];
 extern const struct layer_class operator_stack;
 

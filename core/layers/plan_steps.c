@@ -70,13 +70,14 @@ static enum rnn_status change_known(struct plan_builder *builder,
     return RNN_OK;
 }
 
-static void note_least(struct plan *plan, const struct layer *layer,
+static void note_least(struct clock *clock, const struct layer *layer,
                        size_t least)
 {
-    if (least <= plan->least_steps)
+    clock = plan_clock(clock);
+    if (!clock || least <= clock->least)
         return;
-    plan->least_steps = least;
-    plan->least_layer = layer;
+    clock->least = least;
+    clock->least_layer = layer;
 }
 
 static enum rnn_status refuse_large(const struct node *node,
@@ -116,7 +117,7 @@ enum rnn_status plan_change_steps_of(struct plan_builder *builder,
                             err);
     if (!pace_join(x->pace, change, &joined))
         return refuse_large(node, err);
-    note_least(builder->plan, node->layer, pace_least(&joined));
+    note_least(x->clock, node->layer, pace_least(&joined));
     if (pace_is_identity(&joined)) {
         /* up and down, or there and back */
         y->pace = joined.before ? find_or_add(builder, joined.before) : NULL;
@@ -126,8 +127,7 @@ enum rnn_status plan_change_steps_of(struct plan_builder *builder,
     return y->pace ? RNN_OK : plan_no_memory(node->layer, err);
 }
 
-enum rnn_status plan_need_steps(struct plan_builder *builder,
-                                const struct node *node, const struct value *x,
+enum rnn_status plan_need_steps(const struct node *node, const struct value *x,
                                 size_t least, struct rnn_error *err)
 {
     struct pace beyond = {.up = 1, .add = 1 - (int64_t)least, .down = 1};
@@ -136,7 +136,7 @@ enum rnn_status plan_need_steps(struct plan_builder *builder,
     if (x->shape.dim[0] == RNN_FREE) {
         if (!pace_join(x->pace, &beyond, &joined))
             return refuse_large(node, err);
-        note_least(builder->plan, node->layer, pace_least(&joined));
+        note_least(x->clock, node->layer, pace_least(&joined));
         return RNN_OK;
     }
     if (x->shape.dim[0] >= least)
@@ -165,4 +165,11 @@ uint64_t plan_cost(const struct plan *plan, size_t timesteps)
     for (const struct pace *pace = plan->paces; pace; pace = pace->next)
         sum = plan_add_cost(sum, pace->cost, pace_steps(pace, timesteps));
     return sum;
+}
+
+void plan_take_steps(struct node *node, size_t index, const struct value *like)
+{
+    node->outputs[index]->fixed_steps = like->fixed_steps;
+    node->outputs[index]->pace = like->pace;
+    node->outputs[index]->clock = like->clock;
 }

@@ -172,28 +172,53 @@ static void put_item(const struct window_walk *walk, const float *from,
         memset(to + used, 0, (walk->item - used) * sizeof(float));
 }
 
+/* Do the items that are wanted lie one after the other where x is? */
+static bool is_dense(const struct gathering *g)
+{
+    const struct window_walk *walk = g->walk;
+
+    return walk->window.dilation == 1 && walk->repeat == 1 &&
+           walk->item == g->x.stride &&
+           walk->features == g->node->inputs[0]->features;
+}
+
+/* Item `at` - before of sequence `row`, and up to `most` that follow it where
+ * they lie dense; returns how many. */
+static size_t put_inside(const struct gathering *g, size_t row, size_t at,
+                         size_t most, float *to)
+{
+    size_t t = at - g->walk->before, left = g->steps - t;
+    const float *from = g->x.data + (row * g->steps + t) * g->x.stride;
+
+    if (!is_dense(g)) {
+        put_item(g->walk, from, to);
+        return 1;
+    }
+    if (left < most)
+        most = left;
+    memcpy(to, from, most * g->walk->item * sizeof(float));
+    return most;
+}
+
 /* `count` items of sequence `row` from timestep `from` - before on. */
 static void gather(const struct gathering *g, size_t row, size_t from,
                    size_t count, float *to)
 {
     const struct window_walk *walk = g->walk;
     size_t width = g->node->inputs[0]->features;
-    size_t kept = (walk->window.size - 1) * walk->window.dilation;
     const size_t *place = g->node->own;
     const float *past = NULL;
 
     if (place)
         past = (const float *)(const void *)(g->run->state[row] + *place);
-    for (size_t i = 0; i < count; i++, to += walk->item) {
+    for (size_t i = 0, put; i < count; i += put, to += put * walk->item) {
         size_t at = from + i * walk->window.dilation;
 
+        put = 1;
         if (at >= walk->before && at - walk->before < g->steps)
-            put_item(walk,
-                     g->x.data +
-                         (row * g->steps + at - walk->before) * g->x.stride,
-                     to);
+            put = put_inside(g, row, at, count - i, to);
         else if (past && at < walk->before)
-            put_item(walk, past + (kept - walk->before + at) * width, to);
+            put_item(walk, past + at * width, to);
         else
             memset(to, 0, walk->item * sizeof(float));
     }
@@ -252,10 +277,8 @@ static bool in_place(const struct gathering *g, const struct bundle *b)
     size_t from = b->output * window->stride + walk->skip;
     size_t end = from + (b->count - 1) * window->stride + window->size;
 
-    return window->dilation == 1 && walk->repeat == 1 &&
-           walk->item == g->x.stride &&
-           walk->features == g->node->inputs[0]->features &&
-           from >= walk->before && end - walk->before <= g->steps;
+    return is_dense(g) && from >= walk->before &&
+           end - walk->before <= g->steps;
 }
 
 static bool run_bundle(const struct gathering *g, const struct bundle *b,

@@ -16,6 +16,9 @@
 #include "server/store/sqlite_file.h"
 #include "server/store/store.h"
 
+/* The log is written back from so many pages (of 4 KiB) on. */
+#define CHECKPOINT_PAGES 1000
+
 #define PURGE_MS   1000 /* between two */
 #define PURGE_MOST ((size_t)1000)
 /* SQLite takes up to 10^9 bytes in one value. */
@@ -229,7 +232,7 @@ static bool work(struct sqlite_store *sqlite)
         stir(&sqlite->store);
     if (must_tidy)
         purge(sqlite);
-    sqlite_file_checkpoint(sqlite->file);
+    sqlite_file_checkpoint(sqlite->file, CHECKPOINT_PAGES);
     return !is_ending;
 }
 

@@ -294,7 +294,7 @@ def global_pool(draw, shape):
 
 def global_pool_kept(draw, shape):
     kind = draw.pick(("GlobalMaxPooling1D", "GlobalAveragePooling1D"))
-    return [draw.layer(kind, keepdims=True)]
+    return [draw.layer(kind, keepdims=True), draw.layer("Flatten")]
 
 
 def lengthened(draw, shape):
@@ -394,7 +394,7 @@ UNARY = (
     Block("pool", pool, ("MaxPooling1D", "AveragePooling1D"), "fixed", 0.7),
     Block("global_pool", global_pool, ("GlobalMaxPooling1D",), "sequence"),
     Block(
-        "global_pool_kept", global_pool_kept, ("keepdims",), "sequence", 0.2
+        "global_pool_kept", global_pool_kept, ("Flatten",), "sequence", 0.2
     ),
     Block(
         "lengthened",
@@ -443,10 +443,13 @@ def attention(draw, tensors):
 
 
 def multi_head(draw, tensors):
+    """key_dim is above 1: where T is the number of heads, Keras 3 adds a bias
+    of shape (heads, 1) along time (keras.src.backend.tensorflow.numpy.add
+    takes it for a bias of channels)."""
     layer = draw.layer(
         "MultiHeadAttention",
         num_heads=draw.pick((1, 2, 3)),
-        key_dim=draw.pick((1, 2, 4)),
+        key_dim=draw.pick((2, 3, 4)),
         use_bias=draw.chance(0.8),
     )
     causal = {"use_causal_mask": True} if draw.chance(0.4) else {}
@@ -455,8 +458,8 @@ def multi_head(draw, tensors):
 
 def grouped_query(draw, tensors):
     layer = draw.layer(
-        "GroupedQueryAttention",
-        head_dim=draw.pick((1, 2, 4)),
+        "GroupQueryAttention",
+        head_dim=draw.pick((2, 3, 4)),
         num_query_heads=4,
         num_key_value_heads=draw.pick((1, 2, 4)),
     )
@@ -471,7 +474,7 @@ def arithmetic(draw, tensors):
         return a + b * 0.5
     if which == 1:
         return (a - 0.25) * b
-    return 2.0 - a if which == 2 else a * 0.75
+    return 2.0 - a * b if which == 2 else a * 0.75 + b
 
 
 def initial_state(draw, tensors):
@@ -493,7 +496,7 @@ MERGE = (
     Block(
         "grouped_query",
         grouped_query,
-        ("GroupedQueryAttention",),
+        ("GroupQueryAttention",),
         "sequence",
         0.4,
         since=(3, 4),

@@ -188,7 +188,7 @@ def x_and_mask(steps):
         mask = np.array(
             [[1, 1, 0, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 1, 0, 0, 1, 0]]
         )[:, :steps]
-        return {"x": rng.normal(size=(3, steps, 3)), "mask": mask.astype(bool)}
+        return {"x": rng.normal(size=(3, steps, 3)), "mask": mask.astype(np.int32)}
 
     return draw
 
@@ -204,7 +204,7 @@ def scores(keras):
 def x_and_scores(rng):
     mask = rng.random(size=(3, 6, 3)) < 0.6
     mask[:, :, 0] = True
-    return {"x": rng.normal(size=(3, 6, 3)), "mask": mask}
+    return {"x": rng.normal(size=(3, 6, 3)), "mask": mask.astype(np.int32)}
 
 
 def nested(keras):
@@ -250,6 +250,41 @@ def masked_softmax(keras):
             layers.Softmax(name="odd"),
         ]
     )
+
+
+def sentences(rng):
+    """Three texts of four sentences of five words, 0 where there is none."""
+    x = rng.integers(1, 8, size=(3, 4, 5))
+    x[:, :, 4] = 0
+    x[0, 1, 2:] = 0
+    x[1, 2:] = 0
+    x[2, 0, :3] = 0
+    return x
+
+
+def documents(last):
+    def build(keras):
+        layers = keras.layers
+        words = keras.Input((4, 5), dtype="int32", name="words")
+        x = layers.Embedding(8, 3, mask_zero=True)(words)
+        x = layers.TimeDistributed(layers.LSTM(4))(x)
+        return keras.Model(words, last(layers)(x))
+
+    return build
+
+
+def encoder(keras):
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(8, 3, mask_zero=True),
+            layers.Bidirectional(layers.GRU(2)),
+        ]
+    )
+    words = keras.Input((4, 5), dtype="int32", name="words")
+    x = layers.TimeDistributed(inner)(words)
+    return keras.Model(words, layers.LSTM(3)(x))
 
 
 FOUR = "k3.keras k3.h5 k2.keras k2.h5"
@@ -348,6 +383,18 @@ CASES = [
     Case("mask_keyword", keyword, inputs=x_and_mask(6)),
     Case("mask_scores", scores, inputs=x_and_scores),
     Case("mask_nested", nested, inputs=holes(7, 3)),
+    Case(
+        "mask_sentences", documents(dense(3)), inputs=sentences, streams=True
+    ),
+    # Keras 3 cannot: it has a mask of words for the sentences.
+    Case(
+        "mask_documents",
+        documents(cell("GRU", 3)),
+        inputs=sentences,
+        files="k2.keras k2.h5",
+        streams=True,
+    ),
+    Case("mask_encoder", encoder, inputs=sentences),
     Case("pooling_squeezed", squeezed),
     Case("pooling_features_first", features_first),
 ]

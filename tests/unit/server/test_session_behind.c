@@ -309,6 +309,15 @@ static void sqlite_without_a_folder_is_refused(void **state)
     assert_non_null(strstr(err.message, "needs state_dir"));
     world.config.store = (char *)"memory";
     store_world_open(&world);
+    assert_string_equal(session_store_name(world.store), "memory");
+    store_world_close(&world);
+    world.config.state_dir = world.folder; /* what is said counts */
+    store_world_open(&world);
+    assert_string_equal(session_store_name(world.store), "memory");
+    store_world_close(&world);
+    world.config.store = NULL;
+    store_world_open(&world);
+    assert_string_equal(session_store_name(world.store), "sqlite");
 }
 
 /* ---- memory that is full ------------------------------------------------ */

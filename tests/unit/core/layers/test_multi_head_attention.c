@@ -178,7 +178,7 @@ static double *reference(struct model_builder *b, const struct kind *kind,
                         kind->kv_heads * kind->key_dim);
     double *v = project(b, kind, "value", wide, steps, D,
                         kind->kv_heads * kind->value_dim);
-    double *all = malloc(steps * width * sizeof(*all)), *y;
+    double *all = calloc(steps * width, sizeof(*all)), *y;
 
     for (size_t h = 0; h < kind->heads; h++)
         attend_head(kind, q, k, v, steps, h, pairs, all);
@@ -303,26 +303,37 @@ static void arguments_have_names(void **state)
 static void what_does_not_fit_is_named(void **state)
 {
     static const struct {
-        const char *class_name, *fields, *says;
+        const char *class_name, *fields, *says, *shape;
     } cases[] = {
-        {"MultiHeadAttention", "\"key_dim\": 3", "num_heads is absent"},
+        {"MultiHeadAttention", "\"key_dim\": 3", "num_heads is absent",
+         "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"attention_axes\": [2]",
-         "attention_axes is [2], but only the axis of time"},
+         "attention_axes is [2], but only the axis of time", "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"attention_axes\": [1, 2]",
-         "attention_axes is [1,2]"},
+         "attention_axes is [1,2]", "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"output_shape\": \"wide\"",
-         "output_shape is \"wide\""},
+         "output_shape is \"wide\"", "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"rotary\": true",
-         "rotary is true"},
+         "rotary is true", "null, 6"},
         {"MultiHeadAttention", "\"num_heads\": 2, \"key_dim\": 3",
-         "a/query/kernel"},
+         "a/query/kernel", "null, 6"},
         {"GroupQueryAttention",
          "\"num_query_heads\": 3, \"num_key_value_heads\": 2, \"head_dim\": 3",
-         "num_key_value_heads is 2, which does not divide"},
+         "num_key_value_heads is 2, which does not divide", "null, 6"},
+        {"MultiHeadAttention", "\"num_heads\": 3, \"key_dim\": 1",
+         "3 heads of one number each and as many timesteps", "3, 6"},
+        {"MultiHeadAttention",
+         "\"num_heads\": 3, \"key_dim\": 2, \"value_dim\": 1",
+         "3 heads of one number each and as many timesteps", "3, 6"},
+        {"MultiHeadAttention",
+         "\"num_heads\": 3, \"key_dim\": 1, \"use_bias\": false",
+         "a/query/kernel", "3, 6"},
+        {"MultiHeadAttention", "\"num_heads\": 3, \"key_dim\": 1",
+         "a/query/kernel", "4, 6"},
     };
 
     (void)state;
@@ -332,7 +343,7 @@ static void what_does_not_fit_is_named(void **state)
         struct rnn_error err = {.message = ""};
 
         graph_begin(&b, "3.15.1");
-        graph_input(&b, "x", "null, 6");
+        graph_input(&b, "x", cases[i].shape);
         graph_layer(&b, cases[i].class_name, "a", cases[i].fields,
                     "x,0,0 x,0,0");
         graph_end(&b, "x,0,0", "a,0,0", NULL);

@@ -210,8 +210,9 @@ static void begin_both_ways(struct model_builder *b)
 /* Each way is the layer by itself; the way back is turned around again. */
 static void both_ways_look_at_the_mask(void **state)
 {
-    const struct how ways[] = {{.sequences = true},
-                               {.sequences = true, .backwards = true}};
+    const struct how ways[] = {
+        {.sequences = true, .zero = true},
+        {.sequences = true, .backwards = true, .zero = true}};
 
     (void)state;
     for (size_t p = 0; p < sizeof(patterns) / sizeof(patterns[0]); p++) {
