@@ -149,7 +149,8 @@ static enum rnn_status read_operand(struct dot_call *call,
     struct einsum_operand *operand = &call->einsum.operands[index];
     enum rnn_status status;
 
-    if (!argument || (!argument->json && argument->count != 1))
+    if (!argument ||
+        (!argument->json && (argument->is_list || argument->count != 1)))
         return operator_refuse(node, "it takes two tensors", err);
     if (!argument->json) {
         operand->value = node->inputs[argument->first];
