@@ -18,6 +18,7 @@
  * Keras: keras/src/layers/convolutional/base_conv_transpose.py,
  *        keras/src/backend/common/backend_utils.py
  */
+#include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -137,9 +138,12 @@ static enum rnn_status pack(struct layer *layer, struct plan_builder *builder,
     size_t phases = own->window.stride < own->window.size ? own->window.stride
                                                           : own->window.size;
     size_t each = own->features * own->filters; /* as in the file: it fits */
-    float *picked = calloc(taps_of(&own->window, 0) * each, sizeof(float));
+    size_t taps = taps_of(&own->window, 0);
+    float *picked;
     bool packed;
 
+    assert(taps && each);
+    picked = calloc(taps * each, sizeof(float));
     own->ukernels = rnn_ukernels_find(builder->isa, own->filters);
     own->products =
         arena_zalloc(builder->arena, phases, sizeof(own->products[0]),
