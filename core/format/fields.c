@@ -292,7 +292,7 @@ bool fields_are_operator(const struct rnn_json *description)
 
     if (module)
         return strstr(module, ".ops") || fields_are_lambda(description);
-    return fields_are_lambda(description) || has_no_training(description);
+    return fields_are_lambda(description) || is_no_layer(description);
 }
 
 enum rnn_status fields_activation(struct fields *fields, const char *key,
