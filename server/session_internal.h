@@ -3,11 +3,14 @@
  * session_table.c   one shard: sessions by id
  * session_graves.c  those that are no more
  * session_store.c   the whole, what is reserved, expiry, looking
- * session_lend.c    borrowing and giving back
+ * session_lend.c    borrowing
  * session_list.c    pages of the list, and new ids
  * session_behind.c  the store behind: beginning, end, a session as a record
  * session_load.c    a session that is in the store and not in memory
- * session_save.c    what a call or a while has changed goes to the store
+ * session_return.c  giving back
+ * session_save.c    a change goes to the store before it counts
+ * session_later.c   a change goes to the store after a while
+ * session_evict.c   room in memory, at the cost of what the store holds
  */
 #ifndef SERVER_SESSION_INTERNAL_H
 #define SERVER_SESSION_INTERNAL_H
