@@ -140,7 +140,7 @@ static struct session_job *gather_one(struct session_store *store,
     pthread_mutex_lock(&at.shard->lock);
     session = session_shard_find(at.shard, at.hash, id);
     if (session && session->is_changed) {
-        session_to_record(session, &record);
+        session_to_record(store, session, &record);
         job = session_job_make(store, &record, on_gathered);
         *is_out = !job;
         if (job) {

@@ -165,10 +165,10 @@ static void change_to_record(const struct session_loan *loan,
                              const struct session_call *call, uint64_t now_ms,
                              struct record *record)
 {
-    session_to_record(loan->session, record);
+    session_to_record(loan->store, loan->session, record);
     record->step = change->step;
     record->filled = (uint32_t)change->window_filled;
-    record->used_ms = session_wall_of(now_ms);
+    record->used_ms = session_wall_of(loan->store, now_ms);
     if (change->state)
         record->state = change->state;
     session_call_to_record(call, record);
