@@ -97,7 +97,8 @@ LIBTEST   := $(BUILD)/libtest.a
 PROGRAMS  := $(BUILD)/rnnd $(BUILD)/rnn-import
 
 .PHONY: all help run test unit http asan tsan valgrind check lint format \
-        bench crash fuzz conformance container golden examples arm cpus install \
+        bench crash instructions fuzz conformance container golden examples \
+        arm cpus install \
         clean
 .DEFAULT_GOAL := all
 
@@ -162,7 +163,13 @@ valgrind: ## unit tests under valgrind
 	$(AGAIN) unit SAN=valgrind WRAPPER="valgrind -q --error-exitcode=9 \
 	    --leak-check=full --child-silent-after-fork=yes"
 
-check: lint test asan tsan valgrind fuzz ## all that a change must pass
+COUNTED := $(BUILD)/tests/instructions/count_instructions
+instructions: ## count the instructions of a predict and a parse
+	@.ci/deps.sh run test check
+	$(AGAIN) $(COUNTED)
+	@CC="$(CC)" tests/instructions/run.sh $(COUNTED)
+
+check: lint test asan tsan valgrind fuzz instructions ## all that a change must pass
 check: T = 20
 
 lint: ## formatters, static checkers and the laws of the house

@@ -152,13 +152,25 @@ static enum rnn_status add_argument(struct collector *to, const char *keyword,
 
 /* ---- keywords ------------------------------------------------------------*/
 
+/* null, also once for each input: the masks of a model that is a layer. */
+static bool is_nothing(const struct rnn_json *value)
+{
+    if (!rnn_json_is_array(value))
+        return rnn_json_is_null(value);
+    for (const struct rnn_json *item = rnn_json_first(value); item;
+         item = rnn_json_next(item))
+        if (!rnn_json_is_null(item))
+            return false;
+    return true;
+}
+
 /* Keywords that change nothing at inference. */
 static bool is_noise(const struct rnn_json *keyword)
 {
     const char *key = rnn_json_key(keyword);
     bool value = true;
 
-    if (rnn_json_is_null(keyword))
+    if (is_nothing(keyword))
         return true;
     return !strcmp(key, "training") && rnn_json_bool(keyword, &value);
 }

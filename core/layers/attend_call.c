@@ -129,7 +129,8 @@ static enum rnn_status check_call(const struct layer *layer,
     return status ? status : check_pairs(layer, call, err);
 }
 
-enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
+enum rnn_status attend_call_read(const struct layer *layer,
+                                 const struct node *node,
                                  struct attend_call *call,
                                  struct rnn_error *err)
 {
@@ -157,8 +158,6 @@ enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
                         layer->name, layer->class->name, node->input_count);
     if (!call->key)
         call->key = call->value;
-    if (node->has_time)
-        plan_need_whole(node);
     return check_call(layer, call, err);
 }
 
@@ -169,6 +168,7 @@ static void keep_time(struct value *output, const struct value *query)
 {
     output->fixed_steps = query->fixed_steps;
     output->pace = query->pace;
+    output->clock = query->clock;
 }
 
 static enum rnn_status make_scores(const struct attend_call *call,
@@ -237,9 +237,11 @@ void attend_call_cost(const struct attend_call *call, uint64_t pair,
     if (square) {
         node->cost = each;
         node->square_cost = pair;
-    } else {
-        node->cost = each + pair * (keys ? keys : SOME_KEYS);
+        return;
     }
+    if (__builtin_mul_overflow(pair, keys ? keys : SOME_KEYS, &pair) ||
+        __builtin_add_overflow(each, pair, &node->cost))
+        node->cost = UINT64_MAX;
 }
 
 /* ---- at work -------------------------------------------------------------*/

@@ -18,6 +18,12 @@
  * they are asked for.  Keras 2 takes 1e9 from what is hidden.  Order of the
  * sums: attend.h.
  *
+ * With a causal mask and a sliding window a query sees the last timesteps
+ * alone: then the layer streams, and its state is their K and V.
+ *
+ * MultiHeadAttention of Keras 3 takes the masks away from the tensors that it
+ * is called on: what reads them afterwards sees none.
+ *
  * Keras: keras/src/layers/attention/multi_head_attention.py,
  *        grouped_query_attention.py, keras/src/backend/tensorflow/nn.py,
  *        keras/src/layers/activations/softmax.py, and the same in tf_keras
@@ -27,6 +33,7 @@
 #include <string.h>
 
 #include "core/format/json.h"
+#include "core/layers/mask.h"
 #include "core/layers/multi_head.h"
 
 static const char *const inert[] = {
@@ -257,13 +264,84 @@ static enum rnn_status check_widths(struct layer *layer,
     return RNN_OK;
 }
 
-static enum attend_hiding choose_hiding(const struct multi_head *own,
-                                        const struct attend_call *given,
-                                        unsigned keras_major)
+/* Keras 3 adds a bias [heads, 1] along time where there are as many timesteps
+ * as heads (keras/src/backend/tensorflow/numpy.py, add()). */
+static enum rnn_status check_bias(const struct layer *layer,
+                                  const struct attend_call *given,
+                                  const struct plan_builder *builder,
+                                  struct rnn_error *err)
+{
+    const struct multi_head *own = layer->own;
+    bool queries = own->heads > 1 && own->key_dim == 1 &&
+                   attend_call_rows(given->query) == own->heads;
+    bool keys = own->kv_heads > 1 &&
+                (own->key_dim == 1 || own->value_dim == 1) &&
+                attend_call_rows(given->key) == own->kv_heads;
+
+    if (builder->keras_major < 3 || !own->use_bias || (!queries && !keys))
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" (%s) has %zu heads of one number each "
+                    "and as many timesteps: Keras 3 takes its bias for one of "
+                    "timesteps there; use_bias=False or another number of "
+                    "heads can be served",
+                    layer->name, layer->class->name, own->heads);
+}
+
+static enum attend_blind choose_blind(const struct multi_head *own,
+                                      const struct attend_call *given,
+                                      unsigned keras_major)
 {
     if (keras_major < 3)
-        return own->robust ? ATTEND_LOWEST : ATTEND_LESS;
-    return own->dropout > 0 || given->scores ? ATTEND_NOT : ATTEND_LOWEST;
+        return own->robust ? ATTEND_ALIKE : ATTEND_LESS;
+    return own->dropout > 0 || given->scores ? ATTEND_NOTHING : ATTEND_ALIKE;
+}
+
+/* Does each query see keys of a few timesteps before it alone? */
+static bool can_stream(const struct multi_head *own,
+                       const struct attend_call *given)
+{
+    const struct value *query = given->query;
+    const struct value *others[] = {given->value, given->key};
+    bool can = own->window && given->causal && !given->scores &&
+               !given->pairs && query->has_time && !query->mask;
+
+    for (size_t i = 0; i < 2 && can; i++)
+        can = others[i]->has_time && !others[i]->mask &&
+              others[i]->fixed_steps == query->fixed_steps &&
+              others[i]->pace == query->pace;
+    return can;
+}
+
+/* Either everything at once, or the past of a window is kept. */
+static enum rnn_status settle_time(const struct multi_head *own,
+                                   struct multi_head_call *call,
+                                   struct node *node,
+                                   struct plan_builder *builder,
+                                   struct rnn_error *err)
+{
+    struct rnn_state_entry rows = {.dtype = RNN_F32, .rank = 2};
+    struct rnn_state_entry count = {.dtype = RNN_I64, .rank = 1, .shape = {1}};
+    enum rnn_status status;
+
+    call->streams = can_stream(own, &call->given);
+    if (!call->streams) {
+        if (node->has_time)
+            plan_need_whole(node);
+        return RNN_OK;
+    }
+    call->past = own->window - 1;
+    if (!call->past)
+        return RNN_OK;
+    rows.shape[0] = call->past;
+    rows.shape[1] = own->key.units;
+    status = plan_keep(builder, node, "keys", &rows, &call->keys, err);
+    rows.shape[1] = own->value.units;
+    if (!status)
+        status = plan_keep(builder, node, "values", &rows, &call->values, err);
+    if (!status)
+        status = plan_keep(builder, node, "count", &count, &call->count, err);
+    return status;
 }
 
 static void set_cost(const struct multi_head *own,
@@ -278,6 +356,21 @@ static void set_cost(const struct multi_head *own,
     if (own->use_gate)
         each += (uint64_t)own->gate.inputs * own->gate.stride;
     attend_call_cost(given, own->heads * pair, each, node);
+}
+
+/* In Keras 3 what the layer is called on has no mask afterwards. */
+static enum rnn_status take_masks_away(const struct layer *layer,
+                                       const struct attend_call *given,
+                                       struct plan_builder *builder,
+                                       struct rnn_error *err)
+{
+    enum rnn_status status = mask_forget(builder, layer, given->query, err);
+
+    if (!status)
+        status = mask_forget(builder, layer, given->value, err);
+    if (!status)
+        status = mask_forget(builder, layer, given->key, err);
+    return status;
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -295,8 +388,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     status = attend_call_read(layer, node, &call->given, err);
     if (!status)
         status = check_widths(layer, &call->given, err);
+    if (!status)
+        status = check_bias(layer, &call->given, builder, err);
     if (!status && !layer->calls)
         status = take_all(layer, builder, err);
+    if (!status)
+        status = settle_time(own, call, node, builder, err);
     if (status)
         return status;
     call->attend = (struct attend){
@@ -306,11 +403,16 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .scale = (float)(1 / sqrt((double)own->key_dim)),
         .causal = call->given.causal,
         .window = own->window,
-        .hiding = choose_hiding(own, &call->given, builder->keras_major),
+        .slices = call->streams,
+        .blind = choose_blind(own, &call->given, builder->keras_major),
     };
     set_cost(own, &call->given, node);
-    return attend_call_outputs(&call->given, &own->output, own->heads, node,
-                               builder, err);
+    status = attend_call_outputs(&call->given, &own->output, own->heads, node,
+                                 builder, err);
+    if (!status && builder->keras_major >= 3 &&
+        layer->class == &layer_multi_head_attention)
+        status = take_masks_away(layer, &call->given, builder, err);
+    return status;
 }
 
 #define MULTI_HEAD(label, keras)                                              \

@@ -34,6 +34,27 @@ static void run_step(const struct f32_cell *cell, const struct f32_step *step,
     }
 }
 
+/* One sequence by a walk; false when its cell has none. */
+static bool run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
+{
+    if (f32_cell_takes_rows(cell))
+        return false;
+    switch (cell->kind) {
+    case F32_CELL_SIMPLE:
+        F32(simple_walk)(cell, walk);
+        return true;
+    case F32_CELL_LSTM:
+        F32(lstm_walk)(cell, walk);
+        return true;
+    case F32_CELL_GRU_RESET_AFTER:
+        F32(gru_walk)(cell, walk);
+        return true;
+    case F32_CELL_GRU_RESET_BEFORE:
+        break;
+    }
+    return false;
+}
+
 /* Where the h of step t of a sequence lies, t from 0: in y, or in turn in
  * the sequence's h and in `spare`, so that the last is in h. */
 static float *place_of(const struct f32_cell_row *row, size_t steps, size_t t,
@@ -42,6 +63,26 @@ static float *place_of(const struct f32_cell_row *row, size_t steps, size_t t,
     if (row->y)
         return row->y + t * y_stride;
     return (steps - 1 - t) % 2 == 0 ? row->h : spare;
+}
+
+/* One sequence; false when its cell has no walk. */
+static bool run_one(const struct f32_cell *cell, size_t steps,
+                    const struct f32_cell_row *row, const float *first_h,
+                    size_t z_stride, size_t y_stride, float *spare)
+{
+    struct f32_walk walk = {
+        .steps = steps,
+        .end = cell->recurrent.panels,
+        .z = row->z,
+        .z_stride = z_stride,
+        .h = first_h,
+        .c = row->c,
+        .out = {place_of(row, steps, 0, 0, spare),
+                place_of(row, steps, 1, 0, spare)},
+        .out_stride = row->y ? y_stride : 0,
+    };
+
+    return run_walk(cell, &walk);
 }
 
 /* Up to F32_CELL_ROWS sequences. */
@@ -62,6 +103,13 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
             memcpy(spare + r * padded, row[r].h, padded * sizeof(*spare));
             step.h[r] = spare + r * padded;
         }
+    }
+    if (rows == 1 &&
+        run_one(cell, steps, row, step.h[0], z_stride, y_stride, spare)) {
+        if (row->y)
+            memcpy(row->h, row->y + (steps - 1) * y_stride,
+                   padded * sizeof(float));
+        return;
     }
     for (size_t t = 0; t < steps; t++) {
         for (size_t r = 0; r < rows; r++) {
@@ -111,7 +159,15 @@ void F32(cell_part)(const struct f32_cell *cell, size_t rows,
             step.c[r] = row[done + r].c;
             step.out[r] = row[done + r].y;
         }
-        run_step(cell, &step, phase, first_panel, end_panel,
-                 scratch + done * 2 * padded);
+        if (step.rows > 1 ||
+            !run_walk(cell, &(struct f32_walk){.steps = 1,
+                                               .first = first_panel,
+                                               .end = end_panel,
+                                               .z = step.z[0],
+                                               .h = step.h[0],
+                                               .c = step.c[0],
+                                               .out = {step.out[0]}}))
+            run_step(cell, &step, phase, first_panel, end_panel,
+                     scratch + done * 2 * padded);
     }
 }

@@ -1,4 +1,4 @@
-/* f32_simple.c: a step of SimpleRNN.
+/* f32_simple.c: steps of SimpleRNN.
  *
  *   h' = act(z + h . U)
  *
@@ -9,33 +9,42 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
 
-VEC_INLINE void run_tile(const struct f32_cell *cell,
-                         const struct f32_step *step, size_t row, size_t panel,
-                         const int rows, const int wide, const int chains)
+/* From the sum of one panel to its new h. */
+VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
+                       const vec *sum, const struct cell_at *at)
 {
-    struct tile tile = cell_tile(&cell->recurrent, 1, panel);
-    const bool plain = cell_is_plain(cell);
-    const size_t unit = panel * VEC_LANES;
-    vec sum[TILE_SUMS];
+    vec_store(at->out, plain ? math_tanh(sum[0])
+                             : cell_activate(&cell->activation, sum[0]));
+}
 
-    for (int r = 0; r < rows; r++) {
-        tile.x[r] = step->h[row + (size_t)r];
-        for (int v = 0; v < wide; v++)
-            sum[r * wide + v] = vec_load(step->z[row + (size_t)r] + unit +
-                                         (size_t)v * VEC_LANES);
-    }
-    tile_sum(&tile, rows, wide, chains, sum);
-    for (int r = 0; r < rows; r++) {
-        float *out = step->out[row + (size_t)r] + unit;
+#define WALK(panels, chains, plain)                                           \
+    cell_walk(cell, walk,                                                     \
+              (struct cell_way){1, panels, panels, chains, plain, finish})
 
-        for (int v = 0; v < wide; v++) {
-            vec h = sum[r * wide + v];
-
-            vec_store(out + (size_t)v * VEC_LANES, plain ? math_tanh(h) : h);
+void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
+{
+    if (!cell_is_plain(cell))
+        switch (cell->recurrent.chains) {
+        case 1:
+            WALK(4, 1, false);
+            return;
+        case 2:
+            WALK(4, 2, false);
+            return;
+        default:
+            WALK(2, 4, false);
+            return;
         }
-        if (!plain)
-            F32(gate_activate)
-        (&cell->activation, (size_t)wide * VEC_LANES, out);
+    switch (cell->recurrent.chains) {
+    case 1:
+        WALK(8, 1, true);
+        break;
+    case 2:
+        WALK(VEC_REGISTERS > 16 ? 8 : 4, 2, true);
+        break;
+    default:
+        WALK(VEC_REGISTERS > 16 ? 4 : 2, 4, true);
+        break;
     }
 }
 
@@ -52,9 +61,12 @@ VEC_INLINE void run_tile(const struct f32_cell *cell,
             TILE_CASES(RUN_##wide, rows, chains)                              \
         }                                                                     \
     }
-#define RUN_1(rows, chains) run_tile(cell, step, row, panel, rows, 1, chains)
-#define RUN_2(rows, chains) run_tile(cell, step, row, panel, rows, 2, chains)
-#define RUN_4(rows, chains) run_tile(cell, step, row, panel, rows, 4, chains)
+#define RUN_1(rows, chains)                                                   \
+    cell_block(cell, step, row, panel, 1, rows, 1, chains, finish)
+#define RUN_2(rows, chains)                                                   \
+    cell_block(cell, step, row, panel, 1, rows, 2, chains, finish)
+#define RUN_4(rows, chains)                                                   \
+    cell_block(cell, step, row, panel, 1, rows, 4, chains, finish)
 
 TILES(1)
 TILES(2)
@@ -66,12 +78,6 @@ void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
     size_t panel = first;
 
     (void)scratch;
-    if (step->rows == 1 && cell->recurrent.chains == 1)
-        for (; panel + 8 <= end; panel += 8)
-            run_tile(cell, step, 0, panel, 1, 8, 1);
-    if (step->rows == 1 && cell->recurrent.chains == 2 && VEC_REGISTERS > 16)
-        for (; panel + 8 <= end; panel += 8)
-            run_tile(cell, step, 0, panel, 1, 8, 2);
     for (; panel + 4 <= end; panel += 4)
         rows_4(cell, step, panel);
     for (; panel + 2 <= end; panel += 2)

@@ -31,6 +31,22 @@ struct f32_step {
     float *out[F32_CELL_ROWS];
 };
 
+/* Many timesteps of one sequence, panels [first, end) of each (all of them,
+ * unless it is one step).  Step t reads the h that step t - 1 wrote and leaves
+ * its own at out[t % 2] + t * out_stride. */
+struct f32_walk {
+    size_t steps, first, end;
+    const float *z;
+    size_t z_stride;
+    const float *h;
+    float *c;
+    float *out[2];
+    size_t out_stride;
+};
+
+typedef void f32_walk_fn(const struct f32_cell *cell,
+                         const struct f32_walk *walk);
+
 /* Panels [first, end) of one step of one kind of cell. */
 typedef void f32_step_fn(const struct f32_cell *cell,
                          const struct f32_step *step, size_t first, size_t end,
@@ -44,6 +60,8 @@ typedef void f32_step_fn(const struct f32_cell *cell,
     f32_step_fn f32_simple_step_##isa, f32_lstm_step_##isa,                   \
         f32_gru_step_##isa, f32_gru_gates_##isa, f32_gru_candidate_##isa,     \
         f32_rows_step_##isa;                                                  \
+    f32_walk_fn f32_simple_walk_##isa, f32_lstm_walk_##isa,                   \
+        f32_gru_walk_##isa;                                                   \
     f32_activate_fn f32_activate_##isa, f32_gate_activate_##isa;              \
     f32_activate_rows_fn f32_activate_rows_##isa;
 

@@ -1,11 +1,35 @@
-/* vec_cell.h: what the cells' files share: tiles that start from the input's
- * part, and a function for every number of rows.
+/* vec_cell.h: what the cells' files share: blocks of one step, for batches,
+ * and walks of one sequence through many steps.
+ *
+ * A cell's file gives its number of gates and its end: what follows the sums.
+ * Both are constants where the functions below are inlined.
  */
 #ifndef CORE_UKERNELS_VEC_CELL_H
 #define CORE_UKERNELS_VEC_CELL_H
 
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_tile.h"
+
+/* Where the end of one panel of one row reads and writes. */
+struct cell_at {
+    const float *z; /* the input's part of the panel's gates */
+    const float *h;
+    float *c;
+    float *out;
+};
+
+/* From the sums of the gates of one panel to its new h (and c).  `plain`: see
+ * cell_is_plain(). */
+typedef void cell_end_fn(const struct f32_cell *cell, const bool plain,
+                         const vec *sum, const struct cell_at *at);
+
+/* How a walk goes, all constants: `panels` panels at a time (1, 2, 4, 8),
+ * whose sums are taken `most` at a time, a divisor of their number. */
+struct cell_way {
+    int gates, panels, most, chains;
+    bool plain;
+    cell_end_fn *end;
+};
 
 /* A tile of `product` from panel `panel` on, its inputs yet to be set. */
 VEC_INLINE struct tile cell_tile(const struct f32_product *product,
@@ -22,7 +46,7 @@ VEC_INLINE struct tile cell_tile(const struct f32_product *product,
     };
 }
 
-/* Are its activations the ones that the epilogues hold inline? */
+/* Are its activations the ones that the ends hold inline? */
 VEC_INLINE bool cell_is_plain(const struct f32_cell *cell)
 {
     return cell->activation.kind == RNN_ACT_TANH &&
@@ -38,6 +62,140 @@ VEC_INLINE vec cell_activate(const struct rnn_activation *activation, vec x)
     vec_store(lanes, x);
     F32(gate_activate)(activation, VEC_LANES, lanes);
     return vec_load(lanes);
+}
+
+/* What the sums of vector v start from: z, but for gate h of a GRU b1_h. */
+VEC_INLINE vec cell_start(const struct f32_cell *cell, const float *z,
+                          size_t panel, const int gates, int v)
+{
+    const float *start = gates == 3 && v % 3 == 2 ? cell->recurrent.bias : z;
+
+    return vec_load(start + panel * (size_t)gates * VEC_LANES +
+                    (size_t)v * VEC_LANES);
+}
+
+VEC_INLINE struct cell_at cell_at(const struct cell_at *row, size_t panel,
+                                  const int gates)
+{
+    const size_t unit = panel * VEC_LANES;
+
+    return (struct cell_at){
+        .z = row->z + unit * (size_t)gates,
+        .h = row->h + unit,
+        .c = gates == 4 ? row->c + unit : NULL,
+        .out = row->out + unit,
+    };
+}
+
+/* One step of `panels` panels of `rows` rows. */
+VEC_INLINE void cell_block(const struct f32_cell *cell,
+                           const struct f32_step *step, size_t row,
+                           size_t panel, const int gates, const int rows,
+                           const int panels, const int chains,
+                           cell_end_fn *const end)
+{
+    struct tile tile = cell_tile(&cell->recurrent, gates, panel);
+    const bool plain = cell_is_plain(cell);
+    const int wide = panels * gates;
+    vec sum[TILE_SUMS];
+
+    for (int r = 0; r < rows; r++) {
+        tile.x[r] = step->h[row + (size_t)r];
+        for (int v = 0; v < wide; v++)
+            sum[r * wide + v] =
+                cell_start(cell, step->z[row + (size_t)r], panel, gates, v);
+    }
+    tile_sum(&tile, rows, wide, chains, sum);
+    for (int r = 0; r < rows; r++) {
+        const size_t n = row + (size_t)r;
+        const struct cell_at at = {step->z[n], step->h[n], step->c[n],
+                                   step->out[n]};
+
+        for (int p = 0; p < panels; p++) {
+            const struct cell_at here = cell_at(&at, panel + (size_t)p, gates);
+
+            end(cell, plain, sum + r * wide + p * gates, &here);
+        }
+    }
+}
+
+/* The sums of vectors [first, first + part) of a group, into all[first ..]. */
+VEC_INLINE void cell_part(const struct f32_cell *cell,
+                          const struct cell_at *row, size_t panel,
+                          const int gates, const int first, const int part,
+                          const int chains, vec *all)
+{
+    struct tile tile = cell_tile(&cell->recurrent, gates, panel);
+    vec sum[TILE_SUMS];
+
+    tile.x[0] = row->h;
+    tile.kernel += tile_place(&tile, first);
+    for (int v = 0; v < part; v++)
+        sum[v] = cell_start(cell, row->z, panel, gates, first + v);
+    tile_sum(&tile, 1, part, chains, sum);
+    for (int v = 0; v < part; v++)
+        all[first + v] = sum[v];
+}
+
+/* One step of groups of `panels` panels of one row, while there are so many:
+ * all sums, `most` at a time, then all ends, so that their long ways run side
+ * by side.  Returns the first panel left.  (The parts are written out since
+ * compilers keep sums in registers only where all is constant.) */
+VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
+                              const struct cell_at *row, size_t panel,
+                              size_t end, const struct cell_way way,
+                              const int panels)
+{
+    const int wide = panels * way.gates;
+    const int part = way.most < wide ? way.most : wide;
+    vec all[TILE_SUMS];
+
+    for (; panel + (size_t)panels <= end; panel += (size_t)panels) {
+        cell_part(cell, row, panel, way.gates, 0, part, way.chains, all);
+        if (part < wide)
+            cell_part(cell, row, panel, way.gates, part, part, way.chains,
+                      all);
+        if (2 * part < wide)
+            cell_part(cell, row, panel, way.gates, 2 * part, part, way.chains,
+                      all);
+        if (3 * part < wide)
+            cell_part(cell, row, panel, way.gates, 3 * part, part, way.chains,
+                      all);
+        for (int p = 0; p < panels; p++) {
+            const struct cell_at here =
+                cell_at(row, panel + (size_t)p, way.gates);
+
+            way.end(cell, way.plain, all + p * way.gates, &here);
+        }
+    }
+    return panel;
+}
+
+/* All steps of a walk. */
+VEC_INLINE void cell_walk(const struct f32_cell *cell,
+                          const struct f32_walk *walk,
+                          const struct cell_way way)
+{
+    const float *h = walk->h;
+
+    for (size_t t = 0; t < walk->steps; t++) {
+        const struct cell_at row = {
+            .z = walk->z + t * walk->z_stride,
+            .h = h,
+            .c = walk->c,
+            .out = walk->out[t % 2] + t * walk->out_stride,
+        };
+        size_t panel = walk->first;
+
+        if (way.panels >= 8)
+            panel = cell_groups(cell, &row, panel, walk->end, way, 8);
+        if (way.panels >= 4)
+            panel = cell_groups(cell, &row, panel, walk->end, way, 4);
+        if (way.panels >= 2)
+            panel = cell_groups(cell, &row, panel, walk->end, way, 2);
+        cell_groups(cell, &row, panel, walk->end, way, 1);
+        h = row.out;
+    }
 }
 
 #endif

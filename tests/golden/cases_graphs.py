@@ -91,6 +91,13 @@ def padded_ids(rng):
     return x
 
 
+def without_training(keras):
+    """Its config names no "trainable", as an operator's does not."""
+    x = keras.Input((None, 2), name="x")
+    y = keras.layers.SpatialDropout1D(0.2)(x)
+    return keras.Model(x, keras.layers.GRU(2)(y))
+
+
 def unknown_code(keras):
     x = keras.Input((4, 2), name="x")
     y = keras.layers.Lambda(lambda x: x + 1, name="odd")(x)
@@ -109,8 +116,9 @@ CASES = [
         "graph_masked_both_ways",
         masked_both_ways,
         inputs=padded_ids,
-        files="k2.keras k2.h5",
+        files="k3.keras k2.keras k2.h5",
     ),
+    Case("graph_spatial_dropout", without_training, files="k3.h5 k2.h5"),
     Case("graph_ids", ids_and_numbers, vocabulary={"ids": 9}, streams=True),
 ]
 REFUSALS = [
