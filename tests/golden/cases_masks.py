@@ -226,7 +226,11 @@ def rows(rng):
 
 def conv_lstm(keras):
     layers = keras.layers
-    fields = {"padding": "same", "return_sequences": True}
+    fields = {
+        "padding": "same",
+        "return_sequences": True,
+        "recurrent_activation": "sigmoid",
+    }
     return keras.Sequential(
         [
             keras.Input((None, 4, 2)),
