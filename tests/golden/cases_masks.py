@@ -440,6 +440,17 @@ CASES = [
         files="k3.keras",
         **PADDED,
     ),
+    Case(
+        "mask_einsum",
+        one(lambda layers: layers.EinsumDense("abc,cd->abd", (None, 4))),
+        **PADDED,
+    ),
+    Case(
+        "mask_groups",
+        one(lambda layers: layers.GroupNormalization(groups=3)),
+        inputs=holes(7, 3),
+        files="k3.keras",
+    ),
     *[
         Case(f"mask_{name}", one(make), same=False, **PADDED)
         for name, make in APART.items()
