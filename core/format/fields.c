@@ -268,9 +268,9 @@ bool fields_are_lambda(const struct rnn_json *description)
 }
 
 /* Keras 3 leaves the module out of .h5 files.  What calls by objects there
- * (nobody else does) and cannot be trained is no layer; but some layers that
- * prepare data do not say so, and they have a dtype. */
-static bool has_no_training(const struct rnn_json *description)
+ * (nobody else does) and says nothing of training is no layer; but layers that
+ * prepare data, and SpatialDropout1D, say only what dtype they have. */
+static bool is_no_layer(const struct rnn_json *description)
 {
     const struct rnn_json *calls =
         rnn_json_member(description, "inbound_nodes");
@@ -292,7 +292,7 @@ bool fields_are_operator(const struct rnn_json *description)
 
     if (module)
         return strstr(module, ".ops") || fields_are_lambda(description);
-    return fields_are_lambda(description) || has_no_training(description);
+    return fields_are_lambda(description) || is_no_layer(description);
 }
 
 enum rnn_status fields_activation(struct fields *fields, const char *key,

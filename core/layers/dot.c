@@ -149,7 +149,8 @@ static enum rnn_status read_operand(struct dot_call *call,
     struct einsum_operand *operand = &call->einsum.operands[index];
     enum rnn_status status;
 
-    if (!argument || (!argument->json && argument->count != 1))
+    if (!argument ||
+        (!argument->json && (argument->is_list || argument->count != 1)))
         return operator_refuse(node, "it takes two tensors", err);
     if (!argument->json) {
         operand->value = node->inputs[argument->first];
@@ -210,9 +211,9 @@ static enum rnn_status connect_matmul(struct layer *layer, struct node *node,
     /* A vector, (batch, features), by a constant matrix: the batch is rows. */
     if (operands[0].value && ranks[0] == 1 && !transposed[0] &&
         !operands[1].value && ranks[1] == 2) {
-        strcpy(call->labels[0], "y");
+        call->labels[0][0] = 'y';
         label_matrix(call->labels[1], 2, 'y', 'z', transposed[1]);
-        strcpy(call->labels[2], "z");
+        call->labels[2][0] = 'z';
         return einsum_connect(&call->einsum, node, builder, err);
     }
     if (!operands[0].value || ranks[0] < 2 || ranks[1] < 2 ||

@@ -120,7 +120,7 @@ static enum rnn_status parse(struct layer *layer, const struct value *x,
                              struct rnn_error *err)
 {
     struct einsum_dense *own = layer->own;
-    char all[2][LETTERS + 1];
+    char all[2][LETTERS + 1] = {""};
     struct term terms[3];
     size_t axes = x->shape.rank + 1, elided;
 
@@ -135,9 +135,9 @@ static enum rnn_status parse(struct layer *layer, const struct value *x,
     expand(&terms[2], elided, all[1]);
     if (all[0][0] != all[1][0] || strchr(terms[1].letters, all[0][0]))
         return refuse(layer, "mixes the sequences of a batch", err);
-    strcpy(own->x, all[0] + 1);
-    strcpy(own->kernel, terms[1].letters);
-    strcpy(own->y, all[1] + 1);
+    memcpy(own->x, all[0] + 1, LETTERS);
+    memcpy(own->kernel, terms[1].letters, LETTERS);
+    memcpy(own->y, all[1] + 1, LETTERS);
     return RNN_OK;
 }
 

@@ -73,7 +73,8 @@ static enum rnn_status read_operand(const struct node *node,
                                     struct operand *operand,
                                     struct rnn_error *err)
 {
-    if (!argument || (!argument->json && argument->count != 1))
+    if (!argument ||
+        (!argument->json && (argument->is_list || argument->count != 1)))
         return operator_refuse(
             node, "an argument is missing, or a list of tensors", err);
     operand->is_constant = argument->json;

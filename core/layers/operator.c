@@ -307,9 +307,11 @@ enum rnn_status operator_list(const struct node *node,
 enum rnn_status operator_only_input(const struct node *node, struct value **x,
                                     struct rnn_error *err)
 {
+    const struct call_argument *first = call_position(node->given, 0);
     const struct call_argument *second = call_position(node->given, 1);
 
-    if (node->input_count != 1 || !call_positional_inputs(node->given) ||
+    if (node->input_count != 1 || (first && first->is_list) ||
+        !call_positional_inputs(node->given) ||
         (second && !rnn_json_is_null(second->json)))
         return operator_refuse(node, "it takes one tensor", err);
     *x = node->inputs[0];

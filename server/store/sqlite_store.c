@@ -194,8 +194,10 @@ static void purge(struct sqlite_store *sqlite)
         return;
     sqlite->purge_at_ms = now_ms + PURGE_MS;
     /* What fails is tried again in a second: nobody waits for it. */
-    sqlite_file_purge(sqlite->file, clock_wall_ms(),
-                      sqlite->settings.tombstones, PURGE_MOST);
+    sqlite_file_purge(
+        sqlite->file,
+        (uint64_t)((int64_t)now_ms + sqlite->settings.wall_ahead_ms),
+        sqlite->settings.tombstones, PURGE_MOST);
 }
 
 /* Sleep until there is something to do; the lock is held. */
