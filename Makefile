@@ -191,8 +191,8 @@ bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
 	@.ci/deps.sh run test bench
 	@for b in $(filter %$(B),$(BENCH_BIN)); do \
 	    RNND_TEST_BUILD=$(BUILD) $$b || exit 1; done
-	@case bench_http in *"$(B)") \
-	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
+	@for b in bench_http bench_store; do case $$b in *"$(B)") \
+	    tests/bench/$$b.py $(BUILD)/rnnd || exit 1 ;; esac; done
 N ?= 200
 crash: ## kill -9 N=200 times for each durability, and go on
 	@.ci/deps.sh run test

@@ -171,8 +171,8 @@ struct session_loan {
 /* Borrow the session.  Called again after SESSION_WAIT, until the result is
  * another: a loan that waits must not be forgotten.
  *
- * A session that must be read from the store behind takes up to
- * store_timeout.
+ * A session that must be read from the store behind may take store_timeout,
+ * where that is more than session_wait.
  *
  * REFUSED  no-such-session, session-gone, session-live (WANT_NEW),
  *          session-busy (session_wait passed), too-many-sessions (to be made,

@@ -145,9 +145,6 @@ static enum rnn_status add_inputs(struct plan_builder *builder,
 
 /* ---- masks that are inputs -----------------------------------------------*/
 
-/* So many operators may stand between an input and the mask that it is. */
-#define MASK_DEPTH 16
-
 /* Input `index` of the model is [T] and becomes a mask: T timesteps, where
  * nothing speaks against it. */
 static void make_time(struct plan *plan, struct value *x)
@@ -164,41 +161,47 @@ static void make_time(struct plan *plan, struct value *x)
     plan_become_time(plan, x);
 }
 
-/* What the mask `ref` comes from. */
-static void follow_mask(struct plan *plan, const struct graph *graph,
-                        const struct graph_ref *ref,
-                        struct value *const *values, size_t depth)
+static void mark(const struct graph *graph, const struct graph_node *node,
+                 size_t first, size_t count, bool *makes_mask)
 {
-    const struct graph_layer *layer = &graph->layers[ref->layer];
-    const struct graph_node *node =
-        &graph->nodes[layer->first_node + ref->node];
+    for (size_t i = first; i < first + count; i++) {
+        const struct graph_ref *ref = &node->refs[i];
 
-    for (size_t i = 0; layer->is_input && i < graph->input_count; i++)
-        if (graph->inputs[i].layer == ref->layer)
-            make_time(plan, values[i]);
-    if (layer->is_input || !layer->layer || !layer->layer->class->takes_plain)
-        return;
-    for (size_t i = 0; i < node->ref_count && depth < MASK_DEPTH; i++)
-        follow_mask(plan, graph, &node->refs[i], values, depth + 1);
+        makes_mask[graph->layers[ref->layer].first_node + ref->node] = true;
+    }
 }
 
-/* Nobody could tell later: the first who reads [T] takes it as features. */
-static void find_masks(struct plan *plan, const struct graph *graph,
-                       struct value *const *values)
+/* Inputs of which masks are made, by operators or as they are.  Nobody could
+ * tell later: the first who reads [T] takes it as features. */
+static enum rnn_status find_masks(struct plan_builder *builder,
+                                  const struct graph *graph,
+                                  struct value *const *values,
+                                  struct rnn_error *err)
 {
-    for (size_t i = 0; i < graph->node_count; i++) {
-        const struct graph_node *node = &graph->nodes[i];
+    bool *makes_mask =
+        graph_zalloc(builder, graph->node_count, sizeof(*makes_mask));
 
+    if (!makes_mask)
+        return graph_no_memory(graph->name, err);
+    for (size_t i = graph->node_count; i-- > 0;) {
+        size_t index = graph->order[i];
+        const struct graph_node *node = &graph->nodes[index];
+        const struct layer *layer = graph->layers[node->layer].layer;
+
+        if (makes_mask[index] && layer && layer->class->takes_plain)
+            mark(graph, node, 0, node->ref_count, makes_mask);
         for (size_t k = 0; k < node->argument_count; k++) {
             const struct call_argument *argument = &node->arguments[k];
 
-            if (!argument->keyword || strcmp(argument->keyword, "mask") != 0)
-                continue;
-            for (size_t n = 0; n < argument->count; n++)
-                follow_mask(plan, graph, &node->refs[argument->first + n],
-                            values, 0);
+            if (argument->keyword && !strcmp(argument->keyword, "mask"))
+                mark(graph, node, argument->first, argument->count,
+                     makes_mask);
         }
     }
+    for (size_t i = 0; i < graph->input_count; i++)
+        if (makes_mask[graph->layers[graph->inputs[i].layer].first_node])
+            make_time(builder->plan, values[i]);
+    return RNN_OK;
 }
 
 static bool is_used(const struct plan *plan, const char *name)
@@ -272,7 +275,7 @@ enum rnn_status keras_read_functional(struct plan_builder *builder,
     if (!status)
         status = add_inputs(builder, graph, inputs, err);
     if (!status)
-        find_masks(builder->plan, graph, inputs);
+        status = find_masks(builder, graph, inputs, err);
     if (!status)
         status = functional_call(builder, graph, inputs, outputs, err);
     if (!status)

@@ -2,14 +2,9 @@
 
 #include <string.h>
 
-#include "core/layers/mask.h"
-
 /* Queries that are worked on together, and keys of a block of tanh(). */
 #define QUERIES ((size_t)32)
 #define KEYS    ((size_t)32)
-/* What Keras takes from a score that is hidden: beside any that is seen its
- * weight is zero. */
-#define FAR 1e9f
 
 /* Where everything lies in the scratch. */
 struct places {
@@ -69,19 +64,18 @@ bool attend_weigh(const struct rnn_ukernels *ukernels, size_t width,
 
 /* ---- keys and values as kernels ------------------------------------------*/
 
+/* `columns` settle the chains. */
 static struct f32_product make_product(const struct attend *attend,
                                        size_t inputs, size_t units,
-                                       const float *kernel, const float *zeros)
+                                       size_t columns)
 {
     size_t lanes = attend->ukernels->lanes;
     struct f32_product product = {.inputs = inputs,
                                   .units = units,
                                   .gates = 1,
-                                  .chains = rnn_sum_chains(inputs, units),
+                                  .chains = rnn_sum_chains(inputs, columns),
                                   .lanes = lanes,
-                                  .panels = (units + lanes - 1) / lanes,
-                                  .kernel = kernel,
-                                  .bias = zeros};
+                                  .panels = (units + lanes - 1) / lanes};
 
     if (product.chains > 4)
         product.chains = 4;
@@ -145,12 +139,16 @@ static bool prepare(const struct attend *attend, const struct attend_job *job,
         return false;
     memset(at->zeros, 0, zeros * sizeof(*at->zeros));
     at->by_value =
-        make_product(attend, keys, attend->value_width, at->values, at->zeros);
+        make_product(attend, keys, attend->value_width, attend->value_width);
+    at->by_value.kernel = at->values;
+    at->by_value.bias = at->zeros;
     pack_values(&at->by_value, &job->values, at->values);
     if (attend->additive)
         return true;
-    at->by_key =
-        make_product(attend, attend->width, keys, at->keys, at->zeros);
+    at->by_key = make_product(attend, attend->width, keys,
+                              attend->slices ? attend->window : keys);
+    at->by_key.kernel = at->keys;
+    at->by_key.bias = at->zeros;
     pack_keys(&at->by_key, &job->keys, at->keys);
     return true;
 }
@@ -232,100 +230,52 @@ static bool score(const struct attend *attend, const struct attend_job *job,
     return true;
 }
 
-/* ---- weights -------------------------------------------------------------*/
+/* ---- means ---------------------------------------------------------------*/
 
-/* Keys first .. end - 1 are near enough to query t. */
-struct reach {
-    size_t first, end;
-};
-
-static struct reach find_reach(const struct attend *attend, size_t t,
-                               size_t keys)
+/* Over the keys of the window alone, which are some rows of each panel. */
+static void mean_slice(const struct attend *attend, const struct places *at,
+                       const float *scores, const struct attend_reach *reach,
+                       float *y)
 {
-    size_t window = attend->window;
-    struct reach reach = {window && t >= window ? t - window + 1 : 0, keys};
+    size_t lanes = at->by_value.lanes, keys = at->by_value.inputs;
+    struct f32_product part = make_product(attend, reach->end - reach->first,
+                                           lanes, attend->value_width);
 
-    if (attend->causal && reach.end > t + 1)
-        reach.end = t + 1;
-    if (window && reach.end > t && reach.end - t > window)
-        reach.end = t + window;
-    if (reach.first > reach.end)
-        reach.first = reach.end;
-    return reach;
-}
-
-static bool is_masked(const struct attend_job *job)
-{
-    return job->query_mask.data || job->value_mask.data ||
-           job->key_mask.data || job->pair_mask.data;
-}
-
-/* Does no mask hide key u from query t? */
-static bool counts(const struct attend_job *job, size_t t, size_t u)
-{
-    const struct view *pairs = &job->pair_mask;
-
-    return mask_counts(job->query_mask, t) &&
-           mask_counts(job->value_mask, u) && mask_counts(job->key_mask, u) &&
-           (!pairs->data || pairs->data[t * pairs->stride + u] != 0);
-}
-
-static void softmax(const struct attend *attend, size_t count, float *scores)
-{
-    static const struct rnn_activation activation = {.kind = RNN_ACT_SOFTMAX};
-
-    if (count)
-        attend->ukernels->activate_rows(&activation, 1, count, scores, count);
-}
-
-/* What is hidden weighs nothing: the scores that are seen move together, and
- * back.  Returns how many there were. */
-static size_t weigh_some(const struct attend *attend,
-                         const struct attend_job *job, size_t t,
-                         const struct reach *reach, float *scores)
-{
-    size_t seen = 0, left;
-
-    for (size_t u = reach->first; u < reach->end; u++)
-        if (counts(job, t, u))
-            scores[seen++] = scores[u];
-    softmax(attend, seen, scores);
-    left = seen;
-    for (size_t u = reach->end; seen && u > reach->first; u--)
-        scores[u - 1] = counts(job, t, u - 1) ? scores[--left] : 0;
-    return seen;
-}
-
-/* A query that sees nothing. */
-static void weigh_blind(const struct attend *attend, size_t keys,
-                        float *scores)
-{
-    for (size_t u = 0; u < keys; u++)
-        scores[u] = attend->blind == ATTEND_LESS ? scores[u] - FAR : 0;
-    if (attend->blind != ATTEND_NOTHING)
-        softmax(attend, keys, scores);
-}
-
-static void weigh(const struct attend *attend, const struct attend_job *job,
-                  size_t t, float *scores)
-{
-    size_t keys = job->keys.count;
-    struct reach reach = find_reach(attend, t, keys);
-    bool blind = reach.first == reach.end;
-
-    if (!blind && is_masked(job))
-        blind = !weigh_some(attend, job, t, &reach, scores);
-    else if (!blind)
-        softmax(attend, reach.end - reach.first, scores + reach.first);
-    if (blind) {
-        weigh_blind(attend, keys, scores);
-    } else {
-        memset(scores, 0, reach.first * sizeof(*scores));
-        memset(scores + reach.end, 0, (keys - reach.end) * sizeof(*scores));
+    part.bias = at->zeros;
+    for (size_t p = 0; p < at->by_value.panels; p++) {
+        part.kernel = at->values + (p * keys + reach->first) * lanes;
+        attend->ukernels->product(&part, 1, scores + reach->first, 0,
+                                  y + p * lanes, lanes);
     }
-    if (job->scores)
-        memcpy(job->scores + t * job->scores_stride, scores,
-               keys * sizeof(*scores));
+}
+
+static bool mean_slices(const struct attend *attend,
+                        const struct attend_job *job, size_t first,
+                        size_t count, struct run *run, const struct places *at)
+{
+    uint64_t floats = attend->window * plan_stride(attend->value_width);
+
+    for (size_t i = 0; i < count; i++) {
+        struct attend_reach reach = attend_reach(attend, job, first + i);
+
+        if (!run_may_go_on(run, run_work(floats, 1)))
+            return false;
+        mean_slice(attend, at, at->scores + i * at->score_stride, &reach,
+                   at->y + i * at->y_stride);
+    }
+    return true;
+}
+
+static bool mean(const struct attend *attend, const struct attend_job *job,
+                 size_t first, size_t count, struct run *run,
+                 const struct places *at)
+{
+    struct view p = {at->scores, at->score_stride};
+    struct view y = {at->y, at->y_stride};
+
+    if (attend->slices)
+        return mean_slices(attend, job, first, count, run, at);
+    return run_product(run, attend->ukernels, &at->by_value, count, p, y);
 }
 
 bool attend(const struct attend *attend, const struct attend_job *job,
@@ -338,19 +288,18 @@ bool attend(const struct attend *attend, const struct attend_job *job,
         return false;
     for (size_t t = 0; t < queries; t += QUERIES) {
         size_t count = queries - t < QUERIES ? queries - t : QUERIES;
-        struct view p = {at.scores, at.score_stride};
-        struct view y = {at.y, at.y_stride};
 
         if (!score(attend, job, t, count, run, &at) ||
             !run_may_go_on(run, run_work(job->keys.count, 2 * count)))
             return false;
         for (size_t i = 0; i < count; i++)
-            weigh(attend, job, t + i, p.data + i * p.stride);
-        if (!run_product(run, attend->ukernels, &at.by_value, count, p, y))
+            attend_weigh_keys(attend, job, t + i,
+                              at.scores + i * at.score_stride);
+        if (!mean(attend, job, t, count, run, &at))
             return false;
         for (size_t i = 0; i < count; i++)
-            memcpy(job->y + (t + i) * job->y_stride, y.data + i * y.stride,
-                   attend->value_width * sizeof(*y.data));
+            memcpy(job->y + (t + i) * job->y_stride, at.y + i * at.y_stride,
+                   attend->value_width * sizeof(*at.y));
     }
     return true;
 }

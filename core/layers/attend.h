@@ -13,6 +13,10 @@
  * of keys and the layer's widths.  (Keras pushes hidden scores down by 1e9 or
  * more before a softmax over all u, which makes the same zeros.)
  *
+ * With `slices` the bits of y_t follow from the keys of its window alone: the
+ * chains of q . k from width and window, and the second product is over the
+ * kernel [keys of the window, value width].
+ *
  * Memory   Scratch as attend_scratch() says, aligned to 64.
  * Threads  Only read after a layer is connected.
  * Shapes   Rows of float32, a stride apart.
@@ -43,6 +47,8 @@ struct attend {
     struct f32_product sum; /* additive: w */
     bool causal;            /* u <= t */
     size_t window;          /* |t - u| < window; 0: none */
+    bool slices;            /* causal, with a window and without masks: no sum
+                               knows of keys outside the window */
     enum attend_blind blind;
 };
 
@@ -54,6 +60,7 @@ struct attend_rows {
 /* One sequence and one head.  A mask without data hides nothing; 0 hides. */
 struct attend_job {
     struct attend_rows queries, keys, values;
+    size_t past; /* keys before that of the first query */
     struct view query_mask, value_mask, key_mask; /* a number for each row */
     struct view pair_mask; /* a row for each query, a number for each key */
     float *y;              /* [queries] rows of value_width */
@@ -70,6 +77,18 @@ bool attend_weigh(const struct rnn_ukernels *ukernels, size_t width,
 
 /* Floats of scratch; SIZE_MAX: too many. */
 size_t attend_scratch(const struct attend *attend, size_t keys);
+
+/* Keys first .. end - 1 are near enough to the query. */
+struct attend_reach {
+    size_t first, end;
+};
+
+struct attend_reach attend_reach(const struct attend *attend,
+                                 const struct attend_job *job, size_t query);
+
+/* Scores of all keys for query t become their weights. */
+void attend_weigh_keys(const struct attend *attend,
+                       const struct attend_job *job, size_t t, float *scores);
 
 /* False: the caller said stop. */
 bool attend(const struct attend *attend, const struct attend_job *job,

@@ -129,7 +129,8 @@ static enum rnn_status check_call(const struct layer *layer,
     return status ? status : check_pairs(layer, call, err);
 }
 
-enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
+enum rnn_status attend_call_read(const struct layer *layer,
+                                 const struct node *node,
                                  struct attend_call *call,
                                  struct rnn_error *err)
 {
@@ -157,8 +158,6 @@ enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
                         layer->name, layer->class->name, node->input_count);
     if (!call->key)
         call->key = call->value;
-    if (node->has_time)
-        plan_need_whole(node);
     return check_call(layer, call, err);
 }
 

@@ -157,6 +157,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
             take(layer, attend_call_features(call->given.query), builder, err);
     if (status)
         return status;
+    if (node->has_time)
+        plan_need_whole(node);
     call->attend = make_attend(layer, &call->given, builder);
     row.dim[0] = call->attend.value_width;
     /* tanh() is worth some sixteen multiply-adds */

@@ -178,11 +178,6 @@ static enum rnn_status settle(struct concatenate_call *call, struct node *node,
     if (has_time == timed && (call->axis || !timed))
         return RNN_OK;
     plan_need_whole(node);
-    for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i]->mask && node->layer->class == &layer_concatenate)
-            return operator_refuse(
-                node, "it joins timesteps, and those of an input have a mask",
-                err);
     if (!call->stacks && timed)
         return join_time(node, &shape, builder, err);
     if (call->stacks && timed && shape.dim[1] == RNN_FREE)

@@ -14,6 +14,9 @@
  * A convolution at one place is a product with the window that it sees, so
  * that each place is a step of an LSTM cell whose h is that window.
  *
+ * A mask is of timesteps, or of the places of each, which hold their h and c
+ * then, each for itself.
+ *
  * Keras: keras/src/layers/rnn/conv_lstm.py, conv_lstm1d.py
  */
 #include "core/layers/conv_lstm1d.h"
@@ -22,6 +25,7 @@
 #include <string.h>
 
 #include "core/format/json.h"
+#include "core/layers/mask.h"
 
 #define GATES 4
 
@@ -275,6 +279,34 @@ static enum rnn_status make_outputs(struct layer *layer, struct node *node,
     return status;
 }
 
+/* A mask of rows is one of places only where there are as many. */
+static enum rnn_status find_mask(const struct layer *layer,
+                                 const struct node *node,
+                                 const struct plan_builder *builder,
+                                 struct conv_lstm_call *call,
+                                 struct rnn_error *err)
+{
+    const struct conv_lstm *own = layer->own;
+    const struct value *x = node->inputs[0], *mask = x->mask;
+    char text[RNN_SHAPE_TEXT];
+
+    if (!mask || (builder->keras_major >= 3 && node->input_count > 1 &&
+                  !x->mask_is_given))
+        return RNN_OK;
+    if (!mask->has_time || !plan_same_time(mask, x) ||
+        (mask->features != 1 && (mask->features != own->places ||
+                                 own->channels_first || own->way.unroll)))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (ConvLSTM1D) makes %zu places of "
+                        "each timestep, it is given a mask of %s: Keras "
+                        "itself cannot run that",
+                        layer->name, own->places,
+                        rnn_shape_print(&mask->shape, text));
+    call->mask = mask;
+    call->zeroes = own->way.zero_output_for_mask && builder->keras_major >= 3;
+    return RNN_OK;
+}
+
 static enum rnn_status keep_states(struct node *node,
                                    struct plan_builder *builder,
                                    struct rnn_error *err)
@@ -289,7 +321,9 @@ static enum rnn_status keep_states(struct node *node,
     if (!call)
         return plan_no_memory(node->layer, err);
     node->own = call;
-    status = plan_keep(builder, node, "h", &entry, &call->h, err);
+    status = find_mask(node->layer, node, builder, call, err);
+    if (!status)
+        status = plan_keep(builder, node, "h", &entry, &call->h, err);
     if (!status)
         status = plan_keep(builder, node, "c", &entry, &call->c, err);
     return status;
@@ -323,6 +357,7 @@ const struct layer_class layer_conv_lstm1d = {
     .inert = recurrent_inert,
     .keywords = recurrent_keywords,
     .streaming = STREAM_STEPS,
+    .masking = MASK_PASSED,
     .own_bytes = sizeof(struct conv_lstm),
     .read = read,
     .connect = connect,

@@ -24,9 +24,10 @@ struct conv_lstm {
     size_t z_stride;
 };
 
-/* Where a call keeps its state at work, in bytes. */
 struct conv_lstm_call {
-    size_t h, c;
+    size_t h, c;              /* where it keeps its state at work, in bytes */
+    const struct value *mask; /* one number for each step, or each place */
+    bool zeroes;              /* what is masked is 0, not what it was */
 };
 
 size_t conv_lstm_scratch(const struct node *node, size_t rows, size_t items);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/layers/conv_lstm1d.h"
+#include "core/layers/mask.h"
 
 /* One sequence at work; see conv_lstm_scratch(). */
 struct places {
@@ -11,6 +12,7 @@ struct places {
     float *z;       /* [places][z_stride] */
     float *h, *c;   /* [places][stride] */
     float *next;    /* the new h */
+    float *held;    /* the old c */
     float *inner;   /* the cell's own */
     size_t stride;
 };
@@ -28,7 +30,7 @@ size_t conv_lstm_scratch(const struct node *node, size_t rows, size_t items)
     const struct conv_lstm *own = node->layer->own;
     size_t each =
         plan_sum(own->z_stride, 1,
-                 plan_sum(window_floats(own), 3, plan_stride(own->filters)));
+                 plan_sum(window_floats(own), 4, plan_stride(own->filters)));
 
     (void)rows;
     (void)items;
@@ -44,7 +46,8 @@ static void lay_out(const struct conv_lstm *own, float *scratch,
     at->h = at->z + own->places * own->z_stride;
     at->c = at->h + own->places * at->stride;
     at->next = at->c + own->places * at->stride;
-    at->windows = at->next + own->places * at->stride;
+    at->held = at->next + own->places * at->stride;
+    at->windows = at->held + own->places * at->stride;
     at->inner = at->windows + own->places * window_floats(own);
 }
 
@@ -136,6 +139,69 @@ static bool run_step(struct places *at, struct run *run, const float *x)
     return true;
 }
 
+/* ---- masks ---------------------------------------------------------------*/
+
+/* Does place `p` of step number `s` of sequence `row` count? */
+static bool counts(const struct node *node, const struct run *run, size_t row,
+                   size_t s, size_t p)
+{
+    const struct conv_lstm *own = node->layer->own;
+    const struct conv_lstm_call *call = node->own;
+    size_t steps = run_steps(run, node->inputs[0]);
+    size_t t = own->way.go_backwards ? steps - 1 - s : s;
+    struct view mask;
+
+    if (!call->mask)
+        return true;
+    mask = run_view(run, call->mask);
+    return mask.data[(row * steps + t) * mask.stride +
+                     (call->mask->features > 1 ? p : 0)] != 0;
+}
+
+/* Is the output there 0, whatever h is?  So it is before the first step that
+ * counts, also where h begins with something else. */
+static bool is_blank(const struct node *node, const struct run *run,
+                     size_t row, size_t s, size_t p)
+{
+    const struct conv_lstm *own = node->layer->own;
+    const struct conv_lstm_call *call = node->own;
+    size_t steps = run_steps(run, node->inputs[0]);
+    bool begun = !call->mask || node->input_count == 1;
+
+    for (size_t i = 0; i <= s && !begun; i++)
+        begun = counts(node, run, row, i, p);
+    if (!begun)
+        return true;
+    /* Keras turns the mask of the zeroes around, but not with `unroll`. */
+    if (own->way.unroll && own->way.return_sequences && own->way.go_backwards)
+        s = steps - 1 - s;
+    return call->zeroes && !counts(node, run, row, s, p);
+}
+
+/* A step at the places that count; the others stay as they are. */
+static bool run_masked_step(const struct node *node, struct run *run,
+                            struct places *at, size_t row, size_t s,
+                            const float *x)
+{
+    size_t floats = at->stride * sizeof(float), places = at->own->places;
+    bool any = false;
+
+    for (size_t p = 0; p < places; p++)
+        any = any || counts(node, run, row, s, p);
+    if (!any)
+        return true;
+    memcpy(at->held, at->c, places * floats);
+    if (!run_step(at, run, x))
+        return false;
+    /* The old h is where the next one grows. */
+    for (size_t p = 0; p < places; p++)
+        if (!counts(node, run, row, s, p)) {
+            memcpy(at->h + p * at->stride, at->next + p * at->stride, floats);
+            memcpy(at->c + p * at->stride, at->held + p * at->stride, floats);
+        }
+    return true;
+}
+
 /* ---- states --------------------------------------------------------------*/
 
 /* A state as a value has it. */
@@ -209,15 +275,37 @@ static void begin_sequence(const struct node *node, const struct run *run,
     load_state(at, at_work(run, row, call->c), at->c);
 }
 
-/* Outputs of step `t`; those that have one for the whole sequence come at its
- * end. */
-static void write_step(const struct node *node, const struct run *run,
-                       const struct places *at, size_t item)
+/* The output after step number `s` of sequence `row`: h, but where a mask
+ * makes it 0. */
+static void write_output(const struct node *node, const struct run *run,
+                         const struct places *at, size_t row, size_t s,
+                         float *to)
 {
+    const struct conv_lstm *own = at->own;
+    const struct conv_lstm_call *call = node->own;
+
+    write_state(at, at->h, to);
+    for (size_t p = 0; call->mask && p < own->places; p++)
+        for (size_t f = 0; f < own->filters && is_blank(node, run, row, s, p);
+             f++)
+            to[place_of(own, p, f, own->places, own->filters)] = 0;
+}
+
+/* Outputs of step number `s`; those that have one for the whole sequence come
+ * at its end. */
+static void write_step(const struct node *node, const struct run *run,
+                       const struct places *at, size_t row, size_t s)
+{
+    size_t item = row * run_steps(run, node->inputs[0]) + s;
+
     for (size_t i = 0; i < node->output_count; i++) {
         struct view y = run_view(run, node->outputs[i]);
 
-        if (run_is_timed(run, node->outputs[i]))
+        if (!run_is_timed(run, node->outputs[i]))
+            continue;
+        if (!i)
+            write_output(node, run, at, row, s, y.data + item * y.stride);
+        else
             write_state(at, i == 2 ? at->c : at->h, y.data + item * y.stride);
     }
 }
@@ -233,7 +321,13 @@ static void write_end(const struct node *node, const struct run *run,
     for (size_t i = 0; i < node->output_count; i++) {
         struct view y = run_view(run, node->outputs[i]);
 
-        if (!run_is_timed(run, node->outputs[i]))
+        if (run_is_timed(run, node->outputs[i]))
+            continue;
+        if (!i)
+            write_output(node, run, at, row,
+                         run_steps(run, node->inputs[0]) - 1,
+                         y.data + ending * y.stride);
+        else
             write_state(at, i == 2 ? at->c : at->h,
                         y.data + ending * y.stride);
     }
@@ -253,9 +347,10 @@ bool conv_lstm_run(const struct node *node, struct run *run)
         for (size_t s = 0; s < steps; s++) {
             size_t t = own->way.go_backwards ? steps - 1 - s : s;
 
-            if (!run_step(&at, run, x.data + (r * steps + t) * x.stride))
+            if (!run_masked_step(node, run, &at, r, s,
+                                 x.data + (r * steps + t) * x.stride))
                 return false;
-            write_step(node, run, &at, r * steps + s);
+            write_step(node, run, &at, r, s);
         }
         store_state(&at, at.h, at_work(run, r, call->h));
         store_state(&at, at.c, at_work(run, r, call->c));

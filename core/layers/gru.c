@@ -133,4 +133,4 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 RECURRENT(gru, "GRU", read, MASK_PASSED);
 RECURRENT(gru_cell, "GRUCell", read, MASK_PASSED);
 /* Keras does not run it under a mask. */
-RECURRENT(cudnn_gru, "CuDNNGRU", read_cudnn, MASK_UNTOLD);
+RECURRENT(cudnn_gru, "CuDNNGRU", read_cudnn, MASK_REFUSED);

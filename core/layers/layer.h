@@ -34,6 +34,7 @@ enum layer_masking {
     MASK_PASSED_KERAS_3, /* so in Keras 3; Keras 2 drops it */
     MASK_JOINED,         /* of all inputs: or (Keras 3), and (Keras 2) */
     MASK_OWN,            /* connect() sees to it */
+    MASK_REFUSED,        /* Keras itself cannot run it under a mask */
 };
 
 struct layer_class {

@@ -72,4 +72,4 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 RECURRENT(lstm, "LSTM", read, MASK_PASSED);
 RECURRENT(lstm_cell, "LSTMCell", read, MASK_PASSED);
 /* Keras does not run it under a mask. */
-RECURRENT(cudnn_lstm, "CuDNNLSTM", read_cudnn, MASK_UNTOLD);
+RECURRENT(cudnn_lstm, "CuDNNLSTM", read_cudnn, MASK_REFUSED);

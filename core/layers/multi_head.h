@@ -24,9 +24,15 @@ struct multi_head {
     struct f32_product query, key, value, gate, out;
 };
 
+/* One call.  One that streams keeps the projected keys and values of the last
+ * `past` timesteps, and how many there are, at these places of a state at
+ * work, in bytes. */
 struct multi_head_call {
     struct attend_call given;
     struct attend attend;
+    bool streams;
+    size_t past;
+    size_t keys, values, count;
 };
 
 /* A node whose layer's `own` is a struct multi_head, and its own the call. */

@@ -18,6 +18,9 @@
  * they are asked for.  Keras 2 takes 1e9 from what is hidden.  Order of the
  * sums: attend.h.
  *
+ * With a causal mask and a sliding window a query sees the last timesteps
+ * alone: then the layer streams, and its state is their K and V.
+ *
  * MultiHeadAttention of Keras 3 takes the masks away from the tensors that it
  * is called on: what reads them afterwards sees none.
  *
@@ -294,6 +297,53 @@ static enum attend_blind choose_blind(const struct multi_head *own,
     return own->dropout > 0 || given->scores ? ATTEND_NOTHING : ATTEND_ALIKE;
 }
 
+/* Does each query see keys of a few timesteps before it alone? */
+static bool can_stream(const struct multi_head *own,
+                       const struct attend_call *given)
+{
+    const struct value *query = given->query;
+    const struct value *others[] = {given->value, given->key};
+    bool can = own->window && given->causal && !given->scores &&
+               !given->pairs && query->has_time && !query->mask;
+
+    for (size_t i = 0; i < 2 && can; i++)
+        can = others[i]->has_time && !others[i]->mask &&
+              others[i]->fixed_steps == query->fixed_steps &&
+              others[i]->pace == query->pace;
+    return can;
+}
+
+/* Either everything at once, or the past of a window is kept. */
+static enum rnn_status settle_time(const struct multi_head *own,
+                                   struct multi_head_call *call,
+                                   struct node *node,
+                                   struct plan_builder *builder,
+                                   struct rnn_error *err)
+{
+    struct rnn_state_entry rows = {.dtype = RNN_F32, .rank = 2};
+    struct rnn_state_entry count = {.dtype = RNN_I64, .rank = 1, .shape = {1}};
+    enum rnn_status status;
+
+    call->streams = can_stream(own, &call->given);
+    if (!call->streams) {
+        if (node->has_time)
+            plan_need_whole(node);
+        return RNN_OK;
+    }
+    call->past = own->window - 1;
+    if (!call->past)
+        return RNN_OK;
+    rows.shape[0] = call->past;
+    rows.shape[1] = own->key.units;
+    status = plan_keep(builder, node, "keys", &rows, &call->keys, err);
+    rows.shape[1] = own->value.units;
+    if (!status)
+        status = plan_keep(builder, node, "values", &rows, &call->values, err);
+    if (!status)
+        status = plan_keep(builder, node, "count", &count, &call->count, err);
+    return status;
+}
+
 static void set_cost(const struct multi_head *own,
                      const struct attend_call *given, struct node *node)
 {
@@ -342,6 +392,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         status = check_bias(layer, &call->given, builder, err);
     if (!status && !layer->calls)
         status = take_all(layer, builder, err);
+    if (!status)
+        status = settle_time(own, call, node, builder, err);
     if (status)
         return status;
     call->attend = (struct attend){
@@ -351,6 +403,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .scale = (float)(1 / sqrt((double)own->key_dim)),
         .causal = call->given.causal,
         .window = own->window,
+        .slices = call->streams,
         .blind = choose_blind(own, &call->given, builder->keras_major),
     };
     set_cost(own, &call->given, node);

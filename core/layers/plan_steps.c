@@ -110,6 +110,7 @@ enum rnn_status plan_change_steps_of(struct plan_builder *builder,
     y->shape.dim[0] = x->shape.dim[0];
     y->fixed_steps = x->fixed_steps;
     y->pace = x->pace;
+    y->clock = x->clock;
     if (pace_is_identity(change))
         return RNN_OK;
     if (x->shape.dim[0] != RNN_FREE)

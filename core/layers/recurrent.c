@@ -211,7 +211,7 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
                     items, own->z_stride);
 }
 
-struct recurrent_way *recurrent_way_of(struct layer *layer)
+struct recurrent_way *recurrent_way_of(const struct layer *layer)
 {
     return layer->class == &layer_rnn || layer->class == &layer_conv_lstm1d ||
                    (layer->class->scratch == recurrent_scratch &&

@@ -90,7 +90,7 @@ RNN_CHECKED enum rnn_status recurrent_join(struct layer *layer,
                                            struct rnn_error *err);
 
 /* The way of a layer that goes through a sequence; NULL: `layer` is none. */
-struct recurrent_way *recurrent_way_of(struct layer *layer);
+struct recurrent_way *recurrent_way_of(const struct layer *layer);
 
 /* Is `layer` a cell: SimpleRNNCell, LSTMCell, GRUCell? */
 bool recurrent_is_cell(const struct layer *layer);

@@ -14,7 +14,7 @@
 #include "server/store/sqlite_schema.h"
 
 /* What the file keeps of a log that was longer for once. */
-#define LOG_BYTES "16777216"
+#define LOG_BYTES "33554432"
 
 #define FOLDER_BYTES    1000 /* of state_dir, at most */
 #define FILE_PATH_BYTES (FOLDER_BYTES + 32)

@@ -123,6 +123,21 @@ def rnn_of_cells(draw, shape):
     return [draw.layer("RNN", cells, return_sequences=steps)]
 
 
+def conv_lstm(draw, shape):
+    """Each timestep's features are an image of one row."""
+    layer = draw.layer(
+        "ConvLSTM1D",
+        draw.pick((1, 2, 3)),
+        kernel_size=draw.pick((1, 2, 3)),
+        padding=draw.pick(("same", "same", "valid"))
+        if shape[1] >= 3
+        else "same",
+        return_sequences=False,
+    )
+    reshape = draw.layer("Reshape", (*shape, 1))
+    return [reshape, layer, draw.layer("Flatten")]
+
+
 def time_distributed(draw, shape):
     choices = [dense, activation, no_op, normalisation]
     (inner,) = draw.pick(choices)(draw, shape[1:])
@@ -352,6 +367,9 @@ UNARY = (
     ),
     Block("rnn_of_cells", rnn_of_cells, ("RNN",), "sequence", 1.5),
     Block(
+        "conv_lstm", conv_lstm, ("ConvLSTM1D", "Reshape"), "fixed", 0.4
+    ),
+    Block(
         "time_distributed",
         time_distributed,
         ("TimeDistributed",),
@@ -467,7 +485,7 @@ def grouped_query(draw, tensors):
 
 
 def arithmetic(draw, tensors):
-    """Keras 3 saves these as operations, Keras 2 as TFOpLambda."""
+    """Keras 3 saves these as operators, Keras 2 as TFOpLambda."""
     a, b = tensors[:2]
     which = draw.below(4)
     if which == 0:
@@ -475,6 +493,16 @@ def arithmetic(draw, tensors):
     if which == 1:
         return (a - 0.25) * b
     return 2.0 - a * b if which == 2 else a * 0.75 + b
+
+
+def slices(draw, tensors):
+    """The last timesteps."""
+    a, b = tensors[:2]
+    return a[:, -1] + b[:, -1] if draw.chance(0.5) else a[:, -1] * b[:, 0]
+
+
+def joined_in_time(draw, tensors):
+    return draw.layer("Concatenate", axis=1)(tensors)
 
 
 def initial_state(draw, tensors):
@@ -501,6 +529,8 @@ MERGE = (
         0.4,
         since=(3, 4),
     ),
-    Block("arithmetic", arithmetic, ("ops",), weight=0.5, since=(3, 0)),
+    Block("arithmetic", arithmetic, ("ops",), weight=0.5),
+    Block("slices", slices, ("ops",), "sequence", 0.5),
+    Block("joined_in_time", joined_in_time, ("ops",), "fixed", 0.4),
     Block("initial_state", initial_state, ("return_state",), "sequence"),
 )

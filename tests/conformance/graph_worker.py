@@ -93,19 +93,20 @@ class Worker:
             single = self.call(graph, arrays, "float32")
             if not all(self.is_fit(answer) for answer in single):
                 continue
-            moved = self.restlessness(twin, weights, arrays, rng)
-            if found is None or moved < found[1]:
-                found = weights, moved, single
+            reference, moved = self.refer(twin, weights, arrays, rng)
+            if found is None or moved < found[3]:
+                found = weights, single, reference, moved
             if moved < RESTLESS:
                 break
         if found is None:
             raise ValueError("no weights keep this graph within reason")
-        weights, moved, single = found
+        weights, *answers = found
         self.set_weights(graph.model, weights)
         self.set_weights(twin.model, weights)
-        return single, self.call(twin, arrays, "float64"), moved
+        return answers
 
-    def restlessness(self, twin, weights, arrays, rng):
+    def refer(self, twin, weights, arrays, rng):
+        """The answers in float64, and how far they move."""
         most = 0.0
         self.set_weights(twin.model, weights)
         reference = self.call(twin, arrays, "float64")
@@ -116,7 +117,7 @@ class Worker:
         for was, now in zip(reference, self.call(twin, arrays, "float64")):
             scale = max(1.0, np.abs(was).max())
             most = max(most, np.abs(now - was).max() / scale)
-        return float(most)
+        return reference, float(most)
 
     @staticmethod
     def is_fit(answer):

@@ -45,7 +45,7 @@ GENERATIONS = {
 }
 LAYER_TABLE = HERE.parent.parent / "core/layers/layer.h"
 # What blocks may need beside classes.
-FEATURES = ("ops",)
+FEATURES = ("ops", "return_state")
 # Sentences of refusals that are right, with the reason.
 MAY_REFUSE = ()
 

@@ -129,6 +129,23 @@ def windows(keras):
     return keras.Model(x, y)
 
 
+def streams(keras):
+    """A query that sees the last timesteps alone needs no more than them."""
+    layers = keras.layers
+    x = keras.Input((None, 4))
+    y = layers.MultiHeadAttention(2, 3, sliding_window=3)(
+        x, x, use_causal_mask=True
+    )
+    y = layers.LayerNormalization()(layers.Add()([x, y]))
+    z = layers.GroupQueryAttention(3, 4, 2, use_gate=True, sliding_window=2)(
+        y, x, use_causal_mask=True
+    )
+    w = layers.MultiHeadAttention(1, 2, dropout=0.1, sliding_window=1)(
+        z, y, key=x, use_causal_mask=True
+    )
+    return keras.Model(x, [y, layers.GRU(2)(w)])
+
+
 def blind(keras):
     """Queries far behind the last key see nothing through the window."""
     layers = keras.layers
@@ -273,6 +290,13 @@ CASES = [
     Case("attention_block", block, timesteps=9, same=False),
     Case("attention_grouped", grouped, files="k3.keras k3.h5"),
     Case("attention_windows", windows, files="k3.keras k3.h5", timesteps=5),
+    Case(
+        "attention_streams",
+        streams,
+        files="k3.keras",
+        timesteps=9,
+        streams=True,
+    ),
     Case("attention_blind", blind, files="k3.keras"),
     Case("attention_masked", masked, inputs=padded),
     Case("attention_masked_heads", masked_heads, inputs=padded, same=False),

@@ -116,7 +116,7 @@ CASES = [
         "graph_masked_both_ways",
         masked_both_ways,
         inputs=padded_ids,
-        files="k2.keras k2.h5",
+        files="k3.keras k2.keras k2.h5",
     ),
     Case("graph_spatial_dropout", without_training, files="k3.h5 k2.h5"),
     Case("graph_ids", ids_and_numbers, vocabulary={"ids": 9}, streams=True),

@@ -207,6 +207,75 @@ def x_and_scores(rng):
     return {"x": rng.normal(size=(3, 6, 3)), "mask": mask.astype(np.int32)}
 
 
+def joined(keras):
+    layers = keras.layers
+    x = keras.Input((6, 4), name="x")
+    both = [layers.Masking(0.0)(x), layers.Masking(2.0)(x)]
+    y = layers.Concatenate(axis=1)(both)
+    return keras.Model(x, layers.GRU(3)(y))
+
+
+def rows(rng):
+    x = rng.normal(size=(3, 5, 4, 2)).astype(np.float32)
+    x[0, 3:] = 0.0
+    x[1, [0, 2], 1:3] = 0.0
+    x[2, :, 0] = 0.0
+    x[2, 0] = 0.0
+    return x
+
+
+def conv_lstm(keras):
+    layers = keras.layers
+    fields = {"padding": "same", "return_sequences": True}
+    return keras.Sequential(
+        [
+            keras.Input((None, 4, 2)),
+            layers.Masking(),
+            layers.ConvLSTM1D(3, 3, **fields),
+            layers.ConvLSTM1D(2, 2, go_backwards=True, **fields),
+        ]
+    )
+
+
+def droppers(keras):
+    """Each ends before a layer that would look at a mask."""
+    layers = keras.layers
+    x = keras.Input((6, 4), name="x")
+    masked = layers.Masking()(x)
+    made = [
+        layers.Conv1D(3, 2, padding="causal"),
+        layers.SeparableConv1D(3, 2),
+        layers.DepthwiseConv1D(2),
+        layers.Conv1DTranspose(3, 2),
+        layers.MaxPooling1D(2),
+        layers.AveragePooling1D(2),
+        layers.ZeroPadding1D(1),
+        layers.Cropping1D(1),
+        layers.UpSampling1D(2),
+        layers.Reshape((8, 3)),
+        layers.Permute((2, 1)),
+    ]
+    ends = [layers.SimpleRNN(2)(layer(masked)) for layer in made]
+    ends.append(layers.Dense(2)(layers.Flatten()(masked)))
+    return keras.Model(x, layers.Concatenate()(ends))
+
+
+def both_ways_out(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.Masking(),
+            layers.Bidirectional(
+                layers.LSTM(3, return_sequences=True), merge_mode="mul"
+            ),
+            layers.Bidirectional(
+                layers.SimpleRNN(2, return_sequences=True), merge_mode="ave"
+            ),
+        ]
+    )
+
+
 def nested(keras):
     layers = keras.layers
     start = keras.Input((None, 3), name="start")
@@ -380,6 +449,15 @@ CASES = [
         )
         for kind in "Add Multiply Maximum Minimum Average Concatenate".split()
     ],
+    Case(
+        "mask_joined",
+        joined,
+        inputs=two_values,
+        files="k3.keras k3.h5 k2.h5",
+    ),
+    Case("mask_conv_lstm", conv_lstm, inputs=rows),
+    Case("mask_droppers", droppers, inputs=holes(6, 4)),
+    Case("mask_both_ways_out", both_ways_out, inputs=holes(7, 3)),
     Case("mask_keyword", keyword, inputs=x_and_mask(6)),
     Case("mask_scores", scores, inputs=x_and_scores),
     Case("mask_nested", nested, inputs=holes(7, 3)),

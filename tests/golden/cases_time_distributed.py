@@ -90,6 +90,19 @@ def windows(keras):
     return keras.Model(x, y)
 
 
+def cells(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4, 3))
+    each = layers.TimeDistributed
+    pair = [layers.LSTMCell(2), layers.GRUCell(2)]
+    y = [
+        each(layers.RNN(layers.SimpleRNNCell(2), return_sequences=True))(x),
+        each(layers.RNN(pair))(x),
+        each(layers.Bidirectional(layers.RNN(layers.LSTMCell(2))))(x),
+    ]
+    return keras.Model(x, y)
+
+
 def merged(keras):
     layers = keras.layers
     a = keras.Input((None, 3), name="a")
@@ -118,5 +131,12 @@ CASES = [
         streams=True,
     ),
     Case("td_windows", windows, timesteps=3, streams=True),
+    Case(
+        "td_cells",
+        cells,
+        files="k3.keras k3.h5 k2.keras k2.h5",
+        timesteps=3,
+        streams=True,
+    ),
     Case("td_merged", merged, files="k2.keras k2.h5", streams=True),
 ]

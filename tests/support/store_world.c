@@ -110,7 +110,9 @@ static void wait_for_wake(struct store_world *world,
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(left_ms / 1000 + 1);
+    until.tv_nsec += (long)(left_ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(left_ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     sem_clockwait(&world->woken, CLOCK_MONOTONIC, &until);
 }
 

@@ -4,12 +4,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "core/model.h"
 #include "tests/support/graph_builder.h"
+#include "tests/support/graph_check.h"
+#include "tests/support/model_run.h"
 
 size_t pick_size(uint64_t *seed, size_t least, size_t most)
 {
@@ -68,15 +71,17 @@ long window_case_place(const struct window_case *it, size_t o, size_t i)
 const char *window_case_fields(const struct window_case *it,
                                const char *size_key)
 {
-    static char text[200];
+    static char text[300];
     char dilation[60] = "";
 
     if (!strcmp(size_key, "kernel_size"))
         snprintf(dilation, sizeof(dilation), ", \"dilation_rate\": [%zu]",
                  it->dilation);
     snprintf(text, sizeof(text),
-             "\"%s\": [%zu], \"strides\": [%zu], \"padding\": \"%s\"%s",
-             size_key, it->size, it->stride, it->padding, dilation);
+             "\"%s\": [%zu], \"strides\": [%zu], \"padding\": \"%s\"%s%s",
+             size_key, it->size, it->stride, it->padding, dilation,
+             it->channels_first ? ", \"data_format\": \"channels_first\""
+                                : "");
     return text;
 }
 
@@ -86,7 +91,9 @@ void window_case_begin(struct model_builder *builder,
 {
     char shape[60];
 
-    if (steps)
+    if (it->channels_first)
+        snprintf(shape, sizeof(shape), "%zu, %zu", it->features, it->steps);
+    else if (steps)
         snprintf(shape, sizeof(shape), "%zu, %zu", steps, it->features);
     else
         snprintf(shape, sizeof(shape), "null, %zu", it->features);
@@ -94,6 +101,41 @@ void window_case_begin(struct model_builder *builder,
     graph_input(builder, "x", shape);
     graph_layer(builder, class_name, "w", fields, "x,0,0");
     graph_end(builder, "x,0,0", "w,0,0", NULL);
+}
+
+static float *turned(const float *x, size_t rows, size_t columns)
+{
+    float *y = malloc(rows * columns * sizeof(float));
+
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            y[j * rows + i] = x[i * columns + j];
+    return y;
+}
+
+void assert_turned(struct model_builder *last, struct model_builder *first,
+                   const struct window_case *it)
+{
+    uint64_t seed = 9;
+    float *x = model_random_floats(&seed, it->steps * it->features, 1);
+    float *x_turned = turned(x, it->steps, it->features);
+    float *y = graph_run(last, x, it->steps, 0);
+    float *z = graph_run(first, x_turned, it->features, 0), *y_turned;
+    struct rnn_model *model = model_load(first, RNN_ISA_AUTO);
+    size_t shape[RNN_MAX_RANK];
+
+    assert_int_equal(rnn_output_shape(model, 0, it->features, false, shape),
+                     2);
+    y_turned = turned(y, shape[1], shape[0]);
+    assert_memory_equal(y_turned, z, shape[0] * shape[1] * sizeof(float));
+    assert_false(rnn_model_info(model)->streams);
+    graph_check_bits(first, it->features);
+    rnn_model_free(model);
+    free(x);
+    free(x_turned);
+    free(y);
+    free(y_turned);
+    free(z);
 }
 
 const float *window_case_weight(struct model_builder *builder,

@@ -14,6 +14,7 @@ struct window_case {
     size_t steps, features; /* of the input */
     size_t size, stride, dilation;
     const char *padding; /* "valid", "same", "causal" */
+    bool channels_first;
 };
 
 /* Whole number from `least` to `most`. */
@@ -38,6 +39,11 @@ const char *window_case_fields(const struct window_case *it,
 void window_case_begin(struct model_builder *builder,
                        const struct window_case *it, size_t steps,
                        const char *class_name, const char *fields);
+
+/* Is the model `first`, of [features, steps], the model `last`, of [steps,
+ * features], with both sides turned? */
+void assert_turned(struct model_builder *last, struct model_builder *first,
+                   const struct window_case *it);
 
 /* Random numbers called "w/<name>". */
 const float *window_case_weight(struct model_builder *builder,

@@ -86,7 +86,7 @@ static void random_ones_are_their_equation(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (int turn = 0; turn < 400; turn++) {
+    for (int turn = 0; turn < 200; turn++) {
         struct conv it = some_conv(&seed);
         size_t outputs = window_case_outputs(&it.window);
         struct model_builder b;
@@ -115,12 +115,12 @@ static void random_ones_are_their_equation(void **state)
 static void causal_ones_stream(void **state)
 {
     static const struct conv cases[] = {
-        {{0, 3, 3, 1, 1, "causal"}, 5, 1, true, 0, 0},
-        {{0, 16, 4, 1, 1, "causal"}, 33, 1, true, 0, 0},
-        {{0, 4, 2, 1, 7, "causal"}, 6, 2, true, 0, 0},
-        {{0, 4, 5, 1, 3, "causal"}, 130, 1, false, 0, 0},
-        {{0, 5, 2, 1, 60, "causal"}, 3, 1, true, 0, 0},
-        {{0, 5, 1, 1, 1, "same"}, 3, 1, true, 0, 0},
+        {{0, 3, 3, 1, 1, "causal", false}, 5, 1, true, 0, 0},
+        {{0, 16, 4, 1, 1, "causal", false}, 33, 1, true, 0, 0},
+        {{0, 4, 2, 1, 7, "causal", false}, 6, 2, true, 0, 0},
+        {{0, 4, 5, 1, 3, "causal", false}, 130, 1, false, 0, 0},
+        {{0, 5, 2, 1, 60, "causal", false}, 3, 1, true, 0, 0},
+        {{0, 5, 1, 1, 1, "same", false}, 3, 1, true, 0, 0},
     };
 
     (void)state;
@@ -249,7 +249,7 @@ static void paths_of_other_lengths_do_not(void **state)
 
 static void too_short_is_an_error(void **state)
 {
-    struct conv it = {{0, 4, 3, 1, 2, "valid"}, 5, 1, true, 0, 0};
+    struct conv it = {{0, 4, 3, 1, 2, "valid", false}, 5, 1, true, 0, 0};
     struct model_builder b;
     struct rnn_model *model;
     struct rnn_error err;
@@ -312,6 +312,27 @@ static void what_cannot_be_run_is_named(void **state)
                               cases[i].says);
 }
 
+static void channels_first_is_turned(void **state)
+{
+    uint64_t seed = 3;
+
+    (void)state;
+    for (int turn = 0; turn < 16; turn++) {
+        struct conv it = some_conv(&seed), turned;
+        struct model_builder last, first;
+
+        if (!window_case_outputs(&it.window))
+            continue;
+        turned = it;
+        turned.window.channels_first = true;
+        begin(&last, &it, it.window.steps);
+        begin(&first, &turned, it.window.steps);
+        assert_turned(&last, &first, &it.window);
+        model_builder_release(&last);
+        model_builder_release(&first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(paths_of_the_same_length_meet),
         cmocka_unit_test(paths_of_other_lengths_do_not),
         cmocka_unit_test(too_short_is_an_error),
+        cmocka_unit_test(channels_first_is_turned),
         cmocka_unit_test(what_cannot_be_run_is_named),
     };
 

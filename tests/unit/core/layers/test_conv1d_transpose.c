@@ -111,7 +111,7 @@ static void random_ones_are_their_definition(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (int turn = 0; turn < 400; turn++) {
+    for (int turn = 0; turn < 200; turn++) {
         struct transpose it = {.window = window_case_pick(&seed, false),
                                .filters = pick_size(&seed, 1, 40),
                                .output_padding = -1,
@@ -166,10 +166,34 @@ static void what_cannot_be_run_is_named(void **state)
                               cases[i].says);
 }
 
+static void channels_first_is_turned(void **state)
+{
+    uint64_t seed = 3;
+
+    (void)state;
+    for (int turn = 0; turn < 16; turn++) {
+        struct transpose it = {.window = window_case_pick(&seed, false),
+                               .filters = pick_size(&seed, 1, 40),
+                               .output_padding = -1,
+                               .use_bias = true},
+                         turned;
+        struct model_builder last, first;
+
+        turned = it;
+        turned.window.channels_first = true;
+        begin(&last, &it, it.window.steps);
+        begin(&first, &turned, it.window.steps);
+        assert_turned(&last, &first, &it.window);
+        model_builder_release(&last);
+        model_builder_release(&first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_ones_are_their_definition),
+        cmocka_unit_test(channels_first_is_turned),
         cmocka_unit_test(what_cannot_be_run_is_named),
     };
 

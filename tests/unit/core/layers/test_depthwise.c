@@ -114,7 +114,7 @@ static void random_ones_are_their_equation(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (int turn = 0; turn < 400; turn++) {
+    for (int turn = 0; turn < 200; turn++) {
         struct depthwise it = some_depthwise(&seed);
         size_t outputs = window_case_outputs(&it.window);
         bool streams = it.window.stride == 1 &&
@@ -143,9 +143,9 @@ static void random_ones_are_their_equation(void **state)
 static void causal_ones_stream(void **state)
 {
     static const struct depthwise cases[] = {
-        {{0, 3, 3, 1, 1, "causal"}, 5, 1, true, 0, 0, 0},
-        {{0, 16, 2, 1, 5, "causal"}, 7, 2, true, 0, 0, 0},
-        {{0, 5, 1, 1, 1, "valid"}, 0, 3, false, 0, 0, 0},
+        {{0, 3, 3, 1, 1, "causal", false}, 5, 1, true, 0, 0, 0},
+        {{0, 16, 2, 1, 5, "causal", false}, 7, 2, true, 0, 0, 0},
+        {{0, 5, 1, 1, 1, "valid", false}, 0, 3, false, 0, 0, 0},
     };
 
     (void)state;
@@ -188,11 +188,33 @@ static void what_cannot_be_run_is_named(void **state)
                           "without time");
 }
 
+static void channels_first_is_turned(void **state)
+{
+    uint64_t seed = 3;
+
+    (void)state;
+    for (int turn = 0; turn < 16; turn++) {
+        struct depthwise it = some_depthwise(&seed), turned;
+        struct model_builder last, first;
+
+        if (!window_case_outputs(&it.window))
+            continue;
+        turned = it;
+        turned.window.channels_first = true;
+        begin(&last, &it, it.window.steps);
+        begin(&first, &turned, it.window.steps);
+        assert_turned(&last, &first, &it.window);
+        model_builder_release(&last);
+        model_builder_release(&first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_ones_are_their_equation),
         cmocka_unit_test(causal_ones_stream),
+        cmocka_unit_test(channels_first_is_turned),
         cmocka_unit_test(what_cannot_be_run_is_named),
     };
 

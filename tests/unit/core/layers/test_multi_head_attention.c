@@ -240,6 +240,59 @@ static void their_bits_know_no_batch(void **state)
     }
 }
 
+/* A causal window needs the last timesteps alone: kinds[3] keeps two rows of
+ * keys and values.  All others need the whole sequence. */
+static void a_causal_window_streams(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct rnn_model_info *info;
+        struct model_builder b;
+        struct rnn_model *model;
+
+        build(&b, &kinds[i], "null, 6", "x,0,0 x,0,0");
+        model = model_load(&b, RNN_ISA_AUTO);
+        info = rnn_model_info(model);
+        assert_int_equal(info->streams, i == 3);
+        assert_int_equal(info->state_entry_count, i == 3 ? 3 : 0);
+        assert_int_equal(info->state_bytes, i == 3 ? 2 * (6 + 8) * 4 + 8 : 0);
+        if (i == 3)
+            assert_string_equal(info->state_entries[2].name, "a/count");
+        rnn_model_free(model);
+        model_builder_release(&b);
+    }
+}
+
+/* A state may come from anywhere. */
+static void a_count_beyond_what_is_kept_is_no_harm(void **state)
+{
+    static const int64_t counts[] = {-5, 3, INT64_MAX, INT64_MIN};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct model_builder b;
+        struct rnn_model *model;
+        struct rnn_state *kept;
+        uint64_t seed = 5;
+        float *x = model_random_floats(&seed, 5 * D, 1), *y, *z;
+
+        build(&b, &kinds[3], "null, 6", "x,0,0 x,0,0");
+        model = model_load(&b, RNN_ISA_AUTO);
+        kept = model_new_state(model);
+        memcpy((char *)kept + rnn_model_info(model)->state_entries[2].offset,
+               &counts[i], sizeof(counts[i]));
+        y = model_run_one(model, x, 5, true, kept);
+        z = model_run_one(model, x, 5, true, NULL);
+        assert_memory_equal(y + 2 * D, z + 2 * D, 3 * D * sizeof(*y));
+        rnn_model_free(model);
+        model_builder_release(&b);
+        free(kept);
+        free(x);
+        free(y);
+        free(z);
+    }
+}
+
 /* An attention_mask is a row for each query; its third hides everything. */
 static void a_mask_hides_pairs(void **state)
 {
@@ -361,6 +414,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_keras),
         cmocka_unit_test(their_bits_know_no_batch),
+        cmocka_unit_test(a_causal_window_streams),
+        cmocka_unit_test(a_count_beyond_what_is_kept_is_no_harm),
         cmocka_unit_test(a_mask_hides_pairs),
         cmocka_unit_test(arguments_have_names),
         cmocka_unit_test(what_does_not_fit_is_named),

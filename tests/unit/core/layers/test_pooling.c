@@ -38,7 +38,7 @@ static void random_ones_are_their_equation(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (int turn = 0; turn < 300; turn++) {
+    for (int turn = 0; turn < 150; turn++) {
         struct window_case it = window_case_pick(&seed, false);
         bool max = turn % 2;
         size_t outputs;
@@ -73,7 +73,7 @@ static void channels_first_goes_across(void **state)
     uint64_t seed = 2;
 
     (void)state;
-    for (int turn = 0; turn < 40; turn++) {
+    for (int turn = 0; turn < 20; turn++) {
         struct window_case it = window_case_pick(&seed, false);
         struct window_case across;
         bool max = turn % 2;
