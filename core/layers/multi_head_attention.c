@@ -48,6 +48,9 @@ static const char *const keywords[] = {"query",
                                        "value",
                                        "key",
                                        "attention_mask",
+                                       "query_mask",
+                                       "value_mask",
+                                       "key_mask",
                                        "use_causal_mask",
                                        "return_attention_scores",
                                        NULL};
@@ -393,7 +396,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
-    status = attend_call_read(layer, node, &call->given, err);
+    status = attend_call_read(layer, node, builder, &call->given, err);
     if (!status)
         status = check_widths(layer, &call->given, err);
     if (!status)
@@ -428,6 +431,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .keywords = keywords,                                                 \
+        .takes_plain = true, /* masks */                                      \
         .streaming = STREAM_WHOLE,                                            \
         .masking = MASK_OWN,                                                  \
         .own_bytes = sizeof(struct multi_head),                               \
