@@ -5,6 +5,8 @@
 
 #include "core/layers/lanes.h"
 
+#define MOST_PLACES ((size_t)1 << 26)
+
 /* What goes where, if not number k of scale to place k of the last axis. */
 struct affine_map {
     bool timed;     /* `place` has an entry for each timestep */
@@ -75,6 +77,11 @@ enum rnn_status affine_axes(const struct affine *affine, struct node *node,
     if (count == 1 && lanes.along[x->shape.rank - 1] && !lanes.whole)
         return RNN_OK;
     places = plan_sum(0, x->features, lanes.whole ? x->shape.dim[0] : 1);
+    if (places > MOST_PLACES)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s): its input is too large for "
+                        "axes other than the last",
+                        layer->name, layer->class->name);
     map = arena_zalloc(builder->arena, 1,
                        plan_sum(sizeof(*map), places, sizeof(map->place[0])),
                        alignof(struct affine_map));
