@@ -86,6 +86,7 @@ UNIT_BIN  := $(call programs,$(UNIT_SRC))
 HTTP_BIN  := $(call programs,$(HTTP_SRC))
 FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
+CRASH_BIN := $(BUILD)/tests/crash/crash
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
 C_FILES   := $(wildcard $(addsuffix /*.[ch],config core core/* server \
@@ -98,7 +99,8 @@ LIBTEST   := $(BUILD)/libtest.a
 PROGRAMS  := $(BUILD)/rnnd $(BUILD)/rnn-import
 
 .PHONY: all help run test unit http asan tsan valgrind check lint format \
-        bench instructions fuzz conformance container golden examples arm cpus install \
+        bench crash instructions fuzz conformance container golden examples \
+        arm cpus install \
         clean
 .DEFAULT_GOAL := all
 
@@ -191,9 +193,22 @@ bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
 	@.ci/deps.sh run test bench
 	@for b in $(filter %$(B),$(BENCH_BIN)); do \
 	    RNND_TEST_BUILD=$(BUILD) $$b || exit 1; done
-	@case bench_http in *"$(B)") \
-	    tests/bench/bench_http.py $(BUILD)/rnnd ;; esac
+	@for b in bench_http bench_store; do case $$b in *"$(B)") \
+	    tests/bench/$$b.py $(BUILD)/rnnd || exit 1 ;; esac; done
 N ?= 200
+# Tests that know nothing of stores must not see a difference (test_sessions
+# would: it measures idle times that a busy disk makes longer).
+KEPT := $(filter %/test_exactly_once %/test_session_turns \
+          %/test_session_modes %/test_predict_session,$(HTTP_BIN))
+crash: ## kill -9 N=200 times for each durability, and go on
+	@.ci/deps.sh run test
+	$(AGAIN) $(PROGRAMS) $(CRASH_BIN) $(KEPT)
+	@state=$$(mktemp -d); trap 'rm -rf "$$state"' EXIT; \
+	for durability in step fsync async; do \
+	    echo "the tests of sessions with durability = $$durability:"; \
+	    RNND_TEST_PROGRAM=tests/with_store.sh RNND_TEST_STATE=$$state \
+	    RNND_DURABILITY=$$durability $(RUN) $(KEPT) || exit 1; done
+	@RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $(CRASH_BIN)
 conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)

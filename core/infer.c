@@ -6,6 +6,7 @@
 
 #include "core/layers/layer.h"
 #include "core/layers/loaded.h"
+#include "core/layers/sequences.h"
 
 /* A chunk has at most this many timesteps and, over all its sequences, this
  * many items (or one for each sequence, when there are more): enough to spread
@@ -34,6 +35,7 @@ struct layout {
 /* One block of sequences on its way. */
 struct block {
     const struct plan *plan;
+    bool whole; /* a chunk is the whole of its sequences */
     struct run run;
     const struct rnn_sequence **sequences; /* [run.rows] of those that run */
     unsigned char **states;                /* [run.rows] */
@@ -66,9 +68,9 @@ static size_t whole_rows(const struct plan *plan, size_t rows,
 
 /* Items of the largest chunk of up to `rows` sequences. */
 static size_t chunk_items(const struct plan *plan, size_t rows,
-                          size_t timesteps)
+                          size_t timesteps, bool whole)
 {
-    if (plan->whole) {
+    if (whole) {
         size_t each = plan_most_steps(plan, timesteps);
         size_t all = plan_sum(0, rows, each);
 
@@ -133,7 +135,20 @@ size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
 
     if (!plan->has_time)
         timesteps = 1;
-    return lay_out(plan, rows, chunk_items(plan, rows, timesteps)).total;
+    return lay_out(plan, rows, chunk_items(plan, rows, timesteps, plan->whole))
+        .total;
+}
+
+size_t rnn_scratch_size_for(const struct rnn_model *model,
+                            const struct rnn_sequence *sequences, size_t count)
+{
+    const struct plan *plan = &model->plan;
+    size_t rows = smaller(count, plan->block_rows);
+    size_t items =
+        chunk_items(plan, rows, sequences_longest(plan, sequences, count),
+                    sequences_run_whole(plan, sequences, count));
+
+    return lay_out(plan, rows, items).total;
 }
 
 size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
@@ -190,7 +205,7 @@ static void view_input(struct block *block, const struct value *value)
     struct view *view = &run->views[value->index];
     bool timed = value->has_time;
     size_t rows = timed ? run->rows : run->ending_count;
-    size_t floats = (timed ? run->steps : 1) * value->features;
+    size_t floats = (timed ? run_steps(run, value) : 1) * value->features;
     size_t skip = timed ? block->t * value->features : 0;
     float *gathered = block->inputs + value->place * run->rows * run->steps;
     bool together = true;
@@ -272,7 +287,9 @@ static void begin_chunk(struct block *block)
 {
     struct run *run = &block->run;
 
-    run->steps = block->plan->whole ? SIZE_MAX : chunk_steps(run->rows);
+    run->steps = block->whole ? SIZE_MAX : chunk_steps(run->rows);
+    run->input_steps =
+        block->whole ? block->sequences[0]->input_timesteps : NULL;
     for (size_t r = 0; r < run->rows; r++)
         run->steps = smaller(run->steps, timesteps_of(block, r) - block->t);
     run->ending_count = 0;
@@ -369,58 +386,20 @@ static void prepare(const struct plan *plan, unsigned char *scratch,
     }
 }
 
-static enum rnn_status check_sequences(const struct rnn_model *model,
-                                       const struct rnn_sequence *sequences,
-                                       size_t count, bool every_step,
-                                       struct rnn_error *err)
-{
-    const struct plan *plan = &model->plan;
-
-    if (every_step && !plan->streams)
-        return rnn_fail(err, RNN_INVALID_ARGUMENT,
-                        "every_step needs a model that streams: %s",
-                        plan->cannot_stream_because);
-    for (size_t i = 0; i < count; i++) {
-        if (!sequences[i].timesteps)
-            return rnn_fail(err, RNN_INVALID_ARGUMENT,
-                            "sequence %zu has 0 timesteps", i);
-        if (sequences[i].timesteps < plan->least_steps)
-            return rnn_fail(err, RNN_INVALID_ARGUMENT,
-                            "sequence %zu has %zu timesteps, the layer "
-                            "\"%.100s\" needs %zu or more",
-                            i, sequences[i].timesteps, plan->least_layer->path,
-                            plan->least_steps);
-        for (size_t k = 0; plan->whole && k < plan->input_count; k++)
-            if (plan->inputs[k].has_time && plan->inputs[k].shape[0] &&
-                plan->inputs[k].shape[0] != sequences[i].timesteps)
-                return rnn_fail(err, RNN_INVALID_ARGUMENT,
-                                "sequence %zu has %zu timesteps, the model "
-                                "takes %zu",
-                                i, sequences[i].timesteps,
-                                plan->inputs[k].shape[0]);
-        if (sequences[i].state && !plan->streams)
-            return rnn_fail(err, RNN_INVALID_ARGUMENT,
-                            "sequence %zu has a state, but the model does not "
-                            "stream: %s",
-                            i, plan->cannot_stream_because);
-    }
-    return RNN_OK;
-}
-
 /* How many of the sequences from `first` on make the next block. */
 static size_t block_size(const struct plan *plan,
                          const struct rnn_sequence *first, size_t count,
-                         size_t rows)
+                         size_t rows, bool whole)
 {
     size_t same = 1;
 
     rows = smaller(rows, count);
-    if (!plan->whole)
+    if (!whole)
         return rows;
     if (!plan->has_time)
         return whole_rows(plan, rows, 1);
     rows = whole_rows(plan, rows, first->timesteps);
-    while (same < rows && first[same].timesteps == first->timesteps)
+    while (same < rows && sequences_are_alike(plan, first, &first[same]))
         same++;
     return same;
 }
@@ -428,19 +407,17 @@ static size_t block_size(const struct plan *plan,
 bool plan_run(const struct plan *plan, const struct rnn_sequence *sequences,
               size_t count, struct run *like, void *scratch)
 {
-    size_t rows = smaller(count, plan->block_rows), longest = 1, items;
-    struct block block = {.plan = plan, .run = *like};
-    struct layout at;
+    size_t rows = smaller(count, plan->block_rows);
+    bool whole = sequences_run_whole(plan, sequences, count);
+    size_t items = chunk_items(
+        plan, rows, sequences_longest(plan, sequences, count), whole);
+    struct block block = {.plan = plan, .run = *like, .whole = whole};
+    struct layout at = lay_out(plan, rows, items);
     bool gone_on = true;
 
-    for (size_t i = 0; plan->has_time && i < count; i++)
-        if (sequences[i].timesteps > longest)
-            longest = sequences[i].timesteps;
-    items = chunk_items(plan, rows, longest);
-    at = lay_out(plan, rows, items);
     prepare(plan, scratch, &at, items, &block);
     for (size_t i = 0, size; i < count && gone_on; i += size) {
-        size = block_size(plan, sequences + i, count - i, rows);
+        size = block_size(plan, sequences + i, count - i, rows, whole);
         gone_on = run_block(&block, sequences + i, size);
     }
     like->work = block.run.work;
@@ -458,8 +435,8 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
 
     if (!options)
         options = &defaults;
-    status =
-        check_sequences(model, sequences, count, options->every_step, err);
+    status = sequences_check(&model->plan, sequences, count,
+                             options->every_step, err);
     if (status)
         return status;
     like.every_step = options->every_step;

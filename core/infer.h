@@ -23,12 +23,15 @@
 #include "core/status.h"
 
 struct rnn_sequence {
-    size_t timesteps;           /* >= 1 */
+    size_t timesteps;           /* >= 1; of the longest input with time */
     const float *const *inputs; /* [input_count]; none NULL */
     float *const *outputs;      /* [output_count]; none NULL */
     struct rnn_state *state;    /* read and advanced in place; NULL: begin at
                                    zero and forget.  Not NULL needs a model
                                    that streams */
+    const size_t *input_timesteps; /* [input_count] of each; those without
+                                      time are not read.  NULL: all have
+                                      `timesteps` */
 };
 
 struct rnn_infer_options {
@@ -47,6 +50,10 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
                         size_t timesteps, bool every_step,
                         size_t shape[RNN_MAX_RANK]);
 
+/* The timesteps that decide the shape of output `index` of a sequence. */
+size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
+                            const struct rnn_sequence *sequence);
+
 /* Multiply-adds of one sequence of `timesteps`: the measure by which a
  * server decides where to run it.  Saturates at UINT64_MAX. */
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps);
@@ -56,11 +63,18 @@ uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps);
 size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
                         size_t timesteps, bool every_step);
 
+/* The same for these sequences, whose inputs may differ in timesteps: such
+ * sequences run whole, so that scratch grows with them. */
+size_t rnn_scratch_size_for(const struct rnn_model *model,
+                            const struct rnn_sequence *sequences,
+                            size_t count);
+
 /* Run `count` sequences.  On anything but RNN_OK outputs and states hold
  * values of no meaning: give it a copy of a state that matters.
  *
  * INVALID_ARGUMENT  timesteps is 0, or state or every_step is asked of a
- *                   model that does not stream
+ *                   model that does not stream or of inputs that differ in
+ *                   timesteps
  * CANCELLED         keep_going said no
  */
 RNN_CHECKED enum rnn_status rnn_infer(const struct rnn_model *model,

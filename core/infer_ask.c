@@ -20,6 +20,16 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
     return rank + added;
 }
 
+size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
+                            const struct rnn_sequence *sequence)
+{
+    const struct value *value = model->plan.outputs[index].value;
+
+    if (!sequence->input_timesteps || !value->has_time || !value->clock)
+        return sequence->timesteps;
+    return sequence->input_timesteps[value->clock->input];
+}
+
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
 {
     return plan_cost(&model->plan, timesteps);

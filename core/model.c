@@ -89,12 +89,17 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
         outputs[i].rank = value->shape.rank;
         memcpy(outputs[i].shape, value->shape.dim, sizeof(outputs[i].shape));
         outputs[i].has_time = value->has_time;
+        outputs[i].clock =
+            value->has_time && value->clock ? value->clock->input : 0;
         outputs[i].features = value->features;
     }
     model->info.inputs = plan->inputs;
     model->info.input_count = plan->input_count;
     model->info.outputs = outputs;
     model->info.output_count = plan->output_count;
+    model->info.least_timesteps = plan->least_steps;
+    if (plan->least_layer)
+        model->info.least_because = plan->least_layer->path;
     return RNN_OK;
 }
 
@@ -220,6 +225,7 @@ static enum rnn_status build_plan(struct load *load, struct rnn_model *model,
     if (!status)
         status = keras_read_version(model->info.keras_version,
                                     &builder.keras_major, err);
+    builder.keras_minor = keras_minor(model->info.keras_version);
     if (!status)
         status = parse_architecture(load, err);
     if (!status)

@@ -40,12 +40,19 @@ struct rnn_model_options {
     enum rnn_isa isa; /* RNN_ISA_AUTO: the best this CPU can run */
 };
 
-/* One input or output of the model. */
+/* One input or output of the model.
+ *
+ * Inputs with time may have different numbers of timesteps unless a layer
+ * needs them equal: then they have one clock.  In a session all are equal. */
 struct rnn_io {
     const char *name;
     size_t rank;                /* axes without the batch axis */
     size_t shape[RNN_MAX_RANK]; /* RNN_FREE where the model leaves it open */
     bool has_time;              /* shape[0] counts timesteps */
+    size_t clock; /* with time: the first input with as many timesteps, or of
+                     an output, the input whose timesteps it follows */
+    size_t least_timesteps;    /* of an input: fewer are too few for a layer */
+    const char *least_because; /* that layer's name; NULL */
     size_t features;   /* floats in one timestep, or in all without time */
     size_t vocabulary; /* token ids: ids are 0 .. vocabulary-1; else 0 */
 };
@@ -81,6 +88,8 @@ struct rnn_model_info {
     size_t input_count;
     const struct rnn_io *outputs;
     size_t output_count;
+    size_t least_timesteps;    /* of all inputs; at least 1 */
+    const char *least_because; /* that layer's name; NULL */
     const struct rnn_layer_info *layers;
     size_t layer_count;
     uint64_t parameters;

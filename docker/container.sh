@@ -96,15 +96,17 @@ free_port()
 
 # Start image TAG on a free port of the loopback as a careful operator would;
 # sets `address`.
-start() # TAG MODEL
+start() # TAG MODEL OPTION-OF-PODMAN...
 {
-    local tries=100
+    local tries=100 tag=$1 model=$2
 
+    shift 2
     address=127.0.0.1:$(free_port)
     podman run -d --no-healthcheck --network host --read-only \
         --cap-drop=ALL --security-opt no-new-privileges --memory 256m \
         --pids-limit 64 --tmpfs /tmp -v "$state/models:/models:ro" \
-        -e RNND_LISTEN="$address" --name rnnd "$1" "/models/$2" || return 1
+        -e RNND_LISTEN="$address" "$@" --name rnnd "$tag" "/models/$model" ||
+        return 1
     until podman logs rnnd 2>&1 | grep -q "listening on http://$address"; do
         tries=$((tries - 1))
         if [ $tries -eq 0 ]; then
@@ -179,6 +181,21 @@ streams()
         ask /sessions/s -X DELETE
 }
 
+# Its volume is all that a killed container leaves to the next one.
+outlives()
+{
+    local kept=(-e RNND_STATE_DIR=/state -v state:/state)
+    local row='[[0.1, 0.2, 0.3]]' body answer
+
+    body="{\"session\": \"o\", \"step\": 1, \"sequence\": $row}"
+    start rnnd:full seed.keras "${kept[@]}" &&
+        ask /predict -d "${body/1,/0, \"start\": true,}" &&
+        ask /predict -d "$body" && podman kill -s KILL rnnd &&
+        podman rm rnnd && start rnnd:full seed.keras "${kept[@]}" &&
+        answer=$(ask /predict -d "${body/1,/2,}") &&
+        echo "$answer" && grep -q '"step":3' <<<"$answer" && stop
+}
+
 is_confined()
 {
     podman inspect rnnd --format \
@@ -215,6 +232,7 @@ run_full() # PROGRAM...
     step 'full: healthcheck by exec' podman exec rnnd /usr/bin/rnnd \
         --healthcheck
     step 'full: stops within its time, exit code 0' stop
+    step 'full: a session outlives its container' outlives
     [ $# -eq 0 ] || step 'full: the tests of tests/http' suites "$@"
 }
 

@@ -30,7 +30,8 @@ int main(int argc, char **argv)
     float *y = calloc(outputs, sizeof(*y));
     void *scratch = aligned_alloc(64, rnn_scratch_size(model, 1, 1, false));
     const float *inputs[] = {x};
-    struct rnn_sequence sequence = {1, inputs, &y, state};
+    struct rnn_sequence sequence = {
+        .timesteps = 1, .inputs = inputs, .outputs = &y, .state = state};
 
     for (int at = 2; at + features <= argc; at += features) {
         for (int i = 0; i < features; i++)

@@ -47,6 +47,9 @@ enum rnn_status session_store_behind(struct session_store *store,
     store->log = log;
     store->writes_later = is_word(config->durability, "async");
     store->changes.clean_ms = clock_monotonic_ms();
+    store->wall_ahead_ms =
+        (int64_t)clock_wall_ms() - (int64_t)clock_monotonic_ms();
+    settings.wall_ahead_ms = store->wall_ahead_ms;
     status = store_sqlite_create(&settings, &behind, err);
     if (status)
         return status;
@@ -71,6 +74,11 @@ void session_behind_says(struct session_store *store, const char *why)
         log_line(store->log, LOG_INFO, "the store works again");
 }
 
+const char *session_store_name(const struct session_store *store)
+{
+    return store->behind ? store->behind->name : "memory";
+}
+
 bool session_store_is_failing(struct session_store *store)
 {
     return store && atomic_load(&store->is_failing);
@@ -78,33 +86,40 @@ bool session_store_is_failing(struct session_store *store)
 
 uint64_t session_store_lag_ms(struct session_store *store, uint64_t now_ms)
 {
-    uint64_t since_ms;
+    const struct session_changes *changes = &store->changes;
+    uint64_t lag_ms = 0;
 
     pthread_mutex_lock(&store->changes.lock);
-    since_ms = store->changes.first ? store->changes.clean_ms : now_ms;
+    if (changes->first || changes->writing)
+        lag_ms = now_ms > changes->clean_ms ? now_ms - changes->clean_ms : 1;
     pthread_mutex_unlock(&store->changes.lock);
-    return now_ms > since_ms ? now_ms - since_ms : 0;
+    return lag_ms;
 }
 
 /* ---- time --------------------------------------------------------------- */
 
-/* Within the process time is monotonic; across processes there is the wall
- * clock alone.  One that went back makes a session younger, never dead. */
+/* Rows hold wall-clock times.  How far that clock is ahead of the monotonic
+ * one is asked once, when the store is opened: one that jumps while we run
+ * expires nothing, in memory or at rest.  One that went back between two
+ * processes makes a session younger, never dead. */
 
-uint64_t session_wall_of(uint64_t monotonic_ms)
+uint64_t session_wall_of(const struct session_store *store,
+                         uint64_t monotonic_ms)
 {
-    uint64_t now_ms = clock_monotonic_ms(), wall_ms = clock_wall_ms();
-    uint64_t age_ms = now_ms > monotonic_ms ? now_ms - monotonic_ms : 0;
+    int64_t wall_ms = (int64_t)monotonic_ms + store->wall_ahead_ms;
 
-    return wall_ms > age_ms ? wall_ms - age_ms : 0;
+    return wall_ms > 0 ? (uint64_t)wall_ms : 0;
 }
 
-uint64_t session_monotonic_of(uint64_t wall_ms)
+uint64_t session_monotonic_of(const struct session_store *store,
+                              uint64_t wall_ms)
 {
-    uint64_t now_ms = clock_monotonic_ms(), now_wall_ms = clock_wall_ms();
-    uint64_t age_ms = now_wall_ms > wall_ms ? now_wall_ms - wall_ms : 0;
+    uint64_t now_ms = clock_monotonic_ms();
+    int64_t then_ms = (int64_t)wall_ms - store->wall_ahead_ms;
 
-    return now_ms > age_ms ? now_ms - age_ms : 0;
+    if (then_ms < 0)
+        return 0;
+    return (uint64_t)then_ms < now_ms ? (uint64_t)then_ms : now_ms;
 }
 
 static uint64_t add_ms(uint64_t a, uint64_t b)
@@ -140,7 +155,8 @@ static struct record_text text_of(const char *text)
                                 .length = length < 255 ? length : 255};
 }
 
-void session_to_record(const struct session *session, struct record *record)
+void session_to_record(const struct session_store *store,
+                       const struct session *session, struct record *record)
 {
     struct session_plan plan = session_plan_of(session);
 
@@ -155,7 +171,7 @@ void session_to_record(const struct session *session, struct record *record)
                         .step = session->step,
                         .ttl_ms = session->ttl_ms,
                         .created_ms = session->created_ms,
-                        .used_ms = session_wall_of(session->used_ms),
+                        .used_ms = session_wall_of(store, session->used_ms),
                         .state = session_state((struct session *)session),
                         .state_length = session_state_bytes(&plan)};
     session_call_to_record(session->last, record);

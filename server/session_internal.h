@@ -3,11 +3,14 @@
  * session_table.c   one shard: sessions by id
  * session_graves.c  those that are no more
  * session_store.c   the whole, what is reserved, expiry, looking
- * session_lend.c    borrowing and giving back
+ * session_lend.c    borrowing
  * session_list.c    pages of the list, and new ids
  * session_behind.c  the store behind: beginning, end, a session as a record
  * session_load.c    a session that is in the store and not in memory
- * session_save.c    what a call or a while has changed goes to the store
+ * session_return.c  giving back
+ * session_save.c    a change goes to the store before it counts
+ * session_later.c   a change goes to the store after a while
+ * session_evict.c   room in memory, at the cost of what the store holds
  */
 #ifndef SERVER_SESSION_INTERNAL_H
 #define SERVER_SESSION_INTERNAL_H
@@ -26,7 +29,9 @@
 struct session_changes {
     pthread_mutex_t lock;
     struct session *first, *last;
-    uint64_t clean_ms; /* everything older than this has been written */
+    size_t writing;      /* rows gathered and not yet written */
+    uint64_t clean_ms;   /* everything older than this has been written */
+    uint64_t drained_ms; /* the same when what is gathered is; 0: not all */
 };
 
 struct session_store {
@@ -43,6 +48,7 @@ struct session_store {
     const struct model_registry *models;
     const struct log *log; /* may be NULL */
     bool writes_later;     /* durability = async */
+    int64_t wall_ahead_ms; /* of the monotonic clock, when it was opened */
     atomic_bool has_rest;  /* it may hold sessions that are not in memory */
     atomic_bool is_failing;
     atomic_size_t evict_at; /* the shard where the next eviction looks */
@@ -104,12 +110,16 @@ void session_come_to_life(struct session_store *store,
 
 struct record;
 
-/* Wall-clock milliseconds of a monotonic time, and back. */
-uint64_t session_wall_of(uint64_t monotonic_ms);
-uint64_t session_monotonic_of(uint64_t wall_ms);
+/* Wall-clock milliseconds of a monotonic time, and back (not later than
+ * now). */
+uint64_t session_wall_of(const struct session_store *store,
+                         uint64_t monotonic_ms);
+uint64_t session_monotonic_of(const struct session_store *store,
+                              uint64_t wall_ms);
 
 /* The session as a record that points into it. */
-void session_to_record(const struct session *session, struct record *record);
+void session_to_record(const struct session_store *store,
+                       const struct session *session, struct record *record);
 void session_call_to_record(const struct session_call *call,
                             struct record *record); /* NULL: none */
 /* When may a row of this record be forgotten, and from when on is it no
@@ -138,7 +148,8 @@ void session_drop_place(struct session_shard *shard, struct session *place);
 
 /* Must this change be in the store before it counts? */
 bool session_writes_first(const struct session_loan *loan,
-                          const struct session_change *change);
+                          const struct session_change *change,
+                          uint64_t now_ms);
 /* Send it there; `call` is to be kept.  WAIT or REFUSED. */
 enum session_result session_write(struct session_loan *loan,
                                   const struct session_change *change,
@@ -154,7 +165,7 @@ void session_mark_changed(struct session_store *store,
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
 /* store_owner.gather */
-struct store_job *session_gather(void *store);
+struct store_job *session_gather(void *arg); /* the store */
 
 /* Put idle sessions that the store holds out of memory until more than
  * `bytes` are freed.  false: none was there. */

@@ -119,16 +119,16 @@ static bool on_row(struct store_job *io, const struct store_row *row)
     model = session_record_model(job->store, &record);
     if (!model)
         return true; /* it belongs to none that is served */
-    *info =
-        (struct session_info){.plan = {.model = model,
-                                       .mode = (enum session_mode)record.mode,
-                                       .window = record.window,
-                                       .ttl_ms = record.ttl_ms},
-                              .step = record.step,
-                              .window_filled = record.filled,
-                              .created_ms = record.created_ms,
-                              .used_ms = session_monotonic_of(record.used_ms),
-                              .state_bytes = record.state_length};
+    *info = (struct session_info){
+        .plan = {.model = model,
+                 .mode = (enum session_mode)record.mode,
+                 .window = record.window,
+                 .ttl_ms = record.ttl_ms},
+        .step = record.step,
+        .window_filled = record.filled,
+        .created_ms = record.created_ms,
+        .used_ms = session_monotonic_of(job->store, record.used_ms),
+        .state_bytes = record.state_length};
     memcpy(info->id, record.id.text, record.id.length);
     return ++page->count < page->limit;
 }
@@ -160,11 +160,12 @@ static enum session_result ask_for_page(struct session_page *page,
     }
     job->page = page;
     job->store = page->store;
-    job->io = (struct store_job){.task = STORE_LIST,
-                                 .row = {.id = page->after},
-                                 .on_row = on_row,
-                                 .now_ms = clock_wall_ms(),
-                                 .done = on_listed};
+    job->io = (struct store_job){
+        .task = STORE_LIST,
+        .row = {.id = page->after},
+        .on_row = on_row,
+        .now_ms = session_wall_of(page->store, clock_monotonic_ms()),
+        .done = on_listed};
     page->count = 0;
     page->job = job;
     behind->ops->submit(behind, &job->io);

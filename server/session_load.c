@@ -127,7 +127,7 @@ static void remember_dead(struct session_store *store,
         dead->last = NULL;
     }
     session_graves_bury(&store->graves, dead, reason,
-                        session_monotonic_of(died_ms));
+                        session_monotonic_of(store, died_ms));
 }
 
 /* Does the record hold what its model needs?  NULL, or what is wrong. */
@@ -191,7 +191,7 @@ static struct session *revive(struct session_store *store,
     session->step = record->step;
     session->window_filled = record->filled;
     session->created_ms = record->created_ms;
-    session->used_ms = session_monotonic_of(record->used_ms);
+    session->used_ms = session_monotonic_of(store, record->used_ms);
     return session;
 }
 
@@ -202,7 +202,7 @@ static struct session *understand(struct session_store *store,
                                   enum session_place_kind *kind,
                                   struct problem *problem)
 {
-    uint64_t wall_ms = clock_wall_ms();
+    uint64_t wall_ms = session_wall_of(store, clock_monotonic_ms());
     struct record record;
     const char *fault = record_decode(row->head, row->head_length, row->body,
                                       row->body_length, &record);

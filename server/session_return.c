@@ -137,7 +137,7 @@ enum session_result session_commit(struct session_loan *loan,
     if (change->digest)
         call = keep_call(loan, change);
     drop_room(loan);
-    if (session_writes_first(loan, change))
+    if (session_writes_first(loan, change, now_ms))
         return session_write(loan, change, call, now_ms, problem);
     make_change(loan, change, call, now_ms);
     return SESSION_OK;

@@ -4,8 +4,7 @@
  * and every end of a session) is a job that takes the borrower's place: the
  * session stays lent to it until the row is written or is known not to be,
  * whether or not the request still waits.  Only then is the change made in
- * memory.  What may come later (`async`, and a ttl that began anew) is
- * marked, and gathered once in a flush_interval.
+ * memory.  What may come later is session_later.c's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,38 +14,21 @@
 #include "server/clock.h"
 #include "server/model_registry.h"
 #include "server/session_internal.h"
-#include "server/store/record.h"
-#include "server/store/store.h"
+#include "server/session_job.h"
 
-/* Rows, and about so many bytes, that are written in one go. */
-#define GATHER_ROWS  ((size_t)1000)
-#define GATHER_BYTES ((size_t)4 << 20)
+/* How much later than flush_interval changes may be written before calls wait
+ * for it. */
+#define OVERRUN_MS 250
 
-/* A row under way. */
-struct session_job {
-    struct session_loan loan;    /* of a commit: it borrows the session */
-    struct session_loan *waiter; /* NULL: has left, or there never was one */
-    struct session_store *store;
-    struct store_job io;
-    struct session_call *call; /* to be kept */
-    struct session_change change;
-    uint64_t now_ms;   /* a commit's */
-    uint64_t since_ms; /* changes.clean_ms when it was gathered */
-    char id[SESSION_ID_SIZE];
-    unsigned char head[RECORD_HEAD_BYTES];
-    unsigned char body[]; /* the state first */
-};
-
-static struct session_job *job_of(struct store_job *io)
+struct session_job *session_job_of(struct store_job *io)
 {
     return (struct session_job *)((char *)io -
                                   offsetof(struct session_job, io));
 }
 
-/* A job that writes `record`.  NULL: out of memory. */
-static struct session_job *make_job(struct session_store *store,
-                                    const struct record *record,
-                                    void (*done)(struct store_job *io))
+struct session_job *session_job_make(struct session_store *store,
+                                     const struct record *record,
+                                     void (*done)(struct store_job *io))
 {
     size_t length = record_body_length(record);
     struct session_job *job;
@@ -75,11 +57,23 @@ static struct session_job *make_job(struct session_store *store,
 
 /* ---- before it counts --------------------------------------------------- */
 
-bool session_writes_first(const struct session_loan *loan,
-                          const struct session_change *change)
+/* More is changed than the disk takes: then calls wait for it, so that what a
+ * kill would lose does not grow.  A store that fails stops nobody. */
+static bool is_overrun(struct session_store *store, uint64_t now_ms)
 {
-    return loan->store->behind &&
-           (!loan->store->writes_later || change->fate != SESSION_GOES_ON);
+    return !session_store_is_failing(store) &&
+           session_store_lag_ms(store, now_ms) >
+               store->config->flush_interval + OVERRUN_MS;
+}
+
+bool session_writes_first(const struct session_loan *loan,
+                          const struct session_change *change, uint64_t now_ms)
+{
+    struct session_store *store = loan->store;
+
+    return store->behind &&
+           (!store->writes_later || change->fate != SESSION_GOES_ON ||
+            is_overrun(store, now_ms));
 }
 
 /* The row is written: now the change is made.  The shard's lock is held. */
@@ -89,7 +83,8 @@ static void make_change(struct session_job *job, struct session_shard *shard)
     struct session *session = job->loan.session;
     struct session_call *former = session->last;
 
-    if (change->state)
+    /* A tombstone has no state, neither in its row. */
+    if (change->state && change->fate == SESSION_GOES_ON)
         memcpy(session_state(session), job->body, job->loan.info.state_bytes);
     session->last = job->call;
     session->step = change->step;
@@ -143,7 +138,7 @@ static void tell(struct session_job *job, bool ok)
 
 static void on_written(struct store_job *io)
 {
-    struct session_job *job = job_of(io);
+    struct session_job *job = session_job_of(io);
     struct session_store *store = job->store;
     struct session_place at = session_place_of(store, job->id);
     bool ok = io->result == STORE_OK;
@@ -170,10 +165,10 @@ static void change_to_record(const struct session_loan *loan,
                              const struct session_call *call, uint64_t now_ms,
                              struct record *record)
 {
-    session_to_record(loan->session, record);
+    session_to_record(loan->store, loan->session, record);
     record->step = change->step;
     record->filled = (uint32_t)change->window_filled;
-    record->used_ms = session_wall_of(now_ms);
+    record->used_ms = session_wall_of(loan->store, now_ms);
     if (change->state)
         record->state = change->state;
     session_call_to_record(call, record);
@@ -197,7 +192,7 @@ enum session_result session_write(struct session_loan *loan,
     struct record record;
 
     change_to_record(loan, change, call, now_ms, &record);
-    job = make_job(store, &record, on_written);
+    job = session_job_make(store, &record, on_written);
     if (!job) {
         if (call)
             session_discharge(store, call->extra_bytes);
@@ -253,239 +248,4 @@ enum session_result session_written(struct session_loan *loan, uint64_t now_ms,
                     loan->id,
                     (unsigned long long)loan->store->config->store_timeout);
     return SESSION_REFUSED;
-}
-
-/* ---- later -------------------------------------------------------------- */
-
-void session_mark_changed(struct session_store *store, struct session *session)
-{
-    struct session_changes *changes = &store->changes;
-    bool is_first;
-
-    if (!store->behind || session->is_changed)
-        return;
-    session->is_changed = true;
-    pthread_mutex_lock(&changes->lock);
-    is_first = !changes->first;
-    session->changed_before = changes->last;
-    session->changed_after = NULL;
-    if (changes->last)
-        changes->last->changed_after = session;
-    else
-        changes->first = session;
-    changes->last = session;
-    if (is_first)
-        changes->clean_ms = clock_monotonic_ms();
-    pthread_mutex_unlock(&changes->lock);
-    if (is_first)
-        store->behind->ops->stir(store->behind);
-}
-
-void session_unmark_changed(struct session_store *store,
-                            struct session *session)
-{
-    struct session_changes *changes = &store->changes;
-
-    if (!session->is_changed)
-        return;
-    session->is_changed = false;
-    pthread_mutex_lock(&changes->lock);
-    if (session->changed_before)
-        session->changed_before->changed_after = session->changed_after;
-    else
-        changes->first = session->changed_after;
-    if (session->changed_after)
-        session->changed_after->changed_before = session->changed_before;
-    else
-        changes->last = session->changed_before;
-    pthread_mutex_unlock(&changes->lock);
-}
-
-/* The id of the session that has waited longest; false: none waits. */
-static bool first_changed(struct session_store *store,
-                          char id[SESSION_ID_SIZE])
-{
-    struct session_changes *changes = &store->changes;
-    const struct session *first;
-
-    pthread_mutex_lock(&changes->lock);
-    first = changes->first;
-    if (first)
-        memcpy(id, first->id, first->id_length + (size_t)1);
-    pthread_mutex_unlock(&changes->lock);
-    return first != NULL;
-}
-
-static uint64_t clean_since(struct session_store *store)
-{
-    uint64_t since_ms;
-
-    pthread_mutex_lock(&store->changes.lock);
-    since_ms = store->changes.clean_ms;
-    pthread_mutex_unlock(&store->changes.lock);
-    return since_ms;
-}
-
-static void set_clean(struct session_store *store, uint64_t now_ms)
-{
-    pthread_mutex_lock(&store->changes.lock);
-    store->changes.clean_ms = now_ms;
-    pthread_mutex_unlock(&store->changes.lock);
-}
-
-static void not_clean_since(struct session_store *store, uint64_t since_ms)
-{
-    pthread_mutex_lock(&store->changes.lock);
-    if (store->changes.clean_ms > since_ms)
-        store->changes.clean_ms = since_ms;
-    pthread_mutex_unlock(&store->changes.lock);
-}
-
-static void on_gathered(struct store_job *io)
-{
-    struct session_job *job = job_of(io);
-    struct session_store *store = job->store;
-    struct session_place at = session_place_of(store, job->id);
-    bool ok = io->result == STORE_OK;
-    struct session *session;
-
-    session_behind_says(store, ok ? NULL : io->why);
-    if (ok)
-        session_metric(store, METRIC_STORE_WRITES, 1);
-    pthread_mutex_lock(&at.shard->lock);
-    session = session_shard_find(at.shard, at.hash, job->id);
-    if (session && session->is_writing) {
-        session->is_writing = false;
-        if (!ok)
-            session_mark_changed(store, session);
-    }
-    pthread_mutex_unlock(&at.shard->lock);
-    if (!ok)
-        not_clean_since(store, job->since_ms);
-    free(job);
-}
-
-/* The row of a changed session, which counts as unchanged from here on.
- * NULL: it has gone or was written meanwhile, or with `is_out` memory is. */
-static struct session_job *gather_one(struct session_store *store,
-                                      const char *id, bool *is_out)
-{
-    struct session_place at = session_place_of(store, id);
-    struct session_job *job = NULL;
-    struct session *session;
-    struct record record;
-
-    pthread_mutex_lock(&at.shard->lock);
-    session = session_shard_find(at.shard, at.hash, id);
-    if (session && session->is_changed) {
-        session_to_record(session, &record);
-        job = make_job(store, &record, on_gathered);
-        *is_out = !job;
-        if (job) {
-            session_unmark_changed(store, session);
-            session->is_writing = true;
-        }
-    }
-    pthread_mutex_unlock(&at.shard->lock);
-    return job;
-}
-
-struct store_job *session_gather(void *arg)
-{
-    struct session_store *store = arg;
-    struct store_job *first = NULL, **end = &first;
-    uint64_t now_ms = clock_monotonic_ms(), since_ms = clean_since(store);
-    size_t rows = 0, bytes = 0;
-    char id[SESSION_ID_SIZE];
-    bool is_out = false;
-
-    while (rows < GATHER_ROWS && bytes < GATHER_BYTES &&
-           first_changed(store, id)) {
-        struct session_job *job = gather_one(store, id, &is_out);
-
-        if (is_out)
-            break;
-        if (!job)
-            continue;
-        job->since_ms = since_ms;
-        *end = &job->io;
-        end = &job->io.next;
-        rows++;
-        bytes += job->io.row.body_length;
-    }
-    if (is_out)
-        session_behind_says(store, "out of memory for a row");
-    else if (rows < GATHER_ROWS && bytes < GATHER_BYTES)
-        set_clean(store, now_ms); /* all that had waited is on its way */
-    return first;
-}
-
-/* ---- room --------------------------------------------------------------- */
-
-/* May it go, because the store holds it as it is? */
-static bool is_idle(struct session *session, bool spares_recent)
-{
-    if (session->borrower || session->is_new || session->is_changed ||
-        session->is_writing)
-        return false;
-    if (spares_recent && session->is_recent) {
-        session->is_recent = false;
-        return false;
-    }
-    return true;
-}
-
-/* Put idle sessions of one bucket out of memory; returns their bytes. */
-static size_t evict_bucket(struct session_store *store,
-                           struct session_shard *shard, size_t index,
-                           bool spares_recent)
-{
-    struct session *session = shard->buckets[index];
-    size_t freed = 0;
-
-    while (session) {
-        struct session *next = session->next;
-
-        if (is_idle(session, spares_recent)) {
-            size_t bytes = session_reserved_bytes(session);
-
-            if (session->last)
-                bytes += session->last->extra_bytes;
-            if (store->metrics)
-                metrics_sessions(store->metrics, session->model->index, -1);
-            session_metric(store, METRIC_SESSIONS_EVICTED, 1);
-            atomic_store(&store->has_rest, true);
-            session_shard_remove(shard, session);
-            session_free(session);
-            session_discharge(store, bytes);
-            atomic_fetch_sub(&store->count, 1);
-            freed += bytes;
-        }
-        session = next;
-    }
-    return freed;
-}
-
-bool session_evict(struct session_store *store, size_t bytes)
-{
-    size_t freed = 0;
-
-    if (!store->behind)
-        return false;
-    /* Twice around: the second time what was used of late goes too. */
-    for (size_t n = 0; n < 2 * (size_t)SESSION_SHARDS && freed <= bytes; n++) {
-        size_t at = atomic_load(&store->evict_at) % SESSION_SHARDS;
-        struct session_shard *shard = &store->shards[at];
-
-        pthread_mutex_lock(&shard->lock);
-        for (size_t i = 0; i < shard->bucket_count && freed <= bytes; i++) {
-            shard->evict_at = (shard->evict_at + 1) % shard->bucket_count;
-            freed += evict_bucket(store, shard, shard->evict_at,
-                                  n < SESSION_SHARDS);
-        }
-        pthread_mutex_unlock(&shard->lock);
-        if (freed <= bytes)
-            atomic_fetch_add(&store->evict_at, 1);
-    }
-    return freed > 0;
 }

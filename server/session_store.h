@@ -66,6 +66,8 @@ RNN_CHECKED enum rnn_status session_store_behind(
     struct session_store *store, const struct model_registry *models,
     const struct log *log, struct rnn_error *err);
 
+/* What keeps the sessions: "memory", "sqlite".  Static. */
+const char *session_store_name(const struct session_store *store);
 /* Is the store behind out of reach?  NULL has none. */
 bool session_store_is_failing(struct session_store *store);
 /* For how long has the oldest change waited to be written?  Milliseconds. */
@@ -169,8 +171,8 @@ struct session_loan {
 /* Borrow the session.  Called again after SESSION_WAIT, until the result is
  * another: a loan that waits must not be forgotten.
  *
- * A session that must be read from the store behind takes up to
- * store_timeout.
+ * A session that must be read from the store behind may take store_timeout,
+ * where that is more than session_wait.
  *
  * REFUSED  no-such-session, session-gone, session-live (WANT_NEW),
  *          session-busy (session_wait passed), too-many-sessions (to be made,

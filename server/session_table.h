@@ -30,7 +30,7 @@ struct session {
     struct session_loan *borrower;                  /* NULL: free to be lent */
     struct session_call *last;                      /* NULL: none is kept */
     const struct served_model *model;               /* NULL: a place */
-    struct session *changed_before, *changed_after; /* session_save.c */
+    struct session *changed_before, *changed_after; /* session_later.c */
     uint64_t step;
     uint64_t ttl_ms;
     uint64_t used_ms;

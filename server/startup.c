@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "server/app.h"
+#include "server/session_store.h"
 
 static void end_now(int number)
 {
@@ -19,6 +20,7 @@ void startup_signals(void)
     sigaction(SIGTERM, &ends, NULL);
     sigaction(SIGINT, &ends, NULL);
     sigaction(SIGPIPE, &ignored, NULL);
+    sigaction(SIGXFSZ, &ignored, NULL); /* a write that fails says so */
     sigaction(SIGHUP, &ignored, NULL);
 }
 
@@ -37,6 +39,27 @@ bool startup_log_is_json(const struct config *config)
 }
 
 #define NUMBER(field) #field, NULL, (int64_t)config->field
+
+/* What keeps the sessions, and for how long a call may wait for it. */
+static void log_store(const struct app *app)
+{
+    const struct config *config = app->config;
+    const char *name = session_store_name(app->sessions);
+
+    if (strcmp(name, "memory") == 0) {
+        log_event(&app->log, LOG_INFO, "store",
+                  (struct log_field[]){{"store", name, 0}, {NULL, NULL, 0}});
+        return;
+    }
+    log_event(&app->log, LOG_INFO, "store",
+              (struct log_field[]){
+                  {"store", name, 0},
+                  {"state_dir", config->state_dir, 0},
+                  {"durability", config->durability, 0},
+                  {"flush_interval_ms", NULL, (int64_t)config->flush_interval},
+                  {"store_timeout_ms", NULL, (int64_t)config->store_timeout},
+                  {NULL, NULL, 0}});
+}
 
 void startup_log(const struct app *app)
 {
@@ -66,4 +89,5 @@ void startup_log(const struct app *app)
                   {NUMBER(tombstones)},
                   {"tombstone_ttl_ms", NULL, (int64_t)config->tombstone_ttl},
                   {NULL, NULL, 0}});
+    log_store(app);
 }

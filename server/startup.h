@@ -10,8 +10,8 @@ struct app;
 struct config;
 
 /* Until a server takes the signals over, SIGTERM and SIGINT end the process:
- * also where it is PID 1 and the kernel would drop them.  SIGPIPE and SIGHUP
- * never do. */
+ * also where it is PID 1 and the kernel would drop them.  SIGPIPE, SIGXFSZ
+ * and SIGHUP never do. */
 void startup_signals(void);
 
 /* Block SIGTERM, SIGINT and SIGHUP in this thread and those that it makes

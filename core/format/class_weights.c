@@ -9,16 +9,22 @@
         class_name, snake_name, "", {{0, 0}}, 0                               \
     }
 
-#define CELL_WEIGHTS(class_name, snake_name)                                  \
+#define CELL_WEIGHTS(class_name, snake_name, inside)                          \
     {                                                                         \
-        class_name, snake_name, "cell",                                       \
+        class_name, snake_name, inside,                                       \
             {{"kernel", 0}, {"recurrent_kernel", 0}, {"bias", "use_bias"}}, 0 \
     }
 
 static const struct class_weights known_classes[] = {
-    CELL_WEIGHTS("SimpleRNN", "simple_rnn"),
-    CELL_WEIGHTS("LSTM", "lstm"),
-    CELL_WEIGHTS("GRU", "gru"),
+    CELL_WEIGHTS("SimpleRNN", "simple_rnn", "cell"),
+    CELL_WEIGHTS("LSTM", "lstm", "cell"),
+    CELL_WEIGHTS("GRU", "gru", "cell"),
+    CELL_WEIGHTS("SimpleRNNCell", "simple_rnn_cell", ""),
+    CELL_WEIGHTS("LSTMCell", "lstm_cell", ""),
+    CELL_WEIGHTS("GRUCell", "gru_cell", ""),
+    CELL_WEIGHTS("ConvLSTM1D", "conv_lstm1d", "cell"),
+    CELL_WEIGHTS("CuDNNLSTM", "cu_dnnlstm", ""),
+    CELL_WEIGHTS("CuDNNGRU", "cu_dnngru", ""),
     {"Conv1D", "conv1d", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
     {"Conv1DTranspose",
      "conv1d_transpose",
@@ -36,6 +42,11 @@ static const struct class_weights known_classes[] = {
      {{"depthwise_kernel", 0}, {"pointwise_kernel", 0}, {"bias", "use_bias"}},
      0},
     {"Dense", "dense", "", {{"kernel", 0}, {"bias", "use_bias"}}, 0},
+    {"EinsumDense",
+     "einsum_dense",
+     "",
+     {{"kernel", 0}, {"bias", "|bias_axes"}},
+     0},
     {"Embedding", "embedding", "", {{"embeddings", 0}}, 0},
     {"BatchNormalization",
      "batch_normalization",
@@ -44,6 +55,11 @@ static const struct class_weights known_classes[] = {
       {"beta", "center"},
       {"moving_mean", 0},
       {"moving_variance", 0}},
+     0},
+    {"GroupNormalization",
+     "group_normalization",
+     "",
+     {{"gamma", "scale"}, {"beta", "center"}},
      0},
     {"LayerNormalization",
      "layer_normalization",
@@ -75,6 +91,8 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("AveragePooling1D", "average_pooling1d"),
     NO_WEIGHTS("Concatenate", "concatenate"),
     NO_WEIGHTS("Cropping1D", "cropping1d"),
+    NO_WEIGHTS("Discretization", "discretization"),
+    NO_WEIGHTS("Dot", "dot"),
     NO_WEIGHTS("Dropout", "dropout"),
     NO_WEIGHTS("ELU", "elu"),
     NO_WEIGHTS("Flatten", "flatten"),
@@ -90,9 +108,11 @@ static const struct class_weights known_classes[] = {
     NO_WEIGHTS("MaxPooling1D", "max_pooling1d"),
     NO_WEIGHTS("Minimum", "minimum"),
     NO_WEIGHTS("Multiply", "multiply"),
+    NO_WEIGHTS("Permute", "permute"),
     NO_WEIGHTS("ReLU", "re_lu"),
     NO_WEIGHTS("RepeatVector", "repeat_vector"),
     NO_WEIGHTS("Rescaling", "rescaling"),
+    NO_WEIGHTS("Reshape", "reshape"),
     NO_WEIGHTS("Softmax", "softmax"),
     NO_WEIGHTS("SpatialDropout1D", "spatial_dropout1d"),
     NO_WEIGHTS("Subtract", "subtract"),
@@ -132,6 +152,7 @@ static const struct class_wrapper wrappers[] = {
     {"TimeDistributed",
      "time_distributed",
      {{"layer", "layer", "layer", NULL}, {0}}},
+    {"RNN", "rnn", {{"cell", "cell", "cell", NULL}, {0}}},
 };
 
 #define WRAPPER_COUNT (sizeof(wrappers) / sizeof(wrappers[0]))
@@ -247,7 +268,7 @@ static bool has_weight(const struct rnn_json *config, const char *field)
     other = field + length;
     if (*other == '=')
         return is_text(config, field, length, other + 1);
-    there = !length || is_set(config, field, length, true);
+    there = length ? is_set(config, field, length, true) : *other != '|';
     if (*other == '|')
         return there || is_set(config, other + 1, strlen(other + 1), false);
     if (*other == '!')

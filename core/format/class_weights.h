@@ -13,10 +13,10 @@
 #include "core/format/json.h"
 
 /* How a class keeps its weights.  A weight with a field is there only when
- * that field of the configuration is not false; with "a|b", when a or b is
- * set (an absent b is not); with "a!c" or "!c", only while c is not set; with
- * "a=text", when a is that text.
- * `unread` is a dataset behind them that Keras writes and nobody needs. */
+ * that field of the configuration is not false; with "a|b" or "|b", when a or
+ * b is set (an absent b is not); with "a!c" or "!c", only while c is not set;
+ * with "a=text", when a is that text. `unread` is a dataset behind them that
+ * Keras writes and nobody needs. */
 struct class_weights {
     const char *class_name;
     const char *snake_name;

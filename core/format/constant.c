@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format/json.h"
+#include "core/format/numbers.h"
 
 const struct rnn_json *constant_unwrap(const struct rnn_json *json)
 {
@@ -37,7 +38,8 @@ static bool fill(const struct rnn_json *json, const struct rnn_shape *shape,
     double number;
 
     if (axis == shape->rank) {
-        if (!rnn_json_number(json, &number) || !(fabs(number) <= FLT_MAX))
+        if (!rnn_numbers_named(json, &number) &&
+            (!rnn_json_number(json, &number) || !(fabs(number) <= FLT_MAX)))
             return false;
         *(*next)++ = (float)number;
         return true;

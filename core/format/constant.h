@@ -25,7 +25,8 @@ struct constant {
 
 /* Read `json`; `name` is of the layer that it belongs to.
  *
- * UNSUPPORTED  a ragged list, too many axes, or anything but finite numbers
+ * UNSUPPORTED  a ragged list, too many axes, or anything but numbers of
+ *              float32, NaN and Infinity among them
  */
 RNN_CHECKED enum rnn_status constant_read(const struct rnn_json *json,
                                           const char *name,

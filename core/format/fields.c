@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/format/activation_fields.h"
+#include "core/format/class_weights.h"
 #include "core/format/json.h"
 #include "core/format/numbers.h"
 
@@ -192,25 +193,49 @@ enum rnn_status fields_number(struct fields *fields, const char *key,
     return RNN_OK;
 }
 
+static bool read_axis(const struct rnn_json *json, long *axis)
+{
+    double number;
+
+    if (!rnn_json_number(json, &number) || !(number >= -RNN_JSON_DEPTH) ||
+        number > RNN_JSON_DEPTH || number != (double)(long)number)
+        return false;
+    *axis = (long)number;
+    return true;
+}
+
+enum rnn_status fields_axes(struct fields *fields, const char *key,
+                            size_t capacity, long *axes, size_t *count,
+                            struct rnn_error *err)
+{
+    const struct rnn_json *field = fields_get(fields, key);
+    const struct rnn_json *item =
+        rnn_json_is_array(field) ? rnn_json_first(field) : field;
+
+    *count = field ? 0 : 1;
+    axes[0] = -1;
+    for (; item; item = item == field ? NULL : rnn_json_next(item)) {
+        if (*count == capacity || !read_axis(item, &axes[*count]))
+            return fields_refuse(fields, RNN_BAD_MODEL, key,
+                                 "numbers of axes were expected", err);
+        ++*count;
+    }
+    if (!*count)
+        return fields_refuse(fields, RNN_UNSUPPORTED, key,
+                             "at least one axis was expected", err);
+    return RNN_OK;
+}
+
 enum rnn_status fields_axis(struct fields *fields, const char *key, long *axis,
                             struct rnn_error *err)
 {
     const struct rnn_json *field = fields_get(fields, key);
-    double number = -1;
+    size_t count = 0;
 
-    if (rnn_json_is_array(field)) {
-        if (rnn_json_count(field) != 1)
-            return fields_refuse(fields, RNN_UNSUPPORTED, key,
-                                 "only one axis, the last, is supported", err);
-        field = rnn_json_first(field);
-    }
-    if (field &&
-        (!rnn_json_number(field, &number) || !(number >= -RNN_JSON_DEPTH) ||
-         number > RNN_JSON_DEPTH || number != (double)(long)number))
-        return fields_refuse(fields, RNN_BAD_MODEL, key,
-                             "the number of an axis was expected", err);
-    *axis = (long)number;
-    return RNN_OK;
+    if (rnn_json_is_array(field) && rnn_json_count(field) != 1)
+        return fields_refuse(fields, RNN_UNSUPPORTED, key,
+                             "only one axis, the last, is supported", err);
+    return fields_axes(fields, key, 1, axis, &count, err);
 }
 
 static bool starts_with(const char *text, const char *start)
@@ -243,16 +268,22 @@ bool fields_are_lambda(const struct rnn_json *description)
 }
 
 /* Keras 3 leaves the module out of .h5 files.  What calls by objects there
- * (nobody else does) and cannot be trained is no layer. */
-static bool has_no_training(const struct rnn_json *description)
+ * (nobody else does) and says nothing of training is no layer; but layers that
+ * prepare data, and SpatialDropout1D, say only what dtype they have. */
+static bool is_no_layer(const struct rnn_json *description)
 {
     const struct rnn_json *calls =
         rnn_json_member(description, "inbound_nodes");
     const struct rnn_json *config = rnn_json_member(description, "config");
+    const char *class_name =
+        rnn_json_text(rnn_json_member(description, "class_name"));
 
     return rnn_json_is_array(calls) && rnn_json_count(calls) &&
            rnn_json_is_object(rnn_json_first(calls)) &&
-           rnn_json_is_object(config) && !rnn_json_member(config, "trainable");
+           rnn_json_is_object(config) &&
+           !rnn_json_member(config, "trainable") &&
+           !(rnn_json_member(config, "dtype") && class_name &&
+             class_weights_find(class_name));
 }
 
 bool fields_are_operator(const struct rnn_json *description)
@@ -261,7 +292,7 @@ bool fields_are_operator(const struct rnn_json *description)
 
     if (module)
         return strstr(module, ".ops") || fields_are_lambda(description);
-    return fields_are_lambda(description) || has_no_training(description);
+    return fields_are_lambda(description) || is_no_layer(description);
 }
 
 enum rnn_status fields_activation(struct fields *fields, const char *key,

@@ -86,6 +86,12 @@ RNN_CHECKED enum rnn_status fields_number(struct fields *fields,
 RNN_CHECKED enum rnn_status fields_axis(struct fields *fields, const char *key,
                                         long *axis, struct rnn_error *err);
 
+/* One axis or a list of them, at least one and up to `capacity`; one, -1, when
+ * absent. */
+RNN_CHECKED enum rnn_status fields_axes(struct fields *fields, const char *key,
+                                        size_t capacity, long *axes,
+                                        size_t *count, struct rnn_error *err);
+
 /* Is what `description` ({"module", "class_name", "registered_name"}) names
  * one of Keras' own?  Anybody may register a class of the same name. */
 bool fields_are_keras(const struct rnn_json *description);

@@ -250,79 +250,6 @@ static enum rnn_status read_ends(struct plan_builder *builder,
     return status;
 }
 
-/* ---- the order -----------------------------------------------------------*/
-
-static size_t node_of(const struct graph *graph, const struct graph_ref *ref)
-{
-    return graph->layers[ref->layer].first_node + ref->node;
-}
-
-/* What has to run before `node`: the layer's call before, so that the calls
- * of a layer stay in order, and what it is called on.  SIZE_MAX: nothing. */
-static size_t dependency(const struct graph *graph, size_t node, size_t index)
-{
-    const struct graph_node *it = &graph->nodes[node];
-
-    if (!index)
-        return node > graph->layers[it->layer].first_node ? node - 1
-                                                          : SIZE_MAX;
-    return node_of(graph, &it->refs[index - 1]);
-}
-
-/* Where the search stands: `next` dependencies of a node are done. */
-struct visit {
-    size_t next, below; /* below: the node that waits for this one */
-    enum { NEW, WAITING, DONE } state;
-};
-
-static enum rnn_status order_from(struct graph *graph, struct visit *visits,
-                                  size_t start, size_t *ordered,
-                                  struct rnn_error *err)
-{
-    size_t node = start;
-
-    visits[start].below = SIZE_MAX;
-    while (node != SIZE_MAX) {
-        struct visit *visit = &visits[node];
-        size_t before;
-
-        visit->state = WAITING;
-        if (visit->next > graph->nodes[node].ref_count) {
-            visit->state = DONE;
-            graph->order[(*ordered)++] = node;
-            node = visit->below;
-            continue;
-        }
-        before = dependency(graph, node, visit->next++);
-        if (before == SIZE_MAX || visits[before].state == DONE)
-            continue;
-        if (visits[before].state == WAITING)
-            return rnn_fail(err, RNN_BAD_MODEL,
-                            "layer \"%.100s\" waits for its own output",
-                            graph->layers[graph->nodes[node].layer].name);
-        visits[before].below = node;
-        node = before;
-    }
-    return RNN_OK;
-}
-
-/* A topological order that keeps the file's own where that is one. */
-static enum rnn_status find_order(struct plan_builder *builder,
-                                  struct graph *graph, struct rnn_error *err)
-{
-    struct visit *visits =
-        graph_zalloc(builder, graph->node_count, sizeof(*visits));
-    size_t ordered = 0;
-    enum rnn_status status = RNN_OK;
-
-    if (!visits)
-        return graph_no_memory(graph->name, err);
-    for (size_t i = 0; i < graph->node_count && !status; i++)
-        if (visits[i].state == NEW)
-            status = order_from(graph, visits, i, &ordered, err);
-    return status;
-}
-
 enum rnn_status functional_read(struct plan_builder *builder,
                                 const struct rnn_json *config,
                                 const char *prefix, struct graph *graph,
@@ -348,6 +275,6 @@ enum rnn_status functional_read(struct plan_builder *builder,
     if (!status)
         status = read_ends(builder, config, graph, err);
     if (!status)
-        status = find_order(builder, graph, err);
+        status = functional_order(builder, graph, err);
     return status;
 }

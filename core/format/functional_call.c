@@ -6,6 +6,7 @@
 #include "core/format/input_layer.h"
 #include "core/format/json.h"
 #include "core/format/keras.h"
+#include "core/layers/layer.h"
 
 #define NAME_BYTES 400
 
@@ -24,6 +25,8 @@ static enum rnn_status get(const struct graph *graph,
                         "%zu",
                         ref->tensor, layer->name, from->count);
     *value = from->items[ref->tensor];
+    while ((*value)->later)
+        *value = (*value)->later;
     return RNN_OK;
 }
 
@@ -140,6 +143,67 @@ static enum rnn_status add_inputs(struct plan_builder *builder,
     return status;
 }
 
+/* ---- masks that are inputs -----------------------------------------------*/
+
+/* Input `index` of the model is [T] and becomes a mask: T timesteps, where
+ * nothing speaks against it. */
+static void make_time(struct plan *plan, struct value *x)
+{
+    if (x->has_time || x->shape.rank != 1)
+        return;
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const struct rnn_io *io = &plan->inputs[i];
+
+        if (io->has_time && io->shape[0] != RNN_FREE &&
+            io->shape[0] != x->features)
+            return;
+    }
+    plan_become_time(plan, x);
+}
+
+static void mark(const struct graph *graph, const struct graph_node *node,
+                 size_t first, size_t count, bool *makes_mask)
+{
+    for (size_t i = first; i < first + count; i++) {
+        const struct graph_ref *ref = &node->refs[i];
+
+        makes_mask[graph->layers[ref->layer].first_node + ref->node] = true;
+    }
+}
+
+/* Inputs of which masks are made, by operators or as they are.  Nobody could
+ * tell later: the first who reads [T] takes it as features. */
+static enum rnn_status find_masks(struct plan_builder *builder,
+                                  const struct graph *graph,
+                                  struct value *const *values,
+                                  struct rnn_error *err)
+{
+    bool *makes_mask =
+        graph_zalloc(builder, graph->node_count, sizeof(*makes_mask));
+
+    if (!makes_mask)
+        return graph_no_memory(graph->name, err);
+    for (size_t i = graph->node_count; i-- > 0;) {
+        size_t index = graph->order[i];
+        const struct graph_node *node = &graph->nodes[index];
+        const struct layer *layer = graph->layers[node->layer].layer;
+
+        if (makes_mask[index] && layer && layer->class->takes_plain)
+            mark(graph, node, 0, node->ref_count, makes_mask);
+        for (size_t k = 0; k < node->argument_count; k++) {
+            const struct call_argument *argument = &node->arguments[k];
+
+            if (argument->keyword && !strcmp(argument->keyword, "mask"))
+                mark(graph, node, argument->first, argument->count,
+                     makes_mask);
+        }
+    }
+    for (size_t i = 0; i < graph->input_count; i++)
+        if (makes_mask[graph->layers[graph->inputs[i].layer].first_node])
+            make_time(builder->plan, values[i]);
+    return RNN_OK;
+}
+
 static bool is_used(const struct plan *plan, const char *name)
 {
     for (size_t i = 0; i < plan->output_count; i++)
@@ -210,6 +274,8 @@ enum rnn_status keras_read_functional(struct plan_builder *builder,
         plan_reserve(builder, graph->input_count, graph->output_count, err);
     if (!status)
         status = add_inputs(builder, graph, inputs, err);
+    if (!status)
+        status = find_masks(builder, graph, inputs, err);
     if (!status)
         status = functional_call(builder, graph, inputs, outputs, err);
     if (!status)

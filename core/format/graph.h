@@ -102,6 +102,10 @@ RNN_CHECKED enum rnn_status functional_read(struct plan_builder *builder,
                                             const char *prefix,
                                             struct graph *graph,
                                             struct rnn_error *err);
+/* Settle graph->order. */
+RNN_CHECKED enum rnn_status functional_order(struct plan_builder *builder,
+                                             struct graph *graph,
+                                             struct rnn_error *err);
 RNN_CHECKED enum rnn_status functional_call(struct plan_builder *builder,
                                             const struct graph *graph,
                                             struct value *const *inputs,

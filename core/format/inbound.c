@@ -152,15 +152,38 @@ static enum rnn_status add_argument(struct collector *to, const char *keyword,
 
 /* ---- keywords ------------------------------------------------------------*/
 
+/* null, also once for each input: the masks of a model that is a layer. */
+static bool is_nothing(const struct rnn_json *value)
+{
+    if (!rnn_json_is_array(value))
+        return rnn_json_is_null(value);
+    for (const struct rnn_json *item = rnn_json_first(value); item;
+         item = rnn_json_next(item))
+        if (!rnn_json_is_null(item))
+            return false;
+    return true;
+}
+
 /* Keywords that change nothing at inference. */
 static bool is_noise(const struct rnn_json *keyword)
 {
     const char *key = rnn_json_key(keyword);
     bool value = true;
 
-    if (rnn_json_is_null(keyword))
+    if (is_nothing(keyword))
         return true;
-    return !strcmp(key, "training") && rnn_json_bool(keyword, &value);
+    return !strcmp(key, "training") && rnn_json_bool(keyword, &value) &&
+           !value;
+}
+
+/* Dropout that stays at work draws random numbers, BatchNormalization looks
+ * at the batch: neither has one answer for one sequence. */
+static bool is_training(const struct rnn_json *keyword)
+{
+    bool value = false;
+
+    return !strcmp(rnn_json_key(keyword), "training") &&
+           rnn_json_bool(keyword, &value) && value;
 }
 
 static enum rnn_status add_keywords(struct collector *to,
@@ -176,7 +199,13 @@ static enum rnn_status add_keywords(struct collector *to,
                       keywords, err);
     for (const struct rnn_json *keyword = rnn_json_first(keywords);
          keyword && !status; keyword = rnn_json_next(keyword))
-        if (!is_noise(keyword))
+        if (is_training(keyword))
+            status = refuse(to, RNN_UNSUPPORTED,
+                            "it is called as in training, which has no one "
+                            "answer; build the model again without "
+                            "training=True",
+                            keywords, err);
+        else if (!is_noise(keyword))
             status = add_argument(to, rnn_json_key(keyword), keyword, err);
     return status;
 }
@@ -278,34 +307,54 @@ static enum rnn_status read_keras_2(struct collector *to,
 
 /* ---- both ----------------------------------------------------------------*/
 
-/* No value holds more references than values. */
-static size_t count_values(const struct rnn_json *value)
+/* References in either spelling, in `value` and inside it. */
+static size_t count_references(const struct rnn_json *value)
 {
-    size_t count = 1;
+    size_t count = is_keras_3_tensor(value) || is_reference(value);
 
     if (!rnn_json_is_array(value) && !rnn_json_is_object(value))
         return count;
     for (const struct rnn_json *item = rnn_json_first(value); item;
          item = rnn_json_next(item))
-        count += count_values(item);
+        count += count_references(item);
     return count;
+}
+
+static enum rnn_status no_memory(const char *name, struct rnn_error *err)
+{
+    return rnn_fail(err, RNN_NO_MEMORY, "out of memory at layer \"%.100s\"",
+                    name);
 }
 
 static enum rnn_status begin(struct collector *to,
                              const struct rnn_json *value, const char *name,
                              struct arena *arena, struct rnn_error *err)
 {
-    size_t count = count_values(value);
-
     *to = (struct collector){.name = name};
-    to->items = arena_zalloc(arena, count, sizeof(to->items[0]),
-                             alignof(struct graph_ref));
+    to->items = arena_zalloc(arena, count_references(value) + 1,
+                             sizeof(to->items[0]), alignof(struct graph_ref));
+    return to->items ? RNN_OK : no_memory(name, err);
+}
+
+/* Room for the arguments of the call `node`: those by position and by
+ * keyword, of Keras 2 the first and the keywords beside it. */
+static enum rnn_status begin_arguments(struct collector *to,
+                                       const struct rnn_json *node,
+                                       struct arena *arena,
+                                       struct rnn_error *err)
+{
+    size_t count = 1;
+
+    if (to->is_keras_3)
+        count += rnn_json_count(rnn_json_member(node, "args")) +
+                 rnn_json_count(rnn_json_member(node, "kwargs"));
+    else if (is_reference(node))
+        count += rnn_json_count(keywords_of(node));
+    else if (rnn_json_is_array(node) && rnn_json_count(node))
+        count += rnn_json_count(keywords_of(rnn_json_first(node)));
     to->arguments = arena_zalloc(arena, count, sizeof(to->arguments[0]),
                                  alignof(struct call_argument));
-    if (!to->items || !to->arguments)
-        return rnn_fail(err, RNN_NO_MEMORY,
-                        "out of memory at layer \"%.100s\"", name);
-    return RNN_OK;
+    return to->arguments ? RNN_OK : no_memory(to->name, err);
 }
 
 static enum rnn_status refuse_no_tensor(const struct collector *to,
@@ -330,6 +379,9 @@ enum rnn_status inbound_read(const struct rnn_json *node, const char *name,
     if (status)
         return status;
     to.is_keras_3 = rnn_json_is_object(node);
+    status = begin_arguments(&to, node, arena, err);
+    if (status)
+        return status;
     if (to.is_keras_3)
         status = read_keras_3(&to, node, err);
     else if (rnn_json_is_array(node))

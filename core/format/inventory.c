@@ -81,6 +81,89 @@ static enum rnn_status enter(const struct rnn_layer_weights *around,
     return RNN_OK;
 }
 
+/* ---- the cells of an RNN -------------------------------------------------*/
+
+/* The list of cells of a StackedRNNCells; NULL: `item` is none. */
+static const struct rnn_json *stack_of(const struct rnn_json *item)
+{
+    const char *class_name = text_of(item, "class_name");
+
+    if (!class_name || strcmp(class_name, "StackedRNNCells") != 0)
+        return NULL;
+    return rnn_json_member(rnn_json_member(item, "config"), "cells");
+}
+
+/* How many of the cells before `cell` are of its class: they number its
+ * folder. */
+static size_t number_of(const struct rnn_json *cells,
+                        const struct rnn_json *cell)
+{
+    size_t number = 0;
+
+    for (const struct rnn_json *other = rnn_json_first(cells); other != cell;
+         other = rnn_json_next(other))
+        number +=
+            !strcmp(text_of(other, "class_name"), text_of(cell, "class_name"));
+    return number;
+}
+
+/* Cell `index` is called "cell_3"; its folder is "cell/cells/lstm_cell_1". */
+static enum rnn_status read_cell(const struct rnn_json *cells, size_t index,
+                                 const struct rnn_json *item,
+                                 const struct rnn_layer_weights *around,
+                                 const struct reading *reading,
+                                 struct rnn_error *err)
+{
+    struct arena *arena = &reading->inventory->arena;
+    const char *class_name = text_of(item, "class_name");
+    const char *name = text_of(rnn_json_member(item, "config"), "name");
+    const struct class_weights *known;
+    struct rnn_layer_weights cell;
+    char folder[100], called[40];
+    const char *inside;
+    enum rnn_status status;
+
+    if (!class_name || !name)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.80s\": its cell %zu has no class_name or "
+                        "no name",
+                        around->name, index);
+    known = class_weights_find(class_name);
+    if (!known)
+        return refuse_class(around->name, class_name, err);
+    snprintf(folder, sizeof(folder), "cell/cells/%s_%zu", known->snake_name,
+             number_of(cells, item));
+    if (!number_of(cells, item))
+        snprintf(folder, sizeof(folder), "cell/cells/%s", known->snake_name);
+    snprintf(called, sizeof(called), "cell_%zu", index);
+    inside = join(arena, folder, "", "");
+    if (!inside)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    status = enter(around, called, inside, NULL, arena, &cell, err);
+    if (status)
+        return status;
+    cell.cell = join(arena, name, "", "");
+    if (!cell.cell)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    return read_inner(item, &cell, reading, err);
+}
+
+static enum rnn_status read_stack(const struct rnn_json *cells,
+                                  const struct rnn_layer_weights *around,
+                                  const struct reading *reading,
+                                  struct rnn_error *err)
+{
+    size_t index = 0;
+    enum rnn_status status = RNN_OK;
+
+    for (const struct rnn_json *item = rnn_json_first(cells); item && !status;
+         item = rnn_json_next(item))
+        status = read_cell(cells, index++, item, around, reading, err);
+    return status;
+}
+
+/* ---- parts ---------------------------------------------------------------*/
+
 static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
                                     const struct rnn_json *config,
                                     const struct rnn_layer_weights *around,
@@ -100,6 +183,8 @@ static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
             return rnn_fail(err, RNN_BAD_MODEL,
                             "layer \"%.80s\" (%s) has no %s", around->name,
                             wrapper->class_name, wrapper->parts[i].field);
+        if (stack_of(inner))
+            return read_stack(stack_of(inner), around, reading, err);
         status = enter(around, wrapper->parts[i].name, wrapper->parts[i].name,
                        wrapper->parts[i].side, &reading->inventory->arena,
                        &part, err);
@@ -402,30 +487,6 @@ enum rnn_status rnn_inventory_init(const char *text, size_t length,
         rnn_inventory_release(&made);
     else
         *inventory = made;
-    return status;
-}
-
-enum rnn_status rnn_metadata_version(const char *text, size_t length,
-                                     struct arena *arena, const char **version,
-                                     struct rnn_error *err)
-{
-    struct rnn_json *root = NULL;
-    const char *found, *copy;
-    enum rnn_status status =
-        rnn_json_parse(text, length, "metadata.json", &root, err);
-
-    if (status)
-        return status;
-    found = text_of(root, "keras_version");
-    copy = found ? arena_copy_text(arena, found, strlen(found)) : NULL;
-    if (!found)
-        status = rnn_fail(err, RNN_BAD_MODEL,
-                          "metadata.json says no keras_version");
-    else if (!copy)
-        status = rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    else
-        *version = copy;
-    rnn_json_free(root);
     return status;
 }
 

@@ -40,6 +40,8 @@ struct rnn_layer_weights {
     bool is_model;
     bool is_second;      /* of the same layer as the entry before it */
     bool may_be_private; /* its folder may begin with an underscore */
+    const char *cell; /* the name of a cell among several, which then stands in
+                         its names in an .h5; or NULL */
     const char *side; /* "forward_": how a part of its names in an .h5 begins;
                          "query/": what stands before the last part; NULL:
                          anyhow, and the other side has taken its own */

@@ -57,3 +57,21 @@ void rnn_numbers_read(const struct rnn_json *json, double *numbers)
     for (row = rnn_json_first(row); row; row = rnn_json_next(row))
         rnn_json_number(row, numbers++);
 }
+
+/* The reader of JSON has put them into quotes. */
+bool rnn_numbers_named(const struct rnn_json *json, double *number)
+{
+    static const struct {
+        const char *text;
+        double number;
+    } named[] = {
+        {"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+    const char *text = rnn_json_text(json);
+
+    for (size_t i = 0; text && i < sizeof(named) / sizeof(named[0]); i++)
+        if (!strcmp(text, named[i].text)) {
+            *number = named[i].number;
+            return true;
+        }
+    return false;
+}

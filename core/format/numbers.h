@@ -23,4 +23,7 @@ bool rnn_numbers_count(const struct rnn_json *json, size_t *count);
 /* The numbers, of which rnn_numbers_count() has told the count. */
 void rnn_numbers_read(const struct rnn_json *json, double *numbers);
 
+/* Is `json` what Python writes as a bare NaN, Infinity or -Infinity? */
+bool rnn_numbers_named(const struct rnn_json *json, double *number);
+
 #endif

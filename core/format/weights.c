@@ -56,6 +56,15 @@ bool weights_have(const struct weights *weights, const char *path,
     return find(weights, path, weight, &index);
 }
 
+bool weights_have_shape(const struct weights *weights, const char *path,
+                        const char *weight, const struct rnn_shape *shape)
+{
+    size_t index;
+
+    return find(weights, path, weight, &index) &&
+           rnn_shape_equal(&weights->file->tensors[index].shape, shape);
+}
+
 static float from_half(uint16_t half)
 {
     int exponent = half >> 10 & 31;

@@ -34,6 +34,10 @@ void weights_release(struct weights *weights);
 bool weights_have(const struct weights *weights, const char *path,
                   const char *weight);
 
+/* Is there one, and of this shape? */
+bool weights_have_shape(const struct weights *weights, const char *path,
+                        const char *weight, const struct rnn_shape *shape);
+
 /* The numbers of tensor `<path>/<weight>`, which must have `shape`.
  *
  * BAD_MODEL    missing, taken already, or of another shape

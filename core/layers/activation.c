@@ -6,7 +6,7 @@
  *                  below it -negative_slope * (threshold - x)
  * LeakyReLU        x above 0, else negative_slope * x (alpha in Keras 2)
  * ELU              x above 0, else alpha * (e^x - 1)
- * Softmax          e^x / sum e^x along the last axis
+ * Softmax          e^x / sum e^x along one axis or several
  * ThresholdedReLU  x above theta, else 0 (Keras 2)
  *
  * A Softmax may be given a mask of the shape of x.  Where it masks,
@@ -17,16 +17,19 @@
  *
  * Keras: keras/src/layers/activations/activation.py and its neighbours
  */
+#include <stdalign.h>
 #include <string.h>
 
 #include "core/format/activation_fields.h"
+#include "core/layers/lanes.h"
 #include "core/layers/mask.h"
 
 #define LARGE_NEGATIVE                                                        \
     (-1e9F) /* Keras': so much it takes from what it masks */
 
 struct activation {
-    long axis; /* that a softmax works along */
+    long axes[RNN_MAX_RANK]; /* that a softmax works along */
+    size_t axis_count;
     enum { MASK_ADDS, MASK_REPLACES, MASK_REPLACES_BOTH } mask;
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels;
@@ -39,7 +42,8 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
 {
     struct activation *own = layer->own;
 
-    own->axis = -1;
+    own->axes[0] = -1;
+    own->axis_count = 1;
     return fields_activation(fields, "activation", NULL, &own->activation,
                              err);
 }
@@ -52,13 +56,49 @@ static enum rnn_status read_class(struct layer *layer, struct fields *fields,
     enum rnn_status status =
         fields_bool(fields, "robust_masking", false, &robust, err);
 
+    own->axes[0] = -1;
+    own->axis_count = 1;
+
     own->mask = fields->keras_major >= 3 ? MASK_REPLACES_BOTH
                 : robust                 ? MASK_REPLACES
                                          : MASK_ADDS;
-    if (!status)
-        status =
-            fields_activation_class(fields, &own->activation, &own->axis, err);
-    return status;
+    if (status)
+        return status;
+    if (layer->class != &layer_softmax)
+        return fields_activation_class(fields, &own->activation, own->axes,
+                                       err);
+    own->activation.kind = RNN_ACT_SOFTMAX;
+    return fields_axes(fields, "axis", RNN_MAX_RANK, own->axes,
+                       &own->axis_count, err);
+}
+
+/* Axes that are not just the last: node->own says which. */
+static enum rnn_status connect_axes(struct layer *layer, struct node *node,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    const struct activation *own = layer->own;
+    const struct value *x = node->inputs[0];
+    struct lanes *lanes =
+        arena_zalloc(builder->arena, 1, sizeof(*lanes), alignof(struct lanes));
+    enum rnn_status status;
+
+    if (!lanes)
+        return plan_no_memory(layer, err);
+    status = lanes_init(lanes, layer, x, own->axes, own->axis_count, err);
+    if (status)
+        return status;
+    if (lanes->count == 1 && lanes->along[x->shape.rank - 1] && !lanes->whole)
+        return RNN_OK;
+    if (x->mask && layer->class == &layer_softmax)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (Softmax) is given a mask, which is "
+                        "supported along the last axis only",
+                        layer->name);
+    if (lanes->whole)
+        plan_need_whole(node);
+    node->own = lanes;
+    return RNN_OK;
 }
 
 /* Keras 3 and 2 raise for any other, also for one of timesteps. */
@@ -86,11 +126,10 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 {
     struct activation *own = layer->own;
     struct value *x = NULL;
-    size_t width = 0;
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
-    if (!status && own->axis != -1)
-        status = layer_last_axis(layer, x, own->axis, 0, &width, err);
+    if (!status && layer->class == &layer_softmax)
+        status = connect_axes(layer, node, builder, err);
     if (!status)
         status = check_mask(layer, x, err);
     if (status)
@@ -118,6 +157,22 @@ static void mask_behind(const struct activation *own, size_t count,
             y[i] = 0;
 }
 
+static size_t scratch(const struct node *node, size_t rows, size_t items)
+{
+    (void)rows;
+    return node->own ? lanes_scratch(node->own, node->inputs[0], items) : 0;
+}
+
+static void run_lane(const struct node *node, const float *x, float *y,
+                     size_t width, size_t index)
+{
+    const struct activation *own = node->layer->own;
+
+    (void)index;
+    memcpy(y, x, width * sizeof(float));
+    own->ukernels->activate_rows(&own->activation, 1, width, y, width);
+}
+
 static bool run(const struct node *node, struct run *run)
 {
     const struct activation *own = node->layer->own;
@@ -129,6 +184,8 @@ static bool run(const struct node *node, struct run *run)
                            ? mask_view(run, input)
                            : (struct view){0};
 
+    if (node->own)
+        return lanes_run(node->own, node, run, run_lane);
     if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
     for (size_t i = 0; i < items; i++) {
@@ -156,6 +213,7 @@ static bool run(const struct node *node, struct run *run)
         .own_bytes = sizeof(struct activation),                               \
         .read = (reader),                                                     \
         .connect = connect,                                                   \
+        .scratch = scratch,                                                   \
         .run = run,                                                           \
     }
 

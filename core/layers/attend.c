@@ -2,15 +2,9 @@
 
 #include <string.h>
 
-#include "core/layers/mask.h"
-
 /* Queries that are worked on together, and keys of a block of tanh(). */
 #define QUERIES ((size_t)32)
 #define KEYS    ((size_t)32)
-/* What Keras takes from a score or puts in its place; weights of both are
- * zero beside any score that is seen. */
-#define FAR    1e9f
-#define LOWEST (-0.7f * 3.4028235e38f)
 
 /* Where everything lies in the scratch. */
 struct places {
@@ -70,19 +64,18 @@ bool attend_weigh(const struct rnn_ukernels *ukernels, size_t width,
 
 /* ---- keys and values as kernels ------------------------------------------*/
 
+/* `columns` settle the chains. */
 static struct f32_product make_product(const struct attend *attend,
                                        size_t inputs, size_t units,
-                                       const float *kernel, const float *zeros)
+                                       size_t columns)
 {
     size_t lanes = attend->ukernels->lanes;
     struct f32_product product = {.inputs = inputs,
                                   .units = units,
                                   .gates = 1,
-                                  .chains = rnn_sum_chains(inputs, units),
+                                  .chains = rnn_sum_chains(inputs, columns),
                                   .lanes = lanes,
-                                  .panels = (units + lanes - 1) / lanes,
-                                  .kernel = kernel,
-                                  .bias = zeros};
+                                  .panels = (units + lanes - 1) / lanes};
 
     if (product.chains > 4)
         product.chains = 4;
@@ -146,12 +139,16 @@ static bool prepare(const struct attend *attend, const struct attend_job *job,
         return false;
     memset(at->zeros, 0, zeros * sizeof(*at->zeros));
     at->by_value =
-        make_product(attend, keys, attend->value_width, at->values, at->zeros);
+        make_product(attend, keys, attend->value_width, attend->value_width);
+    at->by_value.kernel = at->values;
+    at->by_value.bias = at->zeros;
     pack_values(&at->by_value, &job->values, at->values);
     if (attend->additive)
         return true;
-    at->by_key =
-        make_product(attend, attend->width, keys, at->keys, at->zeros);
+    at->by_key = make_product(attend, attend->width, keys,
+                              attend->slices ? attend->window : keys);
+    at->by_key.kernel = at->keys;
+    at->by_key.bias = at->zeros;
     pack_keys(&at->by_key, &job->keys, at->keys);
     return true;
 }
@@ -233,68 +230,52 @@ static bool score(const struct attend *attend, const struct attend_job *job,
     return true;
 }
 
-/* ---- what is hidden ------------------------------------------------------*/
+/* ---- means ---------------------------------------------------------------*/
 
-/* Does no mask hide key u from query t? */
-static bool counts(const struct attend_job *job, size_t t, size_t u)
+/* Over the keys of the window alone, which are some rows of each panel. */
+static void mean_slice(const struct attend *attend, const struct places *at,
+                       const float *scores, const struct attend_reach *reach,
+                       float *y)
 {
-    const struct view *pairs = &job->pair_mask;
+    size_t lanes = at->by_value.lanes, keys = at->by_value.inputs;
+    struct f32_product part = make_product(attend, reach->end - reach->first,
+                                           lanes, attend->value_width);
 
-    return mask_counts(job->query_mask, t) &&
-           mask_counts(job->value_mask, u) && mask_counts(job->key_mask, u) &&
-           (!pairs->data || pairs->data[t * pairs->stride + u] != 0);
-}
-
-/* Keys first .. end - 1: before the softmax, and, with `after`, behind it. */
-static void push(enum attend_hiding hiding, bool after, size_t first,
-                 size_t end, float *scores)
-{
-    for (size_t u = first; u < end; u++)
-        scores[u] = after                   ? 0
-                    : hiding == ATTEND_LESS ? scores[u] - FAR
-                                            : LOWEST;
-}
-
-static void hide(const struct attend *attend, const struct attend_job *job,
-                 size_t t, bool after, float *scores)
-{
-    size_t keys = job->keys.count, window = attend->window;
-    size_t first = window && t >= window ? t - window + 1 : 0, end = keys;
-    bool masked = job->query_mask.data || job->value_mask.data ||
-                  job->key_mask.data || job->pair_mask.data;
-
-    if (attend->causal && end > t + 1)
-        end = t + 1;
-    if (window && end > t && end - t > window)
-        end = t + window;
-    if (first > end)
-        first = end;
-    push(attend->hiding, after, 0, first, scores);
-    push(attend->hiding, after, end, keys, scores);
-    for (size_t u = first; masked && u < end; u++)
-        if (!counts(job, t, u))
-            push(attend->hiding, after, u, u + 1, scores);
-}
-
-static void weigh(const struct attend *attend, const struct attend_job *job,
-                  size_t first, size_t count, const struct places *at)
-{
-    static const struct rnn_activation softmax = {.kind = RNN_ACT_SOFTMAX};
-    size_t keys = job->keys.count;
-
-    for (size_t i = 0; i < count; i++)
-        hide(attend, job, first + i, false, at->scores + i * at->score_stride);
-    attend->ukernels->activate_rows(&softmax, count, keys, at->scores,
-                                    at->score_stride);
-    for (size_t i = 0; i < count; i++) {
-        float *p = at->scores + i * at->score_stride;
-
-        if (attend->hiding == ATTEND_NOT)
-            hide(attend, job, first + i, true, p);
-        if (job->scores)
-            memcpy(job->scores + (first + i) * job->scores_stride, p,
-                   keys * sizeof(*p));
+    part.bias = at->zeros;
+    for (size_t p = 0; p < at->by_value.panels; p++) {
+        part.kernel = at->values + (p * keys + reach->first) * lanes;
+        attend->ukernels->product(&part, 1, scores + reach->first, 0,
+                                  y + p * lanes, lanes);
     }
+}
+
+static bool mean_slices(const struct attend *attend,
+                        const struct attend_job *job, size_t first,
+                        size_t count, struct run *run, const struct places *at)
+{
+    uint64_t floats = attend->window * plan_stride(attend->value_width);
+
+    for (size_t i = 0; i < count; i++) {
+        struct attend_reach reach = attend_reach(attend, job, first + i);
+
+        if (!run_may_go_on(run, run_work(floats, 1)))
+            return false;
+        mean_slice(attend, at, at->scores + i * at->score_stride, &reach,
+                   at->y + i * at->y_stride);
+    }
+    return true;
+}
+
+static bool mean(const struct attend *attend, const struct attend_job *job,
+                 size_t first, size_t count, struct run *run,
+                 const struct places *at)
+{
+    struct view p = {at->scores, at->score_stride};
+    struct view y = {at->y, at->y_stride};
+
+    if (attend->slices)
+        return mean_slices(attend, job, first, count, run, at);
+    return run_product(run, attend->ukernels, &at->by_value, count, p, y);
 }
 
 bool attend(const struct attend *attend, const struct attend_job *job,
@@ -307,18 +288,18 @@ bool attend(const struct attend *attend, const struct attend_job *job,
         return false;
     for (size_t t = 0; t < queries; t += QUERIES) {
         size_t count = queries - t < QUERIES ? queries - t : QUERIES;
-        struct view p = {at.scores, at.score_stride};
-        struct view y = {at.y, at.y_stride};
 
         if (!score(attend, job, t, count, run, &at) ||
             !run_may_go_on(run, run_work(job->keys.count, 2 * count)))
             return false;
-        weigh(attend, job, t, count, &at);
-        if (!run_product(run, attend->ukernels, &at.by_value, count, p, y))
+        for (size_t i = 0; i < count; i++)
+            attend_weigh_keys(attend, job, t + i,
+                              at.scores + i * at.score_stride);
+        if (!mean(attend, job, t, count, run, &at))
             return false;
         for (size_t i = 0; i < count; i++)
-            memcpy(job->y + (t + i) * job->y_stride, y.data + i * y.stride,
-                   attend->value_width * sizeof(*y.data));
+            memcpy(job->y + (t + i) * job->y_stride, at.y + i * at.y_stride,
+                   attend->value_width * sizeof(*at.y));
     }
     return true;
 }

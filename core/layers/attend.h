@@ -3,14 +3,19 @@
  *
  *     s_tu = scale * (q_t . k_u)                          dot
  *     s_tu = outer * sum over d of w_d tanh(inner * (q_td + k_ud))   additive
- *     p_t  = softmax over u of s_t, where what is hidden is pushed far down
+ *     p_t  = softmax over those u of s_t that t sees, 0 elsewhere
  *     y_t  = sum over u of p_tu v_u
  *
  * The sums are products (ukernels.h): q_t with the kernel [width, keys] that
  * the keys are, tanh() with the kernel [width, 1] that w is, p_t with the
  * kernel [keys, value width] that the values are, the first and the last with
  * 4 chains where that header says 16.  So their order follows from the number
- * of keys and the layer's widths.
+ * of keys and the layer's widths.  (Keras pushes hidden scores down by 1e9 or
+ * more before a softmax over all u, which makes the same zeros.)
+ *
+ * With `slices` the bits of y_t follow from the keys of its window alone: the
+ * chains of q . k from width and window, and the second product is over the
+ * kernel [keys of the window, value width].
  *
  * Memory   Scratch as attend_scratch() says, aligned to 64.
  * Threads  Only read after a layer is connected.
@@ -25,12 +30,12 @@
 
 #include "core/layers/layer.h"
 
-/* What becomes of a score that is hidden. */
-enum attend_hiding {
-    ATTEND_LESS,   /* 1e9 less: a query that sees nothing sees what it would
-                      see unhidden, as far as float32 still knows it */
-    ATTEND_LOWEST, /* the same for all: it sees everything alike */
-    ATTEND_NOT,    /* its weight is zero: it sees nothing */
+/* What a query sees that everything is hidden from. */
+enum attend_blind {
+    ATTEND_LESS,    /* what it would see unhidden, as far as float32 knows it
+                       of scores that are 1e9 less */
+    ATTEND_ALIKE,   /* everything alike */
+    ATTEND_NOTHING, /* nothing: its weights are zero */
 };
 
 struct attend {
@@ -42,7 +47,9 @@ struct attend {
     struct f32_product sum; /* additive: w */
     bool causal;            /* u <= t */
     size_t window;          /* |t - u| < window; 0: none */
-    enum attend_hiding hiding;
+    bool slices;            /* causal, with a window and without masks: no sum
+                               knows of keys outside the window */
+    enum attend_blind blind;
 };
 
 struct attend_rows {
@@ -53,6 +60,7 @@ struct attend_rows {
 /* One sequence and one head.  A mask without data hides nothing; 0 hides. */
 struct attend_job {
     struct attend_rows queries, keys, values;
+    size_t past; /* keys before that of the first query */
     struct view query_mask, value_mask, key_mask; /* a number for each row */
     struct view pair_mask; /* a row for each query, a number for each key */
     float *y;              /* [queries] rows of value_width */
@@ -69,6 +77,18 @@ bool attend_weigh(const struct rnn_ukernels *ukernels, size_t width,
 
 /* Floats of scratch; SIZE_MAX: too many. */
 size_t attend_scratch(const struct attend *attend, size_t keys);
+
+/* Keys first .. end - 1 are near enough to the query. */
+struct attend_reach {
+    size_t first, end;
+};
+
+struct attend_reach attend_reach(const struct attend *attend,
+                                 const struct attend_job *job, size_t query);
+
+/* Scores of all keys for query t become their weights. */
+void attend_weigh_keys(const struct attend *attend,
+                       const struct attend_job *job, size_t t, float *scores);
 
 /* False: the caller said stop. */
 bool attend(const struct attend *attend, const struct attend_job *job,

@@ -41,6 +41,21 @@ static enum rnn_status find(const struct layer *layer, const struct node *node,
     return RNN_OK;
 }
 
+/* Keras 3.0 writes the masks that come with the tensors as keywords too. */
+static enum rnn_status find_mask(const struct layer *layer,
+                                 const struct node *node, const char *keyword,
+                                 struct plan_builder *builder,
+                                 struct value **value, struct rnn_error *err)
+{
+    struct value *mask = NULL;
+    enum rnn_status status = find(layer, node, keyword, SIZE_MAX, &mask, err);
+
+    if (status || !mask || !*value)
+        return status;
+    *value = plan_with_mask(builder, *value, mask);
+    return *value ? RNN_OK : plan_no_memory(layer, err);
+}
+
 static enum rnn_status find_flag(const struct layer *layer,
                                  const struct node *node, const char *keyword,
                                  bool *flag, struct rnn_error *err)
@@ -129,7 +144,9 @@ static enum rnn_status check_call(const struct layer *layer,
     return status ? status : check_pairs(layer, call, err);
 }
 
-enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
+enum rnn_status attend_call_read(const struct layer *layer,
+                                 const struct node *node,
+                                 struct plan_builder *builder,
                                  struct attend_call *call,
                                  struct rnn_error *err)
 {
@@ -157,12 +174,24 @@ enum rnn_status attend_call_read(const struct layer *layer, struct node *node,
                         layer->name, layer->class->name, node->input_count);
     if (!call->key)
         call->key = call->value;
-    if (node->has_time)
-        plan_need_whole(node);
-    return check_call(layer, call, err);
+    status = find_mask(layer, node, "query_mask", builder, &call->query, err);
+    if (!status)
+        status =
+            find_mask(layer, node, "value_mask", builder, &call->value, err);
+    if (!status)
+        status = find_mask(layer, node, "key_mask", builder, &call->key, err);
+    return status ? status : check_call(layer, call, err);
 }
 
 /* ---- what it makes -------------------------------------------------------*/
+
+/* As many timesteps as the query, whichever input has time. */
+static void keep_time(struct value *output, const struct value *query)
+{
+    output->fixed_steps = query->fixed_steps;
+    output->pace = query->pace;
+    output->clock = query->clock;
+}
 
 static enum rnn_status make_scores(const struct attend_call *call,
                                    size_t heads, struct node *node,
@@ -180,7 +209,7 @@ static enum rnn_status make_scores(const struct attend_call *call,
                                    .dim = {heads, shape.dim[0], shape.dim[1]}};
     status = plan_make_output(builder, node, 1, &shape, has_time, err);
     if (!status && has_time)
-        node->outputs[1]->fixed_steps = call->query->fixed_steps;
+        keep_time(node->outputs[1], call->query);
     return status;
 }
 
@@ -214,7 +243,7 @@ enum rnn_status attend_call_outputs(const struct attend_call *call,
         status = make_scores(call, heads, node, builder, err);
     if (status)
         return status;
-    node->outputs[0]->fixed_steps = query->fixed_steps;
+    keep_time(node->outputs[0], query);
     node->outputs[0]->mask = query->mask;
     return RNN_OK;
 }
@@ -223,15 +252,18 @@ void attend_call_cost(const struct attend_call *call, uint64_t pair,
                       uint64_t each, struct node *node)
 {
     size_t keys = attend_call_rows(call->key);
-    bool square = call->query->has_time && !call->query->fixed_steps &&
-                  call->key->has_time && !call->key->fixed_steps;
+    bool square = call->query->has_time && call->key->has_time &&
+                  !call->query->fixed_steps && !call->key->fixed_steps &&
+                  !call->query->pace && !call->key->pace;
 
     if (square) {
         node->cost = each;
         node->square_cost = pair;
-    } else {
-        node->cost = each + pair * (keys ? keys : SOME_KEYS);
+        return;
     }
+    if (__builtin_mul_overflow(pair, keys ? keys : SOME_KEYS, &pair) ||
+        __builtin_add_overflow(each, pair, &node->cost))
+        node->cost = UINT64_MAX;
 }
 
 /* ---- at work -------------------------------------------------------------*/

@@ -24,14 +24,14 @@ struct attend_call {
     bool causal, scores; /* use_causal_mask, return_attention_scores */
 };
 
-/* Look at the inputs and keywords of `node`, which needs the whole sequence
- * from now on if one of them has time.
+/* Look at the inputs and keywords of `node`.
  *
  * BAD_MODEL    tensors that do not fit together
  * UNSUPPORTED  tensors of other shapes, a flag that is no constant
  */
 RNN_CHECKED enum rnn_status attend_call_read(const struct layer *layer,
-                                             struct node *node,
+                                             const struct node *node,
+                                             struct plan_builder *builder,
                                              struct attend_call *call,
                                              struct rnn_error *err);
 

@@ -133,7 +133,7 @@ static struct attend make_attend(const struct layer *layer,
         .outer = own->weight,
         .sum = own->sum,
         .causal = given->causal || own->causal,
-        .hiding = ATTEND_LESS,
+        .blind = ATTEND_LESS,
     };
 }
 
@@ -149,7 +149,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
-    status = attend_call_read(layer, node, &call->given, err);
+    status = attend_call_read(layer, node, builder, &call->given, err);
     if (!status)
         status = check_width(layer, &call->given, err);
     if (!status && !layer->calls)
@@ -157,6 +157,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
             take(layer, attend_call_features(call->given.query), builder, err);
     if (status)
         return status;
+    if (node->has_time)
+        plan_need_whole(node);
     call->attend = make_attend(layer, &call->given, builder);
     row.dim[0] = call->attend.value_width;
     /* tanh() is worth some sixteen multiply-adds */

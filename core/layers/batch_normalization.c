@@ -1,7 +1,9 @@
 /* BatchNormalization, outside training
  *
  *     inv = gamma / sqrt(moving_variance + epsilon)
- *     y   = x * inv + (beta - moving_mean * inv)      over the last axis of x
+ *     y   = x * inv + (beta - moving_mean * inv)
+ *
+ * of which there is one for each place of the last axis, or of `axis`.
  *
  * gamma is 1 without `scale`, beta 0 without `center`.  inv and the sum are
  * float64 (affine.h).
@@ -14,7 +16,8 @@
 #include "core/layers/affine.h"
 
 struct batch_normalization {
-    long axis;
+    long axes[RNN_MAX_RANK];
+    size_t axis_count;
     double epsilon;
     bool center, scale;
     struct affine affine;
@@ -41,7 +44,8 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
 {
     struct batch_normalization *own = layer->own;
-    enum rnn_status status = fields_axis(fields, "axis", &own->axis, err);
+    enum rnn_status status = fields_axes(fields, "axis", RNN_MAX_RANK,
+                                         own->axes, &own->axis_count, err);
 
     if (!status)
         status = fields_number(fields, "epsilon", 1e-3, &own->epsilon, err);
@@ -81,15 +85,36 @@ static enum rnn_status fill(struct layer *layer, const float *const weights[4],
     return RNN_OK;
 }
 
-static enum rnn_status take(struct layer *layer, size_t width,
-                            struct plan_builder *builder,
+/* Several axes (Keras 2): all axes are there, of one where they have none. */
+static struct rnn_shape weight_shape(const struct batch_normalization *own,
+                                     const struct value *x, size_t width)
+{
+    struct rnn_shape shape = {.rank = 1, .dim = {width}};
+    long rank = (long)x->shape.rank;
+
+    if (own->axis_count == 1)
+        return shape;
+    shape.rank = x->shape.rank + 1;
+    for (size_t i = 0; i < shape.rank && i < RNN_MAX_RANK; i++)
+        shape.dim[i] = 1;
+    for (size_t i = 0; i < own->axis_count; i++) {
+        long axis = own->axes[i] < 0 ? own->axes[i] + rank + 1 : own->axes[i];
+
+        if (axis < RNN_MAX_RANK)
+            shape.dim[axis] = x->shape.dim[axis - 1];
+    }
+    return shape;
+}
+
+static enum rnn_status take(struct layer *layer, const struct value *x,
+                            size_t width, struct plan_builder *builder,
                             struct rnn_error *err)
 {
     static const char *const names[] = {"gamma", "beta", "moving_mean",
                                         "moving_variance"};
     struct batch_normalization *own = layer->own;
     const bool there[] = {own->scale, own->center, true, true};
-    struct rnn_shape shape = {.rank = 1, .dim = {width}};
+    struct rnn_shape shape = weight_shape(own, x, width);
     const float *weights[4] = {NULL};
     enum rnn_status status =
         affine_init(&own->affine, width, layer, builder, err);
@@ -114,10 +139,15 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
     if (!status)
-        status = layer_last_axis(layer, x, own->axis, own->affine.width,
-                                 &width, err);
+        status = affine_axes(&own->affine, node, own->axes, own->axis_count,
+                             &width, builder, err);
+    if (!status && x->shape.rank == RNN_MAX_RANK && own->axis_count > 1)
+        status = rnn_fail(err, RNN_UNSUPPORTED,
+                          "layer \"%.100s\" (BatchNormalization): its weights "
+                          "have more than %d axes",
+                          layer->name, RNN_MAX_RANK);
     if (!status && !layer->calls)
-        status = take(layer, width, builder, err);
+        status = take(layer, x, width, builder, err);
     if (!status)
         status = affine_connect(node, builder, err);
     return status;

@@ -9,6 +9,11 @@
  *         (f + b) / 2 ave
  *         f and b, two outputs, without a merge_mode
  *
+ * Initial states are the forward layer's and then the backward layer's; with
+ * return_state their last states follow y in the same order.
+ *
+ * Under a mask f and b are 0 at masked timesteps.
+ *
  * The two layers are nodes of their own; this one puts their outputs
  * together.
  *
@@ -72,8 +77,8 @@ static enum rnn_status check_sides(const struct layer *layer,
                                    struct rnn_error *err)
 {
     const struct bidirectional *own = layer->own;
-    const struct recurrent *forward = own->forward->own;
-    const struct recurrent *backward = own->backward->own;
+    const struct recurrent_way *forward = recurrent_way_of(own->forward);
+    const struct recurrent_way *backward = recurrent_way_of(own->backward);
 
     if (forward->go_backwards == backward->go_backwards)
         return rnn_fail(err, RNN_BAD_MODEL,
@@ -85,7 +90,21 @@ static enum rnn_status check_sides(const struct layer *layer,
                         "layer \"%.100s\" (Bidirectional): return_sequences "
                         "of its layers differ",
                         layer->name);
+    if (forward->return_state != backward->return_state)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (Bidirectional): return_state of "
+                        "its layers differ",
+                        layer->name);
     return RNN_OK;
+}
+
+/* Whatever the layer itself says: its sequences are 0 where they are masked.
+ */
+static void force_zeros(struct layer *side)
+{
+    struct recurrent_way *way = recurrent_way_of(side);
+
+    way->zero_output_for_mask = way->return_sequences;
 }
 
 /* Without a backward_layer, the same layer again with weights of its own. */
@@ -105,42 +124,49 @@ static enum rnn_status add_sides(struct layer *layer,
                                 layer, "backward_layer", &own->backward, err);
     if (status)
         return status;
-    if (!recurrent_is(own->forward) || !recurrent_is(own->backward))
+    if (!recurrent_way_of(own->forward) || !recurrent_way_of(own->backward))
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" (Bidirectional) wraps a %.60s and a "
-                        "%.60s; SimpleRNN, LSTM and GRU can be wrapped",
+                        "%.60s; recurrent layers can be wrapped",
                         layer->name, own->forward->class->name,
                         own->backward->class->name);
     /* Keras 2 turns the copy around, Keras 3 always makes it go backwards
      * (and refuses a layer that does so itself). */
     if (copy) {
-        struct recurrent *backward = own->backward->own;
+        struct recurrent_way *backward = recurrent_way_of(own->backward);
 
         backward->go_backwards =
             own->keras_major >= 3 ? true : !backward->go_backwards;
     }
+    force_zeros(own->forward);
+    force_zeros(own->backward);
     return check_sides(layer, err);
 }
 
-static enum rnn_status make_outputs(struct layer *layer, struct node *node,
-                                    struct plan_builder *builder,
-                                    struct rnn_error *err)
+/* Outputs 1, ... of the two layers, from output `first` of `node` on. */
+static enum rnn_status pass_states(struct node *node,
+                                   const struct node *const *sides,
+                                   size_t first, struct plan_builder *builder,
+                                   struct rnn_error *err)
+{
+    enum rnn_status status = RNN_OK;
+
+    for (size_t side = 0; side < 2; side++)
+        for (size_t i = 1; i < sides[side]->output_count && !status; i++)
+            status = plan_pass(builder, node, first++, sides[side]->outputs[i],
+                               err);
+    return status;
+}
+
+static enum rnn_status make_merged(struct layer *layer, struct node *node,
+                                   struct plan_builder *builder,
+                                   struct rnn_error *err)
 {
     const struct bidirectional *own = layer->own;
     const struct value *f = node->inputs[0], *b = node->inputs[1];
     struct rnn_shape shape = f->shape;
     size_t last = shape.rank - 1;
-    enum rnn_status status;
 
-    if (own->mode == MERGE_NOT) {
-        status = plan_reserve_outputs(builder, node, 2, err);
-        if (!status)
-            status = plan_pass(builder, node, 0, node->inputs[0], err);
-        if (!status)
-            status = plan_make_output(builder, node, 1, &b->shape, b->has_time,
-                                      err);
-        return status;
-    }
     if (own->mode == MERGE_CONCAT)
         shape.dim[last] += b->shape.dim[last];
     else if (f->features != b->features)
@@ -148,7 +174,67 @@ static enum rnn_status make_outputs(struct layer *layer, struct node *node,
                         "layer \"%.100s\" (Bidirectional): its layers have "
                         "%zu and %zu units, which do not merge",
                         layer->name, f->features, b->features);
+    for (size_t i = f->has_time; i < last; i++)
+        if (f->shape.dim[i] != b->shape.dim[i])
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "layer \"%.100s\" (Bidirectional): its layers "
+                            "make %zu and %zu rows, which do not merge",
+                            layer->name, f->shape.dim[i], b->shape.dim[i]);
     return plan_make_output(builder, node, 0, &shape, f->has_time, err);
+}
+
+static enum rnn_status make_outputs(struct layer *layer, struct node *node,
+                                    const struct node *const *sides,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    struct bidirectional *own = layer->own;
+    const struct value *b = node->inputs[1];
+    size_t states = sides[0]->output_count + sides[1]->output_count - 2;
+    size_t merged = own->mode == MERGE_NOT ? 2 : 1;
+    enum rnn_status status =
+        plan_reserve_outputs(builder, node, merged + states, err);
+
+    if (status)
+        return status;
+    if (own->mode == MERGE_NOT) {
+        status = plan_pass(builder, node, 0, node->inputs[0], err);
+        if (!status)
+            status = plan_make_output(builder, node, 1, &b->shape, b->has_time,
+                                      err);
+    } else {
+        status = make_merged(layer, node, builder, err);
+    }
+    if (!status)
+        status = pass_states(node, sides, merged, builder, err);
+    return status;
+}
+
+/* Call one of the two layers on x and its half of the initial states. */
+static enum rnn_status call_side(struct plan_builder *builder,
+                                 struct layer *side, bool is_second,
+                                 const struct node *node, struct node **made,
+                                 struct rnn_error *err)
+{
+    struct value *inputs[PLAN_MAX_INPUTS] = {node->inputs[0]};
+    size_t half = (node->input_count - 1) / 2;
+
+    for (size_t i = 0; i < half; i++)
+        inputs[1 + i] = node->inputs[1 + i + (is_second ? half : 0)];
+    return plan_call(builder, side, inputs, 1 + half, made, err);
+}
+
+static enum rnn_status check_count(const struct layer *layer,
+                                   const struct node *node,
+                                   struct rnn_error *err)
+{
+    if (node->input_count % 2 && node->input_count <= PLAN_MAX_INPUTS)
+        return recurrent_check_call(layer, node, err);
+    return rnn_fail(err, RNN_BAD_MODEL,
+                    "layer \"%.100s\" (Bidirectional) is called on %zu "
+                    "tensors; it takes a sequence, alone or with the states "
+                    "of both directions",
+                    layer->name, node->input_count);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -156,28 +242,28 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     struct bidirectional *own = layer->own;
-    struct value **sides = arena_zalloc(builder->arena, 2, sizeof(sides[0]),
-                                        alignof(struct value *));
-    struct value *x = NULL;
-    struct node *forward, *backward;
-    enum rnn_status status = layer_only_input(layer, node, &x, err);
+    struct value **merged = arena_zalloc(builder->arena, 2, sizeof(merged[0]),
+                                         alignof(struct value *));
+    struct node *sides[2] = {0};
+    enum rnn_status status = check_count(layer, node, err);
 
-    if (!sides)
+    if (!merged)
         return plan_no_memory(layer, err);
     if (!status && !layer->calls)
         status = add_sides(layer, builder, err);
     if (!status)
-        status = plan_call(builder, own->forward, &x, 1, &forward, err);
+        status = call_side(builder, own->forward, false, node, &sides[0], err);
     if (!status)
-        status = plan_call(builder, own->backward, &x, 1, &backward, err);
+        status = call_side(builder, own->backward, true, node, &sides[1], err);
     if (status)
         return status;
-    sides[0] = forward->outputs[0];
-    sides[1] = backward->outputs[0];
-    node->inputs = sides;
+    merged[0] = sides[0]->outputs[0];
+    merged[1] = sides[1]->outputs[0];
+    node->inputs = merged;
     node->input_count = 2;
     plan_need_whole(node);
-    status = make_outputs(layer, node, builder, err);
+    status = make_outputs(layer, node, (const struct node *const *)sides,
+                          builder, err);
     if (!status)
         node->cost = node->outputs[0]->features;
     return status;
@@ -213,10 +299,15 @@ static bool run(const struct node *node, struct run *run)
 {
     const struct bidirectional *own = node->layer->own;
     const struct value *first = node->inputs[0], *second = node->inputs[1];
-    const struct value *output = node->outputs[node->output_count - 1];
+    const struct value *output = node->outputs[own->mode == MERGE_NOT];
     struct view f = run_view(run, first), b = run_view(run, second);
     struct view y = run_view(run, output);
     size_t steps = output->has_time ? run_steps(run, output) : 1;
+    /* Of several axes the last one is merged. */
+    size_t f_units = first->shape.dim[first->shape.rank - 1];
+    size_t b_units = second->shape.dim[second->shape.rank - 1];
+    size_t lines = first->features / f_units;
+    size_t y_units = output->features / lines;
 
     if (!run_may_go_on(run, run_work(node->cost, run_items(run, output))))
         return false;
@@ -224,9 +315,11 @@ static bool run(const struct node *node, struct run *run)
         for (size_t t = 0; t < steps; t++) {
             size_t item = r * steps + t, turned = r * steps + steps - 1 - t;
 
-            merge(own->mode, first->features, second->features,
-                  f.data + item * f.stride, b.data + turned * b.stride,
-                  y.data + item * y.stride);
+            for (size_t i = 0; i < lines; i++)
+                merge(own->mode, f_units, b_units,
+                      f.data + item * f.stride + i * f_units,
+                      b.data + turned * b.stride + i * b_units,
+                      y.data + item * y.stride + i * y_units);
         }
     return true;
 }
@@ -234,6 +327,7 @@ static bool run(const struct node *node, struct run *run)
 const struct layer_class layer_bidirectional = {
     .name = "Bidirectional",
     .inert = inert,
+    .keywords = recurrent_keywords,
     .streaming = STREAM_WHOLE,
     .masking = MASK_PASSED,
     .own_bytes = sizeof(struct bidirectional),

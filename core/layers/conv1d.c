@@ -11,14 +11,13 @@
  * Keras: keras/src/layers/convolutional/base_conv.py, conv1d.py
  */
 #include <stdalign.h>
-#include <string.h>
 
-#include "core/layers/window.h"
+#include "core/layers/window_walk.h"
 
 struct conv1d {
     struct window window;
     size_t filters, groups, features;
-    bool use_bias;
+    bool use_bias, channels_first;
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels;
     struct f32_product *products; /* [groups] */
@@ -40,7 +39,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     if (!status)
         status = window_read(fields, "kernel_size", 1, &own->window, err);
     if (!status)
-        status = fields_channels_last(fields, err);
+        status = fields_channels(fields, &own->channels_first, err);
     if (!status)
         status = fields_one_count(fields, "groups", 1, &own->groups, err);
     if (!status)
@@ -111,26 +110,29 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     struct conv1d *own = layer->own;
-    struct value *x = NULL;
-    enum rnn_status status = window_input(layer, node, &x, err);
+    enum rnn_status status =
+        window_input(layer, node, own->channels_first, &own->features, err);
 
-    if (!status)
-        status =
-            layer_last_axis(layer, x, -1, own->features, &own->features, err);
     if (!status && !layer->calls)
         status = take(layer, builder, err);
     if (!status)
-        status =
-            window_connect(builder, node, &own->window, own->filters, err);
+        status = window_connect(builder, node, &own->window, own->filters,
+                                own->channels_first, err);
     if (status)
         return status;
-    node->cost = own->window.size * (own->features / own->groups) *
+    node->cost = own->window.size * (node->inputs[0]->features / own->groups) *
                      (uint64_t)own->filters / own->window.stride +
                  16 * (uint64_t)own->filters;
     return RNN_OK;
 }
 
-/* Windows first; results of a group that are not yet beside the others. */
+/* Are results written apart first? */
+static bool is_apart(const struct conv1d *own)
+{
+    return own->groups > 1 || own->channels_first;
+}
+
+/* Windows first; results that are not yet where they belong. */
 static size_t scratch(const struct node *node, size_t rows, size_t items)
 {
     const struct conv1d *own = node->layer->own;
@@ -138,7 +140,7 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
         window_buffer(&own->window, own->features / own->groups, rows);
 
     (void)items;
-    if (own->groups == 1)
+    if (!is_apart(own))
         return buffer;
     return plan_sum(plan_stride(buffer), WINDOW_PIECE,
                     plan_stride(own->products[0].stride));
@@ -147,9 +149,9 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
 /* One group of a run. */
 struct job {
     const struct conv1d *own;
-    size_t group, outputs;
-    struct view y;
-    float *apart; /* for the results of one of several groups */
+    size_t group;
+    struct window_results results;
+    float *apart;
 };
 
 static bool run_piece(void *arg, struct run *run,
@@ -158,37 +160,39 @@ static bool run_piece(void *arg, struct run *run,
     const struct job *job = arg;
     const struct conv1d *own = job->own;
     const struct f32_product *product = &own->products[job->group];
-    size_t first = piece->row * job->outputs + piece->output;
-    size_t next = piece->next_row * job->outputs + piece->next_output;
     struct view x = {(float *)piece->x, piece->x_stride}; /* only read */
-    struct view y = {job->y.data + first * job->y.stride,
-                     next * job->y.stride};
     struct view apart = {job->apart, plan_stride(product->stride)};
 
-    if (own->groups == 1)
-        return run_product(run, own->ukernels, product, piece->count, x, y);
+    if (!is_apart(own))
+        return run_product(run, own->ukernels, product, piece->count, x,
+                           window_place(&job->results, piece));
     if (!run_product(run, own->ukernels, product, piece->count, x, apart))
         return false;
-    for (size_t i = 0; i < piece->count; i++)
-        memcpy(y.data + i * y.stride + job->group * product->units,
-               apart.data + i * apart.stride, product->units * sizeof(float));
+    window_put(&job->results, piece, apart, job->group * product->units,
+               product->units);
     return true;
 }
 
 static bool run(const struct node *node, struct run *run)
 {
     const struct conv1d *own = node->layer->own;
+    const struct value *input = node->inputs[0], *output = node->outputs[0];
     size_t width = own->features / own->groups;
-    struct view y = run_view(run, node->outputs[0]);
-    struct job job = {
-        .own = own, .outputs = run_steps(run, node->outputs[0]), .y = y};
+    bool turned = own->channels_first;
+    struct job job = {.own = own,
+                      .results = {.y = run_view(run, output),
+                                  .outputs = window_steps(run, output, turned),
+                                  .features = own->filters,
+                                  .channels_first = turned}};
     struct window_walk walk = {
         .window = own->window,
-        .before = window_before(&own->window, run_steps(run, node->inputs[0])),
-        .outputs = job.outputs,
+        .before =
+            window_before(&own->window, window_steps(run, input, turned)),
+        .outputs = job.results.outputs,
         .features = width,
         .repeat = 1,
         .item = width,
+        .channels_first = turned,
         .piece = run_piece,
         .arg = &job};
 
@@ -199,8 +203,7 @@ static bool run(const struct node *node, struct run *run)
         if (!window_run(node, run, &walk, run->scratch))
             return false;
     }
-    run_activate(own->ukernels, &own->activation, run->rows * job.outputs,
-                 own->filters, y);
+    window_activate(&job.results, run, own->ukernels, &own->activation);
     window_remember(node, run, &own->window);
     return true;
 }

@@ -18,22 +18,22 @@
  * Keras: keras/src/layers/convolutional/base_conv_transpose.py,
  *        keras/src/backend/common/backend_utils.py
  */
+#include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/format/json.h"
-#include "core/layers/window.h"
+#include "core/layers/window_walk.h"
 
 struct transpose {
     struct window window;
     size_t filters, features;
     bool has_output_padding;
     size_t output_padding;
-    bool use_bias;
+    bool use_bias, channels_first;
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels;
-    struct f32_product *products; /* [stride]; of those that have taps */
+    struct f32_product *products; /* of the phases that have taps */
 };
 
 static const char *const inert[] = {
@@ -81,7 +81,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     if (!status)
         status = read_output_padding(fields, own, err);
     if (!status)
-        status = fields_channels_last(fields, err);
+        status = fields_channels(fields, &own->channels_first, err);
     if (!status)
         status = fields_one_count(fields, "groups", 1, &groups, err);
     if (!status)
@@ -135,17 +135,21 @@ static enum rnn_status pack(struct layer *layer, struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct transpose *own = layer->own;
-    size_t stride = own->window.stride;
+    size_t phases = own->window.stride < own->window.size ? own->window.stride
+                                                          : own->window.size;
     size_t each = own->features * own->filters; /* as in the file: it fits */
-    float *picked = calloc(taps_of(&own->window, 0) * each, sizeof(float));
+    size_t taps = taps_of(&own->window, 0);
+    float *picked;
     bool packed;
 
+    assert(taps && each);
+    picked = calloc(taps * each, sizeof(float));
     own->ukernels = rnn_ukernels_find(builder->isa, own->filters);
     own->products =
-        arena_zalloc(builder->arena, stride, sizeof(own->products[0]),
+        arena_zalloc(builder->arena, phases, sizeof(own->products[0]),
                      alignof(struct f32_product));
     packed = picked && own->products;
-    for (size_t p = 0; packed && p < stride && p < own->window.size; p++) {
+    for (size_t p = 0; packed && p < phases; p++) {
         pick(own, kernel, p, picked);
         packed = rnn_product_pack(own->ukernels,
                                   taps_of(&own->window, p) * own->features,
@@ -194,76 +198,86 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     struct transpose *own = layer->own;
-    struct value *x = NULL;
-    struct rnn_shape shape = {.rank = 2, .dim = {RNN_FREE, own->filters}};
     struct pace pace = pace_of(own);
-    enum rnn_status status = window_input(layer, node, &x, err);
+    enum rnn_status status =
+        window_input(layer, node, own->channels_first, &own->features, err);
 
-    if (!status)
-        status =
-            layer_last_axis(layer, x, -1, own->features, &own->features, err);
     if (!status && !layer->calls)
         status = take(layer, builder, err);
     if (status)
         return status;
-    if (!window_streams(&own->window))
+    if (!window_streams(&own->window) || own->channels_first)
         plan_need_whole(node);
-    node->cost = own->window.size * own->features * (uint64_t)own->filters +
-                 16 * own->window.stride * (uint64_t)own->filters;
-    status = plan_make_output(builder, node, 0, &shape, true, err);
-    if (!status)
-        status = plan_change_steps(builder, node, 0, &pace, err);
-    return status;
+    node->cost =
+        own->window.size * node->inputs[0]->features * (uint64_t)own->filters +
+        16 * own->window.stride * (uint64_t)own->filters;
+    return window_output(builder, node, &pace, own->filters,
+                         own->channels_first, err);
+}
+
+/* The windows of the phase that has most taps, then results that are not yet
+ * where they belong. */
+static size_t buffer_of(const struct transpose *own, size_t rows)
+{
+    struct window most = {.size = taps_of(&own->window, 0),
+                          .stride = 1,
+                          .dilation = own->window.dilation};
+
+    return plan_stride(window_buffer(&most, own->features, rows));
 }
 
 static size_t scratch(const struct node *node, size_t rows, size_t items)
 {
     const struct transpose *own = node->layer->own;
-    struct window most = {.size = taps_of(&own->window, 0),
-                          .stride = 1,
-                          .dilation = own->window.dilation};
 
     (void)items;
-    return window_buffer(&most, own->features, rows);
+    return plan_sum(buffer_of(own, rows), WINDOW_PIECE,
+                    own->channels_first ? plan_stride(own->products[0].stride)
+                                        : 0);
 }
 
 /* One phase of a run. */
 struct job {
     const struct transpose *own;
     const struct f32_product *product;
-    size_t steps; /* of y */
     size_t first; /* the phase's first timestep in y */
-    struct view y;
+    struct window_results results;
+    float *apart; /* of channels_first */
 };
 
 static bool run_piece(void *arg, struct run *run,
                       const struct window_piece *piece)
 {
     const struct job *job = arg;
-    size_t stride = job->own->window.stride;
-    size_t first =
-        piece->row * job->steps + job->first + piece->output * stride;
-    size_t next = piece->next_row * job->steps + piece->next_output * stride;
+    const struct transpose *own = job->own;
+    struct window_piece there = *piece;
     struct view x = {(float *)piece->x, piece->x_stride}; /* only read */
-    struct view y = {job->y.data + first * job->y.stride,
-                     next * job->y.stride};
+    struct view apart = {job->apart, plan_stride(own->products[0].stride)};
 
-    return run_product(run, job->own->ukernels, job->product, piece->count, x,
-                       y);
+    there.output = job->first + piece->output * own->window.stride;
+    there.next_output = piece->next_output * own->window.stride;
+    if (!own->channels_first)
+        return run_product(run, own->ukernels, job->product, piece->count, x,
+                           window_place(&job->results, &there));
+    if (!run_product(run, own->ukernels, job->product, piece->count, x, apart))
+        return false;
+    window_put(&job->results, &there, apart, 0, own->filters);
+    return true;
 }
 
 /* Where no tap comes to, there is the bias. */
 static void run_bias(const struct job *job, size_t rows, size_t outputs)
 {
-    const struct f32_product *product = &job->own->products[0];
+    struct view bias = {(float *)job->own->products[0].bias, 0};
 
-    for (size_t r = 0; r < rows; r++)
-        for (size_t o = 0; o < outputs; o++) {
-            size_t t = job->first + o * job->own->window.stride;
+    for (size_t r = 0; r < rows; r++) {
+        struct window_piece piece = {.count = outputs,
+                                     .row = r,
+                                     .output = job->first,
+                                     .next_output = job->own->window.stride};
 
-            memcpy(job->y.data + (r * job->steps + t) * job->y.stride,
-                   product->bias, product->stride * sizeof(float));
-        }
+        window_put(&job->results, &piece, bias, 0, job->own->filters);
+    }
 }
 
 static bool run_phase(const struct node *node, struct run *run, size_t phase,
@@ -274,7 +288,7 @@ static bool run_phase(const struct node *node, struct run *run, size_t phase,
     size_t taps = taps_of(&own->window, phase);
     /* t + left = q stride + phase: q of the first and the last output */
     size_t first = left > phase ? (left - phase - 1) / stride + 1 : 0;
-    size_t end = job->steps - 1 + left;
+    size_t end = job->results.outputs - 1 + left;
     struct window_walk walk = {.window = {.size = taps,
                                           .stride = 1,
                                           .dilation = own->window.dilation},
@@ -282,6 +296,7 @@ static bool run_phase(const struct node *node, struct run *run, size_t phase,
                                .features = own->features,
                                .repeat = 1,
                                .item = own->features,
+                               .channels_first = own->channels_first,
                                .piece = run_piece,
                                .arg = job};
 
@@ -289,11 +304,11 @@ static bool run_phase(const struct node *node, struct run *run, size_t phase,
         return true;
     walk.outputs = (end - phase) / stride - first + 1;
     job->first = first * stride + phase - left;
-    job->product = &own->products[phase];
     if (!taps) {
         run_bias(job, run->rows, walk.outputs);
         return true;
     }
+    job->product = &own->products[phase];
     walk.before = (taps - 1) * own->window.dilation;
     return window_run(node, run, &walk, run->scratch);
 }
@@ -301,21 +316,24 @@ static bool run_phase(const struct node *node, struct run *run, size_t phase,
 static bool run(const struct node *node, struct run *run)
 {
     const struct transpose *own = node->layer->own;
-    const struct value *output = node->outputs[0];
+    const struct value *input = node->inputs[0], *output = node->outputs[0];
+    bool turned = own->channels_first;
     struct job job = {.own = own,
-                      .steps = run_steps(run, output),
-                      .y = run_view(run, output)};
-    size_t full = (run_steps(run, node->inputs[0]) - 1) * own->window.stride +
+                      .results = {.y = run_view(run, output),
+                                  .outputs = window_steps(run, output, turned),
+                                  .features = own->filters,
+                                  .channels_first = turned},
+                      .apart = run->scratch + buffer_of(own, run->rows)};
+    size_t full = (window_steps(run, input, turned) - 1) * own->window.stride +
                   window_reach(&own->window);
     size_t left = 0;
 
-    if (own->window.padding == WINDOW_SAME && full > job.steps)
-        left = (full - job.steps) / 2;
+    if (own->window.padding == WINDOW_SAME && full > job.results.outputs)
+        left = (full - job.results.outputs) / 2;
     for (size_t phase = 0; phase < own->window.stride; phase++)
         if (!run_phase(node, run, phase, left, &job))
             return false;
-    run_activate(own->ukernels, &own->activation, run->rows * job.steps,
-                 own->filters, job.y);
+    window_activate(&job.results, run, own->ukernels, &own->activation);
     return true;
 }
 

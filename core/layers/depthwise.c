@@ -14,13 +14,13 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "core/layers/window.h"
+#include "core/layers/window_walk.h"
 
 struct depthwise {
     struct window window;
     size_t filters; /* of SeparableConv1D */
     size_t multiplier, features;
-    bool use_bias;
+    bool use_bias, channels_first;
     struct rnn_activation activation;
     const struct rnn_ukernels *ukernels; /* of the depthwise part */
     struct f32_depthwise product;
@@ -68,7 +68,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
         status = fields_one_count(fields, "depth_multiplier", 1,
                                   &own->multiplier, err);
     if (!status)
-        status = fields_channels_last(fields, err);
+        status = fields_channels(fields, &own->channels_first, err);
     if (!status)
         status = read_groups(fields, err);
     if (!status)
@@ -160,13 +160,10 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     struct depthwise *own = layer->own;
-    struct value *x = NULL;
-    enum rnn_status status = window_input(layer, node, &x, err);
+    enum rnn_status status =
+        window_input(layer, node, own->channels_first, &own->features, err);
     size_t columns;
 
-    if (!status)
-        status =
-            layer_last_axis(layer, x, -1, own->features, &own->features, err);
     if (status)
         return status;
     if (own->multiplier > UINT32_MAX / own->features)
@@ -180,34 +177,40 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!status && !layer->calls && is_separable(layer))
         status = take_pointwise(layer, builder, err);
     if (!status)
-        status =
-            window_connect(builder, node, &own->window,
-                           is_separable(layer) ? own->filters : columns, err);
-    node->cost = (own->window.size + own->filters) * (uint64_t)columns /
+        status = window_connect(builder, node, &own->window,
+                                is_separable(layer) ? own->filters : columns,
+                                own->channels_first, err);
+    node->cost = (own->window.size + own->filters) *
+                     (uint64_t)node->inputs[0]->features * own->multiplier /
                      own->window.stride +
                  16 * (uint64_t)columns;
     return status;
 }
 
-/* Windows first, then results that the pointwise part reads. */
+/* Windows first, then results that the pointwise part reads, then those that
+ * are not yet where they belong. */
 static size_t scratch(const struct node *node, size_t rows, size_t items)
 {
     const struct depthwise *own = node->layer->own;
-    size_t stride = own->product.stride;
-    size_t buffer = window_buffer(&own->window, stride, rows);
+    size_t stride = own->product.stride, apart = 0;
+    size_t floats = window_buffer(&own->window, stride, rows);
 
     (void)items;
-    if (!is_separable(node->layer))
-        return buffer;
-    return plan_sum(buffer, WINDOW_PIECE, stride);
+    if (is_separable(node->layer)) {
+        floats = plan_sum(floats, WINDOW_PIECE, stride);
+        stride = plan_stride(own->pointwise.stride);
+    }
+    if (own->channels_first)
+        apart = stride;
+    return plan_sum(floats, WINDOW_PIECE, apart);
 }
 
 /* One run. */
 struct job {
     const struct depthwise *own;
-    size_t outputs;
-    struct view y;
+    struct window_results results;
     float *between; /* of SeparableConv1D: what the pointwise part reads */
+    float *apart;   /* of channels_first */
 };
 
 static bool run_piece(void *arg, struct run *run,
@@ -216,10 +219,10 @@ static bool run_piece(void *arg, struct run *run,
     const struct job *job = arg;
     const struct depthwise *own = job->own;
     const struct f32_depthwise *product = &own->product;
-    size_t first = piece->row * job->outputs + piece->output;
-    size_t next = piece->next_row * job->outputs + piece->next_output;
-    struct view y = {job->y.data + first * job->y.stride,
-                     next * job->y.stride};
+    size_t stride =
+        job->between ? plan_stride(own->pointwise.stride) : product->stride;
+    struct view y = job->apart ? (struct view){job->apart, stride}
+                               : window_place(&job->results, piece);
     struct view between =
         job->between ? (struct view){job->between, product->stride} : y;
 
@@ -228,36 +231,48 @@ static bool run_piece(void *arg, struct run *run,
         return false;
     own->ukernels->depthwise(product, piece->count, piece->x, piece->x_stride,
                              product->stride, between.data, between.stride);
-    return !job->between ||
-           run_product(run, own->point_ukernels, &own->pointwise, piece->count,
-                       between, y);
+    if (job->between && !run_product(run, own->point_ukernels, &own->pointwise,
+                                     piece->count, between, y))
+        return false;
+    if (job->apart)
+        window_put(&job->results, piece, y, 0, job->results.features);
+    return true;
 }
 
 static bool run(const struct node *node, struct run *run)
 {
     const struct depthwise *own = node->layer->own;
-    const struct value *output = node->outputs[0];
+    const struct value *input = node->inputs[0], *output = node->outputs[0];
+    bool separable = is_separable(node->layer), turned = own->channels_first;
     size_t stride = own->product.stride;
-    struct view y = run_view(run, output);
-    struct job job = {.own = own, .outputs = run_steps(run, output), .y = y};
+    float *next =
+        run->scratch + window_buffer(&own->window, stride, run->rows);
+    struct job job = {
+        .own = own,
+        .results = {.y = run_view(run, output),
+                    .outputs = window_steps(run, output, turned),
+                    .features = separable ? own->filters : columns_of(own),
+                    .channels_first = turned},
+        .between = separable ? next : NULL};
     struct window_walk walk = {
         .window = own->window,
-        .before = window_before(&own->window, run_steps(run, node->inputs[0])),
-        .outputs = job.outputs,
+        .before =
+            window_before(&own->window, window_steps(run, input, turned)),
+        .outputs = job.results.outputs,
         .features = own->features,
         .repeat = own->multiplier,
         .item = stride,
+        .channels_first = turned,
         .piece = run_piece,
         .arg = &job};
 
-    if (is_separable(node->layer))
-        job.between =
-            run->scratch + window_buffer(&own->window, stride, run->rows);
+    if (turned)
+        job.apart = next + (separable ? WINDOW_PIECE * stride : 0);
     if (!window_run(node, run, &walk, run->scratch))
         return false;
-    run_activate(
-        is_separable(node->layer) ? own->point_ukernels : own->ukernels,
-        &own->activation, run->rows * job.outputs, output->features, y);
+    window_activate(&job.results, run,
+                    separable ? own->point_ukernels : own->ukernels,
+                    &own->activation);
     window_remember(node, run, &own->window);
     return true;
 }

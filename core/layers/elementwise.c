@@ -19,23 +19,9 @@
 #include <string.h>
 
 #include "core/format/constant.h"
+#include "core/layers/elementwise.h"
 #include "core/layers/nd.h"
-#include "core/layers/operator.h"
 #include "core/layers/plain_math.h"
-
-/* `count` numbers; strides in floats. */
-struct row {
-    size_t count;
-    const float *a, *b;
-    float *y;
-    ptrdiff_t a_stride, b_stride, y_stride;
-};
-
-struct element {
-    size_t operands;    /* tensors or constants: 1 or 2 */
-    const char *second; /* keyword of the second in Keras 2 */
-    void (*run)(const struct row *row);
-};
 
 struct operand {
     bool is_constant;
@@ -52,32 +38,20 @@ struct element_call {
 
 /* ---- the operators -------------------------------------------------------*/
 
-#define ROW(label, result)                                                    \
-    static void run_##label(const struct row *row)                            \
-    {                                                                         \
-        for (size_t i = 0; i < row->count; i++) {                             \
-            float a = row->a[(ptrdiff_t)i * row->a_stride];                   \
-            float b = row->b[(ptrdiff_t)i * row->b_stride];                   \
-                                                                              \
-            (void)b;                                                          \
-            row->y[(ptrdiff_t)i * row->y_stride] = (result);                  \
-        }                                                                     \
-    }
-
-ROW(add, a + b)
-ROW(subtract, a - b)
-ROW(multiply, (a * b))
-ROW(divide, a / b)
-ROW(maximum, a < b ? b : a)
-ROW(minimum, b < a ? b : a)
-ROW(power, plain_power(a, b))
-ROW(negative, -a)
-ROW(absolute, fabsf(a))
-ROW(square, (a * a))
-ROW(sqrt, sqrtf(a))
-ROW(rsqrt, (float)(1 / sqrt(a)))
-ROW(reciprocal, 1 / a)
-ROW(log, plain_log(a))
+ELEMENT_ROW(add, a + b)
+ELEMENT_ROW(subtract, a - b)
+ELEMENT_ROW(multiply, (a * b))
+ELEMENT_ROW(divide, a / b)
+ELEMENT_ROW(maximum, a < b ? b : a)
+ELEMENT_ROW(minimum, b < a ? b : a)
+ELEMENT_ROW(power, plain_power(a, b))
+ELEMENT_ROW(negative, -a)
+ELEMENT_ROW(absolute, fabsf(a))
+ELEMENT_ROW(square, (a * a))
+ELEMENT_ROW(sqrt, sqrtf(a))
+ELEMENT_ROW(rsqrt, (float)(1 / sqrt(a)))
+ELEMENT_ROW(reciprocal, 1 / a)
+ELEMENT_ROW(log, plain_log(a))
 
 /* ---- when a model is loaded ----------------------------------------------*/
 
@@ -99,7 +73,8 @@ static enum rnn_status read_operand(const struct node *node,
                                     struct operand *operand,
                                     struct rnn_error *err)
 {
-    if (!argument || (!argument->json && argument->count != 1))
+    if (!argument ||
+        (!argument->json && (argument->is_list || argument->count != 1)))
         return operator_refuse(
             node, "an argument is missing, or a list of tensors", err);
     operand->is_constant = argument->json;
@@ -258,16 +233,6 @@ static enum rnn_status settle_time(struct node *node,
     return RNN_OK;
 }
 
-/* The output's time is that of `timed`, which need not be the first input. */
-static void take_time(struct plan_builder *builder, struct node *node,
-                      const struct value *timed)
-{
-    if (timed->fixed_steps)
-        plan_fix_steps(builder, node, 0, timed->fixed_steps);
-    else
-        node->outputs[0]->fixed_steps = 0;
-}
-
 static enum rnn_status read_clip(const struct node *node,
                                  struct element_call *call,
                                  struct rnn_error *err)
@@ -286,9 +251,9 @@ static enum rnn_status read_clip(const struct node *node,
     return status;
 }
 
-static enum rnn_status connect(struct layer *layer, struct node *node,
-                               struct plan_builder *builder,
-                               struct rnn_error *err)
+enum rnn_status element_connect(struct layer *layer, struct node *node,
+                                struct plan_builder *builder,
+                                struct rnn_error *err)
 {
     const struct element *element = layer->class->detail;
     struct element_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
@@ -317,7 +282,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (status)
         return status;
     if (timed)
-        take_time(builder, node, timed);
+        plan_take_steps(node, 0, timed);
     node->cost = 4 * (uint64_t)node->outputs[0]->features;
     return RNN_OK;
 }
@@ -385,7 +350,7 @@ static void run_unit(const struct node *node, const struct nd *a,
     } while (nd_next(&walk));
 }
 
-static bool run(const struct node *node, struct run *run)
+bool element_run(const struct node *node, struct run *run)
 {
     const struct element_call *call = node->own;
     const struct value *output = node->outputs[0];
@@ -409,34 +374,26 @@ static bool run(const struct node *node, struct run *run)
 /* ---- classes -------------------------------------------------------------*/
 
 /* Keras 2 gives a function of two arguments the keywords x and y. */
-static const char *const words_two[] = {"y", "name", NULL};
-static const char *const words_one[] = {"name", NULL};
+const char *const element_words_two[] = {"y", "name", NULL};
+const char *const element_words_one[] = {"name", NULL};
 static const char *const words_clip[] = {
     "x_min", "x_max", "clip_value_min", "clip_value_max", "name", NULL};
 
-#define TWO(label, keras)                                                     \
-    static const struct element element_##label = {                           \
-        .operands = 2, .second = "y", .run = run_##label};                    \
-    OPERATOR(label, keras, words_two, &element_##label, connect, run)
-#define ONE(label, keras)                                                     \
-    static const struct element element_##label = {.operands = 1,             \
-                                                   .run = run_##label};       \
-    OPERATOR(label, keras, words_one, &element_##label, connect, run)
-
-TWO(add, "Add");
-TWO(subtract, "Subtract");
-TWO(multiply, "Multiply");
-TWO(divide, "TrueDivide");
-TWO(maximum, "Maximum");
-TWO(minimum, "Minimum");
-TWO(power, "Power");
-ONE(negative, "Negative");
-ONE(absolute, "Absolute");
-ONE(square, "Square");
-ONE(sqrt, "Sqrt");
-ONE(rsqrt, "Rsqrt");
-ONE(reciprocal, "Reciprocal");
-ONE(log, "Log");
+ELEMENT_TWO(add, "Add");
+ELEMENT_TWO(subtract, "Subtract");
+ELEMENT_TWO(multiply, "Multiply");
+ELEMENT_TWO(divide, "TrueDivide");
+ELEMENT_TWO(maximum, "Maximum");
+ELEMENT_TWO(minimum, "Minimum");
+ELEMENT_TWO(power, "Power");
+ELEMENT_ONE(negative, "Negative", element_words_one);
+ELEMENT_ONE(absolute, "Absolute", element_words_one);
+ELEMENT_ONE(square, "Square", element_words_one);
+ELEMENT_ONE(sqrt, "Sqrt", element_words_one);
+ELEMENT_ONE(rsqrt, "Rsqrt", element_words_one);
+ELEMENT_ONE(reciprocal, "Reciprocal", element_words_one);
+ELEMENT_ONE(log, "Log", element_words_one);
 
 static const struct element element_clip = {.operands = 1};
-OPERATOR(clip, "Clip", words_clip, &element_clip, connect, run);
+OPERATOR(clip, "Clip", words_clip, &element_clip, element_connect,
+         element_run);

@@ -100,20 +100,6 @@ static bool is_sequence(const struct plan *plan, const struct value *x)
     return true;
 }
 
-/* Input `x` of the model has one axis: it counts timesteps after all, each of
- * one id.  Inputs behind it move up. */
-static void become_time(struct value *x, struct plan *plan)
-{
-    size_t fewer = x->features - 1;
-
-    for (struct value *other = plan->values; other; other = other->next)
-        if (other->is_input && other->input > x->input)
-            other->place -= fewer;
-    plan->input_stride -= fewer;
-    plan->inputs[x->input].has_time = x->has_time = true;
-    plan->inputs[x->input].features = x->features = x->stride = 1;
-}
-
 /* The fewest ids of all layers that read the input. */
 static void note_vocabulary(const struct embedding *own, const struct value *x,
                             struct plan *plan)
@@ -135,7 +121,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 
     if (!status && x->is_input && !x->has_time &&
         is_sequence(builder->plan, x))
-        become_time(x, builder->plan);
+        plan_become_time(builder->plan, x);
     if (!status && x->shape.rank == RNN_MAX_RANK)
         status = rnn_fail(err, RNN_UNSUPPORTED,
                           "layer \"%.100s\" (Embedding): its output has more "

@@ -212,4 +212,5 @@ static bool run(const struct node *node, struct run *run)
     return true;
 }
 
-OPERATOR(get_item, "GetItem", words, NULL, connect, run);
+const struct layer_class operator_get_item = {
+    OPERATOR_FIELDS("GetItem", words, NULL), .connect = connect, .run = run};

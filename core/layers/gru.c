@@ -1,4 +1,4 @@
-/* GRU
+/* GRU, GRUCell
  *
  *     z, r = ract(x_t . kernel + bias + h_t-1 . recurrent_kernel)
  *
@@ -15,7 +15,7 @@
  *
  * Keras: keras/src/layers/rnn/gru.py
  */
-#include "core/layers/recurrent.h"
+#include "core/layers/cudnn.h"
 
 #include <string.h>
 
@@ -89,6 +89,16 @@ static enum rnn_status pack(struct layer *layer, struct plan_builder *builder,
     return status;
 }
 
+static enum rnn_status read_cudnn(struct layer *layer, struct fields *fields,
+                                  struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+
+    own->gates = GATES;
+    own->cell.kind = F32_CELL_GRU_RESET_AFTER;
+    return cudnn_read(layer, fields, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -106,14 +116,21 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-const struct layer_class layer_gru = {
-    .name = "GRU",
-    .inert = recurrent_inert,
-    .streaming = STREAM_STEPS,
-    .masking = MASK_PASSED,
-    .own_bytes = sizeof(struct recurrent),
-    .read = read,
-    .connect = connect,
-    .scratch = recurrent_scratch,
-    .run = recurrent_run,
-};
+#define RECURRENT(label, keras, reader, masks)                                \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = recurrent_inert,                                             \
+        .keywords = recurrent_keywords,                                       \
+        .streaming = STREAM_STEPS,                                            \
+        .masking = (masks),                                                   \
+        .own_bytes = sizeof(struct recurrent),                                \
+        .read = (reader),                                                     \
+        .connect = connect,                                                   \
+        .scratch = recurrent_scratch,                                         \
+        .run = recurrent_run,                                                 \
+    }
+
+RECURRENT(gru, "GRU", read, MASK_PASSED);
+RECURRENT(gru_cell, "GRUCell", read, MASK_PASSED);
+/* Keras does not run it under a mask. */
+RECURRENT(cudnn_gru, "CuDNNGRU", read_cudnn, MASK_REFUSED);

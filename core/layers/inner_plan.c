@@ -8,6 +8,7 @@ void inner_plan_begin(struct inner_plan *made,
 {
     plan_begin(inner, &made->plan, builder->arena, builder->weights);
     inner->keras_major = builder->keras_major;
+    inner->keras_minor = builder->keras_minor;
     inner->isa = builder->isa;
     inner->calls = builder->calls;
 }
@@ -38,6 +39,24 @@ static size_t count_timesteps(const struct plan *plan)
         if (plan->inputs[i].has_time)
             return plan->inputs[i].shape[0];
     return 1;
+}
+
+/* All inputs of the inner plan have the same. */
+static enum rnn_status check_timesteps(const struct layer *layer,
+                                       const struct plan *plan,
+                                       struct rnn_error *err)
+{
+    size_t timesteps = count_timesteps(plan);
+
+    for (size_t i = 0; i < plan->input_count; i++)
+        if (plan->inputs[i].has_time && plan->inputs[i].shape[0] != timesteps)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) runs a model on inputs of "
+                            "%zu and %zu timesteps; only inputs of as many "
+                            "are supported in it",
+                            layer->name, layer->class->name, timesteps,
+                            plan->inputs[i].shape[0]);
+    return RNN_OK;
 }
 
 /* Ids that an inner Embedding reads are ids of the model's input. */
@@ -103,6 +122,8 @@ enum rnn_status inner_plan_finish(struct node *node, struct inner_plan *made,
     for (size_t i = 0; i < output_count; i++)
         plan_add_output(inner, outputs[i], node->layer->name);
     status = plan_settle(inner, err);
+    if (!status)
+        status = check_timesteps(node->layer, plan, err);
     if (status)
         return status;
     made->timesteps = count_timesteps(plan);

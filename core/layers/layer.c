@@ -104,6 +104,16 @@ static bool are_ids(const struct rnn_json *config)
     return dtype && (!strcmp(dtype, "int32") || !strcmp(dtype, "int64"));
 }
 
+/* Is the dtype what comes out, and not what is computed in?  So it is for an
+ * operator that has a word for it. */
+static bool is_setting(const struct layer_class *class)
+{
+    for (size_t i = 0; class->keywords && class->keywords[i]; i++)
+        if (!strcmp(class->keywords[i], "dtype"))
+            return true;
+    return false;
+}
+
 static enum rnn_status read_config(const struct plan_builder *builder,
                                    const struct rnn_json *config,
                                    struct layer *layer, struct rnn_error *err)
@@ -121,10 +131,11 @@ static enum rnn_status read_config(const struct plan_builder *builder,
         return status;
     fields_inert(&fields, common);
     fields_inert(&fields, layer->class->inert);
-    if (!layer->class->takes_ids || !are_ids(config))
-        status = fields_dtype(&fields, err);
-    else
+    if (is_setting(layer->class) ||
+        (layer->class->takes_ids && are_ids(config)))
         fields_get(&fields, "dtype");
+    else
+        status = fields_dtype(&fields, err);
     if (!status)
         status =
             fields_bool(&fields, "trainable", true, &layer->trainable, err);
@@ -228,8 +239,12 @@ enum rnn_status plan_add_layer(struct plan_builder *builder,
     const char *name = rnn_json_text(rnn_json_member(config, "name"));
     const struct layer_class *class;
     struct layer *made = NULL;
-    enum rnn_status status = check_name(name, err);
+    enum rnn_status status;
 
+    /* Keras 3.0 names its operators beside the config. */
+    if (!name)
+        name = rnn_json_text(rnn_json_member(description, "name"));
+    status = check_name(name, err);
     if (!status)
         status = find_class(description, name, &class, err);
     if (status)
@@ -311,9 +326,8 @@ enum rnn_status layer_take(struct layer *layer, struct plan_builder *builder,
 
     /* The shape is that of a tensor in the file: its product fits. */
     if (!status && rnn_shape_count(shape, 0, &count)) {
-        layer->parameters += count;
-        if (layer->wrapper)
-            layer->wrapper->parameters += count;
+        for (struct layer *each = layer; each; each = each->wrapper)
+            each->parameters += count;
     }
     return status;
 }

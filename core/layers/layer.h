@@ -34,6 +34,7 @@ enum layer_masking {
     MASK_PASSED_KERAS_3, /* so in Keras 3; Keras 2 drops it */
     MASK_JOINED,         /* of all inputs: or (Keras 3), and (Keras 2) */
     MASK_OWN,            /* connect() sees to it */
+    MASK_REFUSED,        /* Keras itself cannot run it under a mask */
 };
 
 struct layer_class {
@@ -99,10 +100,16 @@ struct layer {
     XX(concatenate)                                                           \
     XX(conv1d)                                                                \
     XX(conv1d_transpose)                                                      \
+    XX(conv_lstm1d)                                                           \
     XX(cropping1d)                                                            \
+    XX(cudnn_gru)                                                             \
+    XX(cudnn_lstm)                                                            \
     XX(dense)                                                                 \
+    XX(discretization)                                                        \
+    XX(dot)                                                                   \
     XX(depthwise_conv1d)                                                      \
     XX(dropout)                                                               \
+    XX(einsum_dense)                                                          \
     XX(elu)                                                                   \
     XX(embedding)                                                             \
     XX(flatten)                                                               \
@@ -110,13 +117,16 @@ struct layer {
     XX(gaussian_noise)                                                        \
     XX(global_average_pooling1d)                                              \
     XX(global_max_pooling1d)                                                  \
+    XX(group_normalization)                                                   \
     XX(group_query_attention)                                                 \
     XX(grouped_query_attention)                                               \
     XX(gru)                                                                   \
+    XX(gru_cell)                                                              \
     XX(identity)                                                              \
     XX(layer_normalization)                                                   \
     XX(leaky_relu)                                                            \
     XX(lstm)                                                                  \
+    XX(lstm_cell)                                                             \
     XX(masking)                                                               \
     XX(max_pooling1d)                                                         \
     XX(maximum)                                                               \
@@ -124,13 +134,17 @@ struct layer {
     XX(multi_head_attention)                                                  \
     XX(multiply)                                                              \
     XX(normalization)                                                         \
+    XX(permute)                                                               \
     XX(prelu)                                                                 \
     XX(relu)                                                                  \
     XX(repeat_vector)                                                         \
     XX(rescaling)                                                             \
+    XX(reshape)                                                               \
     XX(rms_normalization)                                                     \
+    XX(rnn)                                                                   \
     XX(separable_conv1d)                                                      \
     XX(simple_rnn)                                                            \
+    XX(simple_rnn_cell)                                                       \
     XX(softmax)                                                               \
     XX(spatial_dropout1d)                                                     \
     XX(subtract)                                                              \
@@ -146,6 +160,14 @@ LAYER_CLASS_MAP(XX)
 
 /* The class that Keras calls `name`; NULL when there is none. */
 const struct layer_class *layer_class_find(const char *name);
+
+/* The layer of the list of layers that `layer` is, or is part of. */
+static inline const struct layer *layer_outermost(const struct layer *layer)
+{
+    while (layer->wrapper)
+        layer = layer->wrapper;
+    return layer;
+}
 
 /* The only input of `node`, or a sentence. */
 RNN_CHECKED enum rnn_status layer_only_input(const struct layer *layer,

@@ -8,8 +8,8 @@
  *
  *     y    = x * inv        with gamma always there, beta never
  *
- * A row is the last axis.  gamma is 1 without `scale`, beta 0 without
- * `center`.  Order and width of the sums: row_norm.h.
+ * A row is the last axis, or several axes.  gamma is 1 without `scale`, beta 0
+ * without `center`.  Order and width of the sums: row_norm.h.
  *
  * Keras: keras/src/layers/normalization/layer_normalization.py and
  * keras.ops.layer_normalization
@@ -19,8 +19,8 @@
 #include "core/layers/row_norm.h"
 
 struct layer_norm {
+    struct row_norm norm; /* it comes first */
     bool center, scale, rms_scaling;
-    struct row_norm norm;
 };
 
 static const char *const inert[] = {"beta_initializer",
@@ -31,12 +31,27 @@ static const char *const inert[] = {"beta_initializer",
                                     "gamma_constraint",
                                     NULL};
 
+static void measure(const struct node *node, const float *x, size_t width,
+                    double *mean, double *r)
+{
+    const struct layer_norm *own = node->layer->own;
+    double n = (double)width;
+    double middle = row_sum(x, width) / n;
+    double variance = row_sum_squares(x, width, middle) / n;
+
+    *mean = own->rms_scaling ? 0 : middle;
+    *r = 1 / sqrt(variance + own->norm.epsilon);
+}
+
 static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
 {
     struct layer_norm *own = layer->own;
-    enum rnn_status status = fields_axis(fields, "axis", &own->norm.axis, err);
+    enum rnn_status status =
+        fields_axes(fields, "axis", RNN_MAX_RANK, own->norm.axes,
+                    &own->norm.axis_count, err);
 
+    own->norm.measure = measure;
     if (!status)
         status =
             fields_number(fields, "epsilon", 1e-3, &own->norm.epsilon, err);
@@ -62,25 +77,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                             layer, node, builder, err);
 }
 
-static void measure(const struct node *node, const float *x, double *mean,
-                    double *r)
-{
-    const struct layer_norm *own = node->layer->own;
-    double n = (double)own->norm.width;
-    double middle = row_sum(x, own->norm.width) / n;
-    double variance = row_sum_squares(x, own->norm.width, middle) / n;
-
-    *mean = own->rms_scaling ? 0 : middle;
-    *r = 1 / sqrt(variance + own->norm.epsilon);
-}
-
-static bool run(const struct node *node, struct run *run)
-{
-    const struct layer_norm *own = node->layer->own;
-
-    return row_norm_run(&own->norm, measure, node, run);
-}
-
 const struct layer_class layer_layer_normalization = {
     .name = "LayerNormalization",
     .inert = inert,
@@ -89,5 +85,6 @@ const struct layer_class layer_layer_normalization = {
     .own_bytes = sizeof(struct layer_norm),
     .read = read,
     .connect = connect,
-    .run = run,
+    .scratch = row_norm_scratch,
+    .run = row_norm_run,
 };

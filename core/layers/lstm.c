@@ -1,4 +1,4 @@
-/* LSTM
+/* LSTM, LSTMCell
  *
  *     z = x_t . kernel + bias + h_t-1 . recurrent_kernel     gates i f c o
  *     i, f, o = ract(z_i), ract(z_f), ract(z_o)
@@ -7,7 +7,7 @@
  *
  * Keras: keras/src/layers/rnn/lstm.py
  */
-#include "core/layers/recurrent.h"
+#include "core/layers/cudnn.h"
 
 #define GATES 4
 
@@ -20,6 +20,17 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     own->has_c = true;
     own->cell.kind = F32_CELL_LSTM;
     return recurrent_read(layer, fields, true, err);
+}
+
+static enum rnn_status read_cudnn(struct layer *layer, struct fields *fields,
+                                  struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+
+    own->gates = GATES;
+    own->has_c = true;
+    own->cell.kind = F32_CELL_LSTM;
+    return cudnn_read(layer, fields, err);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -44,14 +55,21 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-const struct layer_class layer_lstm = {
-    .name = "LSTM",
-    .inert = recurrent_inert,
-    .streaming = STREAM_STEPS,
-    .masking = MASK_PASSED,
-    .own_bytes = sizeof(struct recurrent),
-    .read = read,
-    .connect = connect,
-    .scratch = recurrent_scratch,
-    .run = recurrent_run,
-};
+#define RECURRENT(label, keras, reader, masks)                                \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = recurrent_inert,                                             \
+        .keywords = recurrent_keywords,                                       \
+        .streaming = STREAM_STEPS,                                            \
+        .masking = (masks),                                                   \
+        .own_bytes = sizeof(struct recurrent),                                \
+        .read = (reader),                                                     \
+        .connect = connect,                                                   \
+        .scratch = recurrent_scratch,                                         \
+        .run = recurrent_run,                                                 \
+    }
+
+RECURRENT(lstm, "LSTM", read, MASK_PASSED);
+RECURRENT(lstm_cell, "LSTMCell", read, MASK_PASSED);
+/* Keras does not run it under a mask. */
+RECURRENT(cudnn_lstm, "CuDNNLSTM", read_cudnn, MASK_REFUSED);

@@ -36,6 +36,42 @@ static bool fits(const struct value *mask, const struct value *other)
            (!mask->has_time || plan_same_time(mask, other));
 }
 
+/* Does the node put sequences one after the other?  Their masks go along. */
+static bool joins_time(const struct node *node)
+{
+    return node->layer->class == &layer_concatenate && node->whole;
+}
+
+/* An input without a mask counts throughout. */
+static enum rnn_status join_time(struct plan_builder *builder,
+                                 const struct layer *layer, struct node *node,
+                                 struct rnn_error *err)
+{
+    enum rnn_status status;
+
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct value *x = node->inputs[i], *mask = NULL;
+
+        status = mask_of_steps(layer, x, &mask, err);
+        if (status)
+            return status;
+        if (builder->keras_major < 3 && !mask && x->features > 1)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) joins sequences of which "
+                            "one has a mask and another has none: Keras 2 "
+                            "itself cannot run that",
+                            layer->name, layer->class->name);
+        if (!x->has_time)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) makes a sequence of what "
+                            "has none, and has a mask for it",
+                            layer->name, layer->class->name);
+    }
+    status = plan_make_mask(builder, node, node->outputs[0], err);
+    node->outputs[0]->mask = node->mask;
+    return status;
+}
+
 static enum rnn_status join(struct plan_builder *builder,
                             const struct layer *layer, struct node *node,
                             struct rnn_error *err)
@@ -83,6 +119,13 @@ enum rnn_status mask_settle(struct plan_builder *builder,
                             "version does not know what it does with it",
                             layer->name, layer->class->name);
         break;
+    case MASK_REFUSED:
+        if (is_masked(node))
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) is given a mask: Keras "
+                            "itself cannot run it under one",
+                            layer->name, layer->class->name);
+        break;
     case MASK_PASSED_KERAS_3:
         if (builder->keras_major >= 3)
             pass(node);
@@ -91,10 +134,33 @@ enum rnn_status mask_settle(struct plan_builder *builder,
         pass(node);
         break;
     case MASK_JOINED:
+        if (joins_time(node) && is_masked(node))
+            return join_time(builder, layer, node, err);
         return join(builder, layer, node, err);
     case MASK_DROPPED:
     case MASK_OWN:
         break;
+    }
+    return RNN_OK;
+}
+
+static const struct value *root_of(const struct value *value)
+{
+    return value->alias ? value->alias : value;
+}
+
+enum rnn_status mask_forget(struct plan_builder *builder,
+                            const struct layer *layer, struct value *value,
+                            struct rnn_error *err)
+{
+    for (struct value *other = builder->plan->values; other && value->mask;
+         other = other->next) {
+        if (other->mask != value->mask || other->later ||
+            root_of(other) != root_of(value))
+            continue;
+        other->later = plan_with_mask(builder, other, NULL);
+        if (!other->later)
+            return plan_no_memory(layer, err);
     }
     return RNN_OK;
 }
@@ -118,6 +184,21 @@ enum rnn_status mask_of_steps(const struct layer *layer,
     return RNN_OK;
 }
 
+/* The masks of sequences that follow each other. */
+static void write_joined_time(const struct node *node, const struct run *run)
+{
+    struct view y = run_view(run, node->mask);
+
+    for (size_t r = 0; r < run->rows; r++)
+        for (size_t i = 0; i < node->input_count; i++) {
+            struct view mask = mask_view(run, node->inputs[i]);
+            size_t steps = run_steps(run, node->inputs[i]);
+
+            for (size_t t = 0; t < steps; t++, y.data += y.stride)
+                *y.data = mask_counts(mask, r * steps + t);
+        }
+}
+
 void mask_join(const struct node *node, const struct run *run)
 {
     const struct value *output = node->outputs[0];
@@ -126,6 +207,10 @@ void mask_join(const struct node *node, const struct run *run)
 
     if (!node->mask)
         return;
+    if (joins_time(node)) {
+        write_joined_time(node, run);
+        return;
+    }
     y = run_view(run, node->mask);
     for (size_t i = 0; i < items; i++)
         for (size_t k = 0; k < node->mask->features; k++) {

@@ -48,6 +48,13 @@ RNN_CHECKED enum rnn_status mask_take_keyword(struct plan_builder *builder,
                                               struct call *rest,
                                               struct rnn_error *err);
 
+/* Calls from now on see `value`, and what shares its memory and its mask,
+ * without the mask. */
+RNN_CHECKED enum rnn_status mask_forget(struct plan_builder *builder,
+                                        const struct layer *layer,
+                                        struct value *value,
+                                        struct rnn_error *err);
+
 /* The mask of `value`, or NULL; it has to be one number for each timestep.
  *
  * UNSUPPORTED  a mask of another shape

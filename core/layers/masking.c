@@ -8,7 +8,6 @@
  *
  * Keras: keras/src/layers/core/masking.py
  */
-#include <math.h>
 #include <stdalign.h>
 #include <string.h>
 
@@ -25,24 +24,6 @@ struct masking {
 
 static const char *const inert[] = {NULL};
 
-/* What Python wrote without quotes. */
-static bool is_named(const struct rnn_json *json, double *value)
-{
-    static const struct {
-        const char *text;
-        double value;
-    } named[] = {
-        {"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
-    const char *text = rnn_json_text(json);
-
-    for (size_t i = 0; text && i < sizeof(named) / sizeof(named[0]); i++)
-        if (!strcmp(text, named[i].text)) {
-            *value = named[i].value;
-            return true;
-        }
-    return false;
-}
-
 static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
 {
@@ -52,7 +33,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
 
     own->times = fields->keras_major < 3;
     own->json = fields_get(fields, "mask_value");
-    if (!own->json || is_named(own->json, &named) ||
+    if (!own->json || rnn_numbers_named(own->json, &named) ||
         rnn_numbers_count(own->json, &count))
         return RNN_OK;
     return fields_refuse(fields, RNN_UNSUPPORTED, "mask_value",
@@ -69,7 +50,7 @@ static enum rnn_status fill(struct layer *layer, size_t width,
     double value = 0, *numbers = &value;
     size_t count = 1;
 
-    if (own->json && !is_named(own->json, &value)) {
+    if (own->json && !rnn_numbers_named(own->json, &value)) {
         rnn_numbers_count(own->json, &count);
         if (count > 1 && count != width)
             return rnn_fail(err, RNN_BAD_MODEL,

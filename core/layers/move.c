@@ -1,8 +1,5 @@
 #include "core/layers/move.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "core/layers/operator.h"
 
 struct move move_nothing(const struct value *x)
@@ -103,7 +100,7 @@ static enum rnn_status find_shape(const struct move *move,
         const struct move_axis *axis = &move->axes[i];
         size_t size = axis->is_new ? 1 : x->shape.dim[axis->from];
 
-        if (size == RNN_FREE && (i || !takes_all(&axis->slice)))
+        if (size == RNN_FREE && i)
             return refuse_open(node, err);
         shape->dim[i] = axis->is_new || size == RNN_FREE
                             ? size
@@ -127,55 +124,122 @@ static void find_way(struct move *move, const struct value *x)
         move->how = MOVE_LAST;
 }
 
+/* What a slice of time takes of T timesteps: floor((T + add) / down), or
+ * `fixed` of them, where there are `least`.  False: it is no such function. */
+static bool find_pace(const struct slice *slice, struct pace *pace,
+                      size_t *fixed, size_t *least)
+{
+    long step = slice->step > 0 ? slice->step : -slice->step;
+    long start = slice->has_start ? slice->start : 0;
+    long stop = slice->has_stop ? slice->stop : 0; /* 0: the end */
+
+    *fixed = 0;
+    *least = 1;
+    *pace = (struct pace){.up = 1, .add = step - 1, .down = step};
+    if (slice->step < 0)
+        return !slice->has_start && !slice->has_stop;
+    if (slice->has_stop && !stop)
+        return false;
+    if (start >= 0 && stop <= 0) {
+        pace->add += stop - start;
+        return true;
+    }
+    if ((start < 0) != (stop < 0 || !slice->has_stop) ||
+        (stop && stop <= start))
+        return false;
+    *fixed = (size_t)((stop - start - 1) / step + 1);
+    *least = (size_t)(stop > 0 ? stop : -start);
+    return true;
+}
+
+/* Axis 0 of what comes out is a slice of a time of unknown length. */
+static enum rnn_status change_steps(const struct move *move, struct node *node,
+                                    size_t index, struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    struct value *y = node->outputs[index];
+    struct pace pace;
+    size_t fixed, least;
+    enum rnn_status status;
+
+    if (!find_pace(&move->axes[0].slice, &pace, &fixed, &least))
+        return refuse_open(node, err);
+    status = plan_need_steps(node, node->inputs[0], least, err);
+    if (status)
+        return status;
+    if (!fixed)
+        return plan_change_steps(builder, node, index, &pace, err);
+    y->shape.dim[0] = fixed;
+    plan_fix_steps(builder, node, index, fixed);
+    return RNN_OK;
+}
+
+/* The place of time that is taken has to be there. */
+static enum rnn_status need_place(const struct move *move, struct node *node,
+                                  struct rnn_error *err)
+{
+    const struct value *x = node->inputs[0];
+    long place = move->place[0];
+
+    if (!x->has_time || !move->is_taken[0])
+        return RNN_OK;
+    return plan_need_steps(node, x, (size_t)(place < 0 ? -place : place + 1),
+                           err);
+}
+
 enum rnn_status move_connect(struct move *move, struct node *node,
                              size_t index, struct plan_builder *builder,
                              struct rnn_error *err)
 {
     const struct value *x = node->inputs[0];
     struct rnn_shape shape;
-    bool has_time, turned;
+    bool has_time, from_time, open;
     enum rnn_status status = check_places(move, node, err);
 
     if (!status)
         status = find_shape(move, node, &shape, err);
+    if (!status)
+        status = need_place(move, node, err);
     if (status)
         return status;
     find_way(move, x);
-    turned = x->has_time && !move->axes[0].is_new && !move->axes[0].from &&
-             takes_all(&move->axes[0].slice);
-    has_time = turned || shape.rank > 1;
+    from_time = x->has_time && !move->axes[0].is_new && !move->axes[0].from;
+    open = from_time && x->shape.dim[0] == RNN_FREE;
+    has_time = shape.rank > 1 || open ||
+               (from_time && takes_all(&move->axes[0].slice));
     status = plan_make_output(builder, node, index, &shape, has_time, err);
     if (status)
         return status;
-    if (move->how != MOVE_WHOLE) {
-        node->cost += node->outputs[index]->features;
-        return RNN_OK;
-    }
     node->cost += plan_sum(0, node->outputs[index]->features,
-                           has_time && shape.dim[0] ? shape.dim[0] : 1);
+                           move->how == MOVE_WHOLE && has_time && shape.dim[0]
+                               ? shape.dim[0]
+                               : 1);
+    if (move->how != MOVE_WHOLE)
+        return RNN_OK;
     plan_need_whole(node);
-    if (has_time && !turned)
+    if (from_time && takes_all(&move->axes[0].slice))
+        return RNN_OK;
+    if (open)
+        return change_steps(move, node, index, builder, err);
+    if (has_time)
         plan_fix_steps(builder, node, index, shape.dim[0]);
     return RNN_OK;
 }
 
 /* ---- when it runs --------------------------------------------------------*/
 
-/* What of `x` comes out, as a view; false: a place is not there.  Axis 0 of
- * the input is time, which items do not have: `skip` is 1 for them. */
-static bool look(const struct move *move, const struct nd *x, size_t skip,
-                 struct nd *seen)
+/* What of `x` comes out, as a view.  Axis 0 of the input is time, which items
+ * do not have: `skip` is 1 for them. */
+static struct nd look(const struct move *move, const struct nd *x, size_t skip)
 {
     struct nd made = {.data = x->data};
 
     for (size_t i = skip; i < x->rank + skip; i++) {
         long size = (long)x->dim[i - skip], place = move->place[i];
 
-        if (!move->is_taken[i])
-            continue;
-        if (place >= size || place < -size)
-            return false;
-        made.data += x->stride[i - skip] * (place < 0 ? place + size : place);
+        if (move->is_taken[i])
+            made.data +=
+                x->stride[i - skip] * (place < 0 ? place + size : place);
     }
     for (size_t i = 0; i < move->rank; i++) {
         const struct move_axis *axis = &move->axes[i];
@@ -191,16 +255,7 @@ static bool look(const struct move *move, const struct nd *x, size_t skip,
         made.data += (ptrdiff_t)first * x->stride[from];
         made.stride[made.rank++] = axis->slice.step * x->stride[from];
     }
-    *seen = made;
-    return true;
-}
-
-static void fill(const struct nd *y, float number)
-{
-    struct nd one = {.data = &number, .rank = y->rank};
-
-    memcpy(one.dim, y->dim, sizeof(one.dim));
-    nd_copy(&one, y);
+    return made;
 }
 
 /* The item of `x` that item `index` of a value without time comes from. */
@@ -225,9 +280,7 @@ void move_run(const struct move *move, const struct node *node, size_t index,
         struct nd in = nd_unit(run, x, from, whole), seen;
         struct nd out = nd_unit(run, y, i, whole);
 
-        if (look(move, &in, skip, &seen))
-            nd_copy(&seen, &out);
-        else
-            fill(&out, NAN);
+        seen = look(move, &in, skip);
+        nd_copy(&seen, &out);
     }
 }

@@ -15,8 +15,14 @@
  * GroupQueryAttention has fewer heads of K and V, each for several of Q.  A
  * query to which everything is hidden gets the mean of all values in Keras 3,
  * or nothing where it computes the weights openly: with a dropout, or when
- * they are asked for.  Keras 2 takes 1e9 from what is hidden.  Order of the
- * sums: attend.h.
+ * they are asked for.  Keras up to 3.6 takes 1e9 from what is hidden.  Order
+ * of the sums: attend.h.
+ *
+ * With a causal mask and a sliding window a query sees the last timesteps
+ * alone: then the layer streams, and its state is their K and V.
+ *
+ * MultiHeadAttention of Keras 3, from 3.7 on, takes the masks away from the
+ * tensors that it is called on: what reads them afterwards sees none.
  *
  * Keras: keras/src/layers/attention/multi_head_attention.py,
  *        grouped_query_attention.py, keras/src/backend/tensorflow/nn.py,
@@ -27,27 +33,8 @@
 #include <string.h>
 
 #include "core/format/json.h"
-#include "core/layers/attend_call.h"
-
-/* Rows of the last product that are worked on together. */
-#define ROWS ((size_t)32)
-
-struct multi_head {
-    size_t heads, kv_heads;    /* of queries; of keys and values */
-    size_t key_dim, value_dim; /* of one head */
-    size_t window;             /* 0: none */
-    bool use_bias, use_gate, robust;
-    double dropout;
-    struct rnn_shape output; /* rank 0: as wide as the query */
-    size_t query_width, key_width, value_width; /* of the first call */
-    const struct rnn_ukernels *ukernels;
-    struct f32_product query, key, value, gate, out;
-};
-
-struct multi_head_call {
-    struct attend_call given;
-    struct attend attend;
-};
+#include "core/layers/mask.h"
+#include "core/layers/multi_head.h"
 
 static const char *const inert[] = {
     "kernel_initializer", "bias_initializer", "kernel_regularizer",
@@ -61,6 +48,9 @@ static const char *const keywords[] = {"query",
                                        "value",
                                        "key",
                                        "attention_mask",
+                                       "query_mask",
+                                       "value_mask",
+                                       "key_mask",
                                        "use_causal_mask",
                                        "return_attention_scores",
                                        NULL};
@@ -277,13 +267,92 @@ static enum rnn_status check_widths(struct layer *layer,
     return RNN_OK;
 }
 
-static enum attend_hiding choose_hiding(const struct multi_head *own,
-                                        const struct attend_call *given,
-                                        unsigned keras_major)
+/* Keras 3 adds a bias [heads, 1] along time where there are as many timesteps
+ * as heads (keras/src/backend/tensorflow/numpy.py, add()). */
+static enum rnn_status check_bias(const struct layer *layer,
+                                  const struct attend_call *given,
+                                  const struct plan_builder *builder,
+                                  struct rnn_error *err)
 {
-    if (keras_major < 3)
-        return own->robust ? ATTEND_LOWEST : ATTEND_LESS;
-    return own->dropout > 0 || given->scores ? ATTEND_NOT : ATTEND_LOWEST;
+    const struct multi_head *own = layer->own;
+    bool queries = own->heads > 1 && own->key_dim == 1 &&
+                   attend_call_rows(given->query) == own->heads;
+    bool keys = own->kv_heads > 1 &&
+                (own->key_dim == 1 || own->value_dim == 1) &&
+                attend_call_rows(given->key) == own->kv_heads;
+
+    if (builder->keras_major < 3 || !own->use_bias || (!queries && !keys))
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" (%s) has %zu heads of one number each "
+                    "and as many timesteps: Keras 3 takes its bias for one of "
+                    "timesteps there; use_bias=False or another number of "
+                    "heads can be served",
+                    layer->name, layer->class->name, own->heads);
+}
+
+/* Did the Keras that wrote the file know no other way than to take 1e9 from
+ * hidden scores, and leave masks alone? */
+static bool is_old(const struct plan_builder *builder)
+{
+    return builder->keras_major < 3 ||
+           (builder->keras_major == 3 && builder->keras_minor < 7);
+}
+
+static enum attend_blind choose_blind(const struct multi_head *own,
+                                      const struct attend_call *given,
+                                      const struct plan_builder *builder)
+{
+    if (is_old(builder))
+        return own->robust ? ATTEND_ALIKE : ATTEND_LESS;
+    return own->dropout > 0 || given->scores ? ATTEND_NOTHING : ATTEND_ALIKE;
+}
+
+/* Does each query see keys of a few timesteps before it alone? */
+static bool can_stream(const struct multi_head *own,
+                       const struct attend_call *given)
+{
+    const struct value *query = given->query;
+    const struct value *others[] = {given->value, given->key};
+    bool can = own->window && given->causal && !given->scores &&
+               !given->pairs && query->has_time && !query->mask;
+
+    for (size_t i = 0; i < 2 && can; i++)
+        can = others[i]->has_time && !others[i]->mask &&
+              others[i]->fixed_steps == query->fixed_steps &&
+              others[i]->pace == query->pace;
+    return can;
+}
+
+/* Either everything at once, or the past of a window is kept. */
+static enum rnn_status settle_time(const struct multi_head *own,
+                                   struct multi_head_call *call,
+                                   struct node *node,
+                                   struct plan_builder *builder,
+                                   struct rnn_error *err)
+{
+    struct rnn_state_entry rows = {.dtype = RNN_F32, .rank = 2};
+    struct rnn_state_entry count = {.dtype = RNN_I64, .rank = 1, .shape = {1}};
+    enum rnn_status status;
+
+    call->streams = can_stream(own, &call->given);
+    if (!call->streams) {
+        if (node->has_time)
+            plan_need_whole(node);
+        return RNN_OK;
+    }
+    call->past = own->window - 1;
+    if (!call->past)
+        return RNN_OK;
+    rows.shape[0] = call->past;
+    rows.shape[1] = own->key.units;
+    status = plan_keep(builder, node, "keys", &rows, &call->keys, err);
+    rows.shape[1] = own->value.units;
+    if (!status)
+        status = plan_keep(builder, node, "values", &rows, &call->values, err);
+    if (!status)
+        status = plan_keep(builder, node, "count", &count, &call->count, err);
+    return status;
 }
 
 static void set_cost(const struct multi_head *own,
@@ -300,6 +369,21 @@ static void set_cost(const struct multi_head *own,
     attend_call_cost(given, own->heads * pair, each, node);
 }
 
+/* What the layer is called on has no mask afterwards. */
+static enum rnn_status take_masks_away(const struct layer *layer,
+                                       const struct attend_call *given,
+                                       struct plan_builder *builder,
+                                       struct rnn_error *err)
+{
+    enum rnn_status status = mask_forget(builder, layer, given->query, err);
+
+    if (!status)
+        status = mask_forget(builder, layer, given->value, err);
+    if (!status)
+        status = mask_forget(builder, layer, given->key, err);
+    return status;
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -312,11 +396,15 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
-    status = attend_call_read(layer, node, &call->given, err);
+    status = attend_call_read(layer, node, builder, &call->given, err);
     if (!status)
         status = check_widths(layer, &call->given, err);
+    if (!status)
+        status = check_bias(layer, &call->given, builder, err);
     if (!status && !layer->calls)
         status = take_all(layer, builder, err);
+    if (!status)
+        status = settle_time(own, call, node, builder, err);
     if (status)
         return status;
     call->attend = (struct attend){
@@ -326,182 +414,16 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .scale = (float)(1 / sqrt((double)own->key_dim)),
         .causal = call->given.causal,
         .window = own->window,
-        .hiding = choose_hiding(own, &call->given, builder->keras_major),
+        .slices = call->streams,
+        .blind = choose_blind(own, &call->given, builder),
     };
     set_cost(own, &call->given, node);
-    return attend_call_outputs(&call->given, &own->output, own->heads, node,
-                               builder, err);
-}
-
-/* ---- running -------------------------------------------------------------*/
-
-/* One sequence at work: everything but the last is [rows][a stride]. */
-struct places {
-    struct view query, key, value, gate, result, out;
-    float *attend;
-};
-
-static struct view place(const struct f32_product *product, size_t rows,
-                         float **free)
-{
-    struct view view = {*free, plan_stride(product->stride)};
-
-    *free += rows * view.stride;
-    return view;
-}
-
-static size_t floats_of(const struct f32_product *product, size_t rows)
-{
-    return plan_sum(0, rows, plan_stride(product->stride));
-}
-
-static size_t scratch(const struct node *node, size_t rows, size_t items)
-{
-    const struct multi_head *own = node->layer->own;
-    const struct multi_head_call *call = node->own;
-    size_t queries = attend_call_most_rows(call->given.query, items);
-    size_t keys = attend_call_most_rows(call->given.key, items);
-    size_t floats = attend_scratch(&call->attend, keys);
-
-    (void)rows;
-    floats = plan_sum(floats, 1, floats_of(&own->query, queries));
-    floats = plan_sum(floats, 1, floats_of(&own->key, keys));
-    floats = plan_sum(floats, 1, floats_of(&own->value, keys));
-    if (own->use_gate)
-        floats = plan_sum(floats, 1, floats_of(&own->gate, queries));
-    floats = plan_sum(floats, queries, plan_stride(own->out.inputs));
-    return plan_sum(floats, 1, floats_of(&own->out, ROWS));
-}
-
-static bool project(const struct multi_head *own,
-                    const struct f32_product *product,
-                    const struct attend_rows *rows, struct run *run,
-                    struct view y)
-{
-    struct view x = {(float *)rows->data, rows->stride}; /* only read */
-
-    return run_product(run, own->ukernels, product, rows->count, x, y);
-}
-
-/* Q, K, V and the gate of sequence `index`. */
-static bool project_all(const struct node *node, struct run *run, size_t index,
-                        struct places *at)
-{
-    static const struct rnn_activation sigmoid = {.kind = RNN_ACT_SIGMOID};
-    const struct multi_head *own = node->layer->own;
-    const struct attend_call *given =
-        &((const struct multi_head_call *)node->own)->given;
-    struct attend_rows query = attend_call_view(run, given->query, index);
-    struct attend_rows key = attend_call_view(run, given->key, index);
-    struct attend_rows value = attend_call_view(run, given->value, index);
-    float *free = run->scratch;
-
-    at->query = place(&own->query, query.count, &free);
-    at->key = place(&own->key, key.count, &free);
-    at->value = place(&own->value, key.count, &free);
-    if (own->use_gate)
-        at->gate = place(&own->gate, query.count, &free);
-    at->result = (struct view){free, plan_stride(own->out.inputs)};
-    free += query.count * at->result.stride;
-    at->out = place(&own->out, ROWS, &free);
-    at->attend = free;
-    if (!project(own, &own->query, &query, run, at->query) ||
-        !project(own, &own->key, &key, run, at->key) ||
-        !project(own, &own->value, &value, run, at->value))
-        return false;
-    if (!own->use_gate)
-        return true;
-    if (!project(own, &own->gate, &query, run, at->gate))
-        return false;
-    run_activate(own->ukernels, &sigmoid, query.count, own->gate.units,
-                 at->gate);
-    return true;
-}
-
-static struct attend_rows head_of(struct view view, size_t head, size_t width,
-                                  size_t count)
-{
-    return (struct attend_rows){view.data + head * width, view.stride, count};
-}
-
-/* Where the weights of a head go: [heads, queries, keys]. */
-static void place_scores(const struct node *node, const struct run *run,
-                         size_t index, size_t head, struct attend_job *job)
-{
-    struct view all;
-
-    if (node->output_count < 2)
-        return;
-    all = run_view(run, node->outputs[1]);
-    job->scores_stride = job->keys.count;
-    job->scores = all.data + index * all.stride +
-                  head * job->queries.count * job->keys.count;
-}
-
-static bool attend_heads(const struct node *node, struct run *run,
-                         size_t index, const struct places *at)
-{
-    const struct multi_head *own = node->layer->own;
-    const struct multi_head_call *call = node->own;
-    size_t queries = attend_call_view(run, call->given.query, index).count;
-    size_t keys = attend_call_view(run, call->given.key, index).count;
-
-    for (size_t h = 0; h < own->heads; h++) {
-        size_t group = h / (own->heads / own->kv_heads);
-        struct attend_job job = {
-            .queries = head_of(at->query, h, own->key_dim, queries),
-            .keys = head_of(at->key, group, own->key_dim, keys),
-            .values = head_of(at->value, group, own->value_dim, keys),
-            .y = at->result.data + h * own->value_dim,
-            .y_stride = at->result.stride,
-        };
-
-        attend_call_masks(run, &call->given, index, &job);
-        place_scores(node, run, index, h, &job);
-        if (!attend(&call->attend, &job, run, at->attend))
-            return false;
-    }
-    for (size_t t = 0; own->use_gate && t < queries; t++)
-        for (size_t i = 0; i < own->out.inputs; i++)
-            at->result.data[t * at->result.stride + i] *=
-                at->gate.data[t * at->gate.stride + i];
-    return true;
-}
-
-static bool run_sequence(const struct node *node, struct run *run,
-                         size_t index)
-{
-    const struct multi_head *own = node->layer->own;
-    struct attend_rows y = attend_call_view(run, node->outputs[0], index);
-    struct places at = {0};
-
-    if (!project_all(node, run, index, &at) ||
-        !attend_heads(node, run, index, &at))
-        return false;
-    for (size_t t = 0; t < y.count; t += ROWS) {
-        size_t count = y.count - t < ROWS ? y.count - t : ROWS;
-        struct view x = {at.result.data + t * at.result.stride,
-                         at.result.stride};
-
-        if (!run_product(run, own->ukernels, &own->out, count, x, at.out))
-            return false;
-        for (size_t i = 0; i < count; i++)
-            memcpy((float *)y.data + (t + i) * y.stride,
-                   at.out.data + i * at.out.stride,
-                   own->out.units * sizeof(float));
-    }
-    return true;
-}
-
-static bool run(const struct node *node, struct run *run)
-{
-    const struct multi_head_call *call = node->own;
-    size_t sequences = attend_call_sequences(run, &call->given);
-
-    for (size_t i = 0; i < sequences; i++)
-        if (!run_sequence(node, run, i))
-            return false;
-    return true;
+    status = attend_call_outputs(&call->given, &own->output, own->heads, node,
+                                 builder, err);
+    if (!status && !is_old(builder) &&
+        layer->class == &layer_multi_head_attention)
+        status = take_masks_away(layer, &call->given, builder, err);
+    return status;
 }
 
 #define MULTI_HEAD(label, keras)                                              \
@@ -509,13 +431,14 @@ static bool run(const struct node *node, struct run *run)
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .keywords = keywords,                                                 \
+        .takes_plain = true, /* masks */                                      \
         .streaming = STREAM_WHOLE,                                            \
         .masking = MASK_OWN,                                                  \
         .own_bytes = sizeof(struct multi_head),                               \
         .read = read,                                                         \
         .connect = connect,                                                   \
-        .scratch = scratch,                                                   \
-        .run = run,                                                           \
+        .scratch = multi_head_scratch,                                        \
+        .run = multi_head_run,                                                \
     }
 
 MULTI_HEAD(multi_head_attention, "MultiHeadAttention");

@@ -1,13 +1,14 @@
 /* Normalization
  *
  *     s = max(sqrt(variance), 1e-7)
- *     y = (x - mean) / s              over the last axis of x
+ *     y = (x - mean) / s
  *     y = mean + x * s                with `invert`
  *
  * mean and variance are weights, which adapt() has found, or stand in the
- * config: one number, or one for each place of the last axis.  With an empty
- * `axis` there is one of each for all.  Computed as x * scale + shift in
- * float64 (affine.h): scale = 1 / s, shift = -mean / s.
+ * config: one number, or one for each place of the last axis or of `axis`, of
+ * which there may be several.  With an empty `axis` there is one for all.
+ * Computed as x * scale + shift in float64 (affine.h): scale = 1 / s, shift =
+ * -mean / s.
  *
  * Keras: keras/src/layers/preprocessing/normalization.py
  */
@@ -19,7 +20,8 @@
 
 struct normalization {
     bool invert, one_for_all;
-    long axis;
+    long axes[RNN_MAX_RANK];
+    size_t axis_count;
     /* in the config, which is there until the first call; or NULL */
     const struct rnn_json *mean, *variance;
     size_t numbers; /* in each of them */
@@ -55,14 +57,16 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     const struct rnn_json *axis = rnn_json_member(fields->object, "axis");
     enum rnn_status status = RNN_OK;
 
-    own->axis = -1;
+    own->axes[0] = -1;
+    own->axis_count = 1;
     own->one_for_all =
         axis && (rnn_json_is_null(axis) ||
                  (rnn_json_is_array(axis) && !rnn_json_count(axis)));
     if (own->one_for_all)
         fields_get(fields, "axis");
     else
-        status = fields_axis(fields, "axis", &own->axis, err);
+        status = fields_axes(fields, "axis", RNN_MAX_RANK, own->axes,
+                             &own->axis_count, err);
     if (!status)
         status = fields_bool(fields, "invert", false, &own->invert, err);
     if (!status)
@@ -94,12 +98,28 @@ static enum rnn_status settle(struct layer *layer, size_t count,
     return RNN_OK;
 }
 
-static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
+/* The sizes of the axes, in their order: not as they are listed. */
+static struct rnn_shape weight_shape(const struct normalization *own,
+                                     const struct value *x)
+{
+    struct rnn_shape shape = {0};
+    bool along[RNN_MAX_RANK] = {false};
+
+    for (size_t i = 0; i < own->axis_count && !own->one_for_all; i++)
+        along[own->axes[i] < 0 ? own->axes[i] + (long)x->shape.rank
+                               : own->axes[i] - 1] = true;
+    for (size_t i = 0; i < x->shape.rank; i++)
+        if (along[i])
+            shape.dim[shape.rank++] = x->shape.dim[i];
+    return shape;
+}
+
+static enum rnn_status take(struct layer *layer, const struct value *x,
+                            struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct normalization *own = layer->own;
-    struct rnn_shape shape = {.rank = !own->one_for_all,
-                              .dim = {own->affine.width}};
+    struct rnn_shape shape = weight_shape(own, x);
     size_t count = own->one_for_all ? 1 : own->affine.width;
     const float *mean = NULL, *variance = NULL;
     enum rnn_status status =
@@ -119,8 +139,8 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
     return settle(layer, count, err);
 }
 
-static enum rnn_status fill(struct layer *layer, size_t width,
-                            struct plan_builder *builder,
+static enum rnn_status fill(struct layer *layer, const struct value *x,
+                            size_t width, struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct normalization *own = layer->own;
@@ -130,7 +150,7 @@ static enum rnn_status fill(struct layer *layer, size_t width,
     if (status)
         return status;
     if (!own->mean)
-        return take(layer, builder, err);
+        return take(layer, x, builder, err);
     if (own->numbers > 1 && (own->numbers != width || own->one_for_all))
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (Normalization) has %zu numbers in "
@@ -153,10 +173,10 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
     if (!status)
-        status = layer_last_axis(layer, x, own->axis, own->affine.width,
-                                 &width, err);
+        status = affine_axes(&own->affine, node, own->axes, own->axis_count,
+                             &width, builder, err);
     if (!status && !layer->calls)
-        status = fill(layer, width, builder, err);
+        status = fill(layer, x, width, builder, err);
     if (!status)
         status = affine_connect(node, builder, err);
     return status;

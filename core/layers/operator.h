@@ -88,22 +88,21 @@ RNN_CHECKED enum rnn_status operator_only_input(const struct node *node,
 enum rnn_status operator_refuse(const struct node *node, const char *why,
                                 struct rnn_error *err);
 
+/* What the classes of all operators have in common. */
+#define OPERATOR_FIELDS(keras, words, info)                                   \
+    .name = (keras), .inert = operator_inert, .keywords = (words),            \
+    .takes_constants = true, .takes_plain = true, .streaming = STREAM_ALONE,  \
+    .masking = MASK_DROPPED, .own_bytes = sizeof(struct operation),           \
+    .detail = (info), .read = operator_read
+
 #define OPERATOR(label, keras, words, info, connector, runner)                \
     const struct layer_class operator_##label = {                             \
-        .name = (keras),                                                      \
-        .inert = operator_inert,                                              \
-        .keywords = (words),                                                  \
-        .takes_constants = true,                                              \
-        .takes_plain = true,                                                  \
-        .streaming = STREAM_ALONE,                                            \
-        .masking = MASK_DROPPED,                                              \
-        .own_bytes = sizeof(struct operation),                                \
-        .detail = (info),                                                     \
-        .read = operator_read,                                                \
+        OPERATOR_FIELDS(keras, words, info),                                  \
         .connect = (connector),                                               \
         .run = (runner),                                                      \
     }
 
 extern const char *const operator_inert[];
+extern const struct layer_class operator_stack;
 
 #endif

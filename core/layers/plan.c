@@ -136,11 +136,15 @@ enum rnn_status plan_add_input(struct plan_builder *builder, const char *name,
     io->name = arena_copy_text(builder->arena, name, strlen(name));
     added = add_value(builder, shape,
                       shape->rank > 1 || shape->dim[0] == RNN_FREE, features);
-    if (!io->name || !added)
+    /* Whoever reads ids finds out later that an input has time. */
+    if (added)
+        added->clock = zalloc(builder, 1, sizeof(*added->clock));
+    if (!io->name || !added || !added->clock)
         return rnn_fail(err, RNN_NO_MEMORY,
                         "out of memory at input \"%.100s\"", name);
     added->is_input = true;
     added->input = plan->input_count++;
+    added->clock->input = added->input;
     added->stride = features;
     added->place = plan->input_stride;
     plan->input_stride += features;
@@ -180,6 +184,7 @@ enum rnn_status plan_make_output(struct plan_builder *builder,
     for (size_t i = 0; has_time && i < node->input_count; i++)
         if (node->inputs[i]->has_time) {
             value->fixed_steps = node->inputs[i]->fixed_steps;
+            value->clock = node->inputs[i]->clock;
             value->pace = node->inputs[i]->pace;
             break;
         }
@@ -219,6 +224,7 @@ static struct value *add_alias(struct plan_builder *builder,
         return NULL;
     same->stride = value->stride;
     same->fixed_steps = value->fixed_steps;
+    same->clock = value->clock;
     same->pace = value->pace;
     same->alias = value->alias ? value->alias : value;
     return same;
@@ -257,6 +263,7 @@ enum rnn_status plan_make_mask(struct plan_builder *builder, struct node *node,
     if (!node->mask)
         return plan_no_memory(node->layer, err);
     node->mask->fixed_steps = value->fixed_steps;
+    node->mask->clock = value->clock;
     node->mask->pace = value->pace;
     return RNN_OK;
 }
@@ -276,15 +283,45 @@ void plan_need_whole(struct node *node)
     node->whole = true;
 }
 
+struct clock *plan_clock(struct clock *clock)
+{
+    while (clock && clock->same)
+        clock = clock->same;
+    return clock;
+}
+
+/* The earlier input stands for both. */
+static void join_clocks(struct clock *a, struct clock *b)
+{
+    a = plan_clock(a);
+    b = plan_clock(b);
+    if (!a || !b || a == b)
+        return;
+    if (b->input < a->input) {
+        struct clock *first = b;
+
+        b = a;
+        a = first;
+    }
+    b->same = a;
+    if (b->least > a->least) {
+        a->least = b->least;
+        a->least_layer = b->least_layer;
+    }
+}
+
 /* Two fixed numbers may come from different places; a plan in which they do
  * is one that takes no other number (check_sequences() in core/infer.c). */
 bool plan_same_time(const struct value *a, const struct value *b)
 {
     size_t first = a->shape.dim[0], second = b->shape.dim[0];
 
-    if (a->fixed_steps == b->fixed_steps && a->pace == b->pace)
-        return first == second || first == RNN_FREE || second == RNN_FREE;
-    return first == second && first != RNN_FREE;
+    if (a->fixed_steps != b->fixed_steps || a->pace != b->pace)
+        return first == second && first != RNN_FREE;
+    if (first != second && first != RNN_FREE && second != RNN_FREE)
+        return false;
+    join_clocks(a->clock, b->clock);
+    return true;
 }
 
 /* ---- state ---------------------------------------------------------------*/
@@ -396,7 +433,8 @@ static enum rnn_status append_node(struct plan_builder *builder,
         return status;
     if (!layer->calls++)
         layer->output_shape = made->outputs[0]->shape;
-    layer->state_bytes += made->state_bytes;
+    for (struct layer *each = layer; each; each = each->wrapper)
+        each->state_bytes += made->state_bytes;
     layer->whole = layer->whole || made->whole;
     /* A wrapper's inner layers have been called by now: they run first. */
     made->index = builder->plan->node_count++;

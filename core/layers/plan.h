@@ -9,9 +9,12 @@
  *
  * Time     A value with time has one item for each timestep.  A value without
  *          has one for the whole sequence, made by its last timestep, or one
- *          for each timestep when the caller wants every step.  A value may
- *          have timesteps of its own: a fixed number of them, or as many as
- *          follow from those of the model (pace.h).
+ *          for each timestep when the caller wants every step.  Each input
+ *          with time has a clock: the number of its timesteps; a value has
+ *          that of the input which it comes from.  Layers that join two
+ *          values in time make one clock of two.  A value may have timesteps
+ *          of its own: a fixed number of them, or as many as follow from
+ *          those of its clock (pace.h).
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
  * Mask     A value may have a mask: another value, with the same time and a
@@ -50,19 +53,28 @@ struct layer;
 struct node;
 struct rnn_json;
 
+struct clock {
+    struct clock *same; /* as this one; NULL: it stands for itself */
+    size_t input;       /* of the model: whose timesteps it counts */
+    size_t least;       /* timesteps that a layer needs; 0: any */
+    const struct layer *least_layer;
+};
+
 struct value {
     struct rnn_shape shape; /* dim[0] is time if has_time */
     bool has_time;
-    size_t features;    /* floats of one item */
-    size_t stride;      /* floats from one item to the next; of an input: the
-                           features: it is read where the caller has it */
-    size_t index;       /* among all values */
-    size_t fixed_steps; /* its timesteps; 0: those of the model's input */
-    struct pace *pace;  /* NULL, or its timesteps follow from those */
+    size_t features;     /* floats of one item */
+    size_t stride;       /* floats from one item to the next; of an input: the
+                            features: it is read where the caller has it */
+    size_t index;        /* among all values */
+    struct clock *clock; /* with time: its timesteps; NULL: fixed ones */
+    size_t fixed_steps;  /* its timesteps; 0: those of its clock */
+    struct pace *pace;   /* NULL, or its timesteps follow from those */
     bool is_input;
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    struct value *later; /* what calls from now on see in its place; NULL */
     bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
@@ -140,9 +152,10 @@ struct plan_builder {
     struct arena *arena; /* the model's */
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
-    enum rnn_isa isa;     /* AUTO, or one that is there */
-    size_t depth;         /* models around the one that is read */
-    size_t calls;         /* of all layers, in plans within this one too */
+    unsigned keras_minor;
+    enum rnn_isa isa; /* AUTO, or one that is there */
+    size_t depth;     /* models around the one that is read */
+    size_t calls;     /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -219,6 +232,10 @@ RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
                                                struct call *given,
                                                struct rnn_error *err);
 
+/* Input `x` of the model has one axis: it counts timesteps after all, each of
+ * one number.  Inputs behind it move up.  Nobody has read it yet. */
+void plan_become_time(struct plan *plan, struct value *x);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
@@ -237,8 +254,12 @@ enum rnn_status plan_no_memory(const struct layer *layer,
 /* This node needs the whole sequence. */
 void plan_need_whole(struct node *node);
 
-/* Have two values with time the same number of timesteps? */
+/* Have two values with time the same number of timesteps?  When that is not
+ * known of two inputs, it is asked of whoever gives them. */
 bool plan_same_time(const struct value *a, const struct value *b);
+
+/* The clock that stands for all that are the same. */
+struct clock *plan_clock(struct clock *clock);
 
 /* This many outputs instead of one. */
 RNN_CHECKED enum rnn_status plan_reserve_outputs(struct plan_builder *builder,
@@ -258,6 +279,17 @@ RNN_CHECKED enum rnn_status plan_make_output(struct plan_builder *builder,
 void plan_fix_steps(struct plan_builder *builder, struct node *node,
                     size_t index, size_t steps);
 
+/* `x`, with time, has `least` timesteps or more: shorter sequences are refused
+ * before anything runs.
+ *
+ * BAD_MODEL    they are known to be fewer
+ * UNSUPPORTED  the numbers do not fit
+ */
+RNN_CHECKED enum rnn_status plan_need_steps(const struct node *node,
+                                            const struct value *x,
+                                            size_t least,
+                                            struct rnn_error *err);
+
 /* Output `index` has as many timesteps as follow from those of the first
  * input with time: `change` (up, add, down) after its own.
  *
@@ -268,6 +300,16 @@ RNN_CHECKED enum rnn_status plan_change_steps(struct plan_builder *builder,
                                               struct node *node, size_t index,
                                               const struct pace *change,
                                               struct rnn_error *err);
+
+/* Output `index` has the timesteps of `like`, which need not be the first
+ * input with time. */
+void plan_take_steps(struct node *node, size_t index,
+                     const struct value *like);
+
+/* The same after those of `x`, any of the inputs with time. */
+RNN_CHECKED enum rnn_status plan_change_steps_of(
+    struct plan_builder *builder, struct node *node, size_t index,
+    const struct value *x, const struct pace *change, struct rnn_error *err);
 
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
@@ -316,6 +358,9 @@ static inline size_t plan_steps(const struct value *value, size_t timesteps)
 
 /* Timesteps of the value that has most, or of the model's input. */
 size_t plan_most_steps(const struct plan *plan, size_t timesteps);
+
+/* sum + cost * steps; UINT64_MAX when that does not fit. */
+uint64_t plan_add_cost(uint64_t sum, uint64_t cost, size_t steps);
 
 /* Multiply-adds of a sequence of `timesteps`; saturates at UINT64_MAX. */
 uint64_t plan_cost(const struct plan *plan, size_t timesteps);

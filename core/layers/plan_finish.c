@@ -110,27 +110,42 @@ static enum rnn_status assign_slots(struct plan_builder *builder,
     return RNN_OK;
 }
 
-/* All inputs with time advance together. */
-static enum rnn_status check_timesteps(const struct plan *plan,
-                                       struct rnn_error *err)
+/* Each value counts by the clock that stands for its own. */
+static void settle_clocks(struct plan *plan)
 {
-    const struct rnn_io *first = NULL;
+    for (struct value *value = plan->values; value; value = value->next) {
+        const struct clock *clock = plan_clock(value->clock);
+        struct rnn_io *io;
 
-    for (size_t i = 0; i < plan->input_count; i++) {
-        const struct rnn_io *io = &plan->inputs[i];
-
-        if (!io->has_time || io->shape[0] == RNN_FREE)
+        value->clock = plan_clock(value->clock);
+        if (!value->is_input || !clock)
             continue;
-        if (first && first->shape[0] != io->shape[0])
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "the inputs \"%.80s\" and \"%.80s\" have %zu and "
-                            "%zu timesteps; this version runs models whose "
-                            "inputs have the same number",
-                            first->name, io->name, first->shape[0],
-                            io->shape[0]);
-        first = io;
+        io = &plan->inputs[value->input];
+        io->clock = clock->input;
+        io->least_timesteps = clock->least;
+        io->least_because = clock->least ? clock->least_layer->path : NULL;
+        if (clock->least > plan->least_steps) {
+            plan->least_steps = clock->least;
+            plan->least_layer = clock->least_layer;
+        }
     }
-    return RNN_OK;
+}
+
+/* Two inputs that are never of the same number of timesteps, so that they
+ * cannot advance together. */
+static bool find_apart(const struct plan *plan, const struct rnn_io **first,
+                       const struct rnn_io **second)
+{
+    *first = NULL;
+    for (size_t i = 0; i < plan->input_count; i++) {
+        *second = &plan->inputs[i];
+        if (!(*second)->has_time || (*second)->shape[0] == RNN_FREE)
+            continue;
+        if (*first && (*first)->shape[0] != (*second)->shape[0])
+            return true;
+        *first = *second;
+    }
+    return false;
 }
 
 static const struct rnn_io *untimed_input(const struct plan *plan)
@@ -145,7 +160,7 @@ static const struct layer *whole_layer(const struct plan *plan)
 {
     for (const struct node *node = plan->nodes; node; node = node->next)
         if (node->whole)
-            return node->layer->wrapper ? node->layer->wrapper : node->layer;
+            return layer_outermost(node->layer);
     return NULL;
 }
 
@@ -155,35 +170,33 @@ static enum rnn_status settle_streaming(struct plan_builder *builder,
     struct plan *plan = builder->plan;
     const struct rnn_io *untimed = untimed_input(plan);
     const struct layer *whole = whole_layer(plan);
-    char text[256];
+    const struct rnn_io *first = NULL, *second = NULL;
+    bool apart = find_apart(plan, &first, &second);
+    char text[320];
 
     for (size_t i = 0; i < plan->input_count; i++)
         plan->has_time = plan->has_time || plan->inputs[i].has_time;
     plan->whole = whole;
-    plan->streams = !untimed && !whole;
+    plan->streams = !untimed && !whole && !apart;
     if (plan->streams)
         return RNN_OK;
     if (whole)
         snprintf(text, sizeof(text),
                  "the layer \"%.100s\" (%.60s) needs the whole sequence",
                  whole->path, whole->class->name);
-    else
+    else if (untimed)
         snprintf(text, sizeof(text), "the input \"%.100s\" has no time axis",
                  untimed->name);
+    else
+        snprintf(text, sizeof(text),
+                 "the inputs \"%.100s\" and \"%.100s\" have %zu and %zu "
+                 "timesteps, which cannot advance together",
+                 first->name, second->name, first->shape[0], second->shape[0]);
     plan->cannot_stream_because =
         arena_copy_text(builder->arena, text, strlen(text));
     if (!plan->cannot_stream_because)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory for the plan");
     return RNN_OK;
-}
-
-/* sum + cost * steps; UINT64_MAX when that does not fit. */
-static uint64_t more_cost(uint64_t sum, uint64_t cost, size_t steps)
-{
-    if (__builtin_mul_overflow(cost, steps, &cost) ||
-        __builtin_add_overflow(sum, cost, &sum))
-        return UINT64_MAX;
-    return sum;
 }
 
 /* What a node costs at each timestep, or once. */
@@ -199,18 +212,8 @@ static void add_cost(struct plan *plan, const struct node *node)
         } else if (node->inputs[i]->pace) {
             sum = &node->inputs[i]->pace->cost;
         }
-    *sum = more_cost(*sum, node->cost, steps);
-    plan->square_cost = more_cost(plan->square_cost, node->square_cost, 1);
-}
-
-uint64_t plan_cost(const struct plan *plan, size_t timesteps)
-{
-    uint64_t each = more_cost(plan->timed_cost, plan->square_cost, timesteps);
-    uint64_t sum = more_cost(plan->untimed_cost, each, timesteps);
-
-    for (const struct pace *pace = plan->paces; pace; pace = pace->next)
-        sum = more_cost(sum, pace->cost, pace_steps(pace, timesteps));
-    return sum;
+    *sum = plan_add_cost(*sum, node->cost, steps);
+    plan->square_cost = plan_add_cost(plan->square_cost, node->square_cost, 1);
 }
 
 enum rnn_status plan_settle(struct plan_builder *builder,
@@ -219,8 +222,7 @@ enum rnn_status plan_settle(struct plan_builder *builder,
     struct plan *plan = builder->plan;
     enum rnn_status status = assign_slots(builder, err);
 
-    if (!status)
-        status = check_timesteps(plan, err);
+    settle_clocks(plan);
     if (!status)
         status = settle_streaming(builder, err);
     if (status)

@@ -60,3 +60,15 @@ enum rnn_status plan_flatten_plain(struct plan_builder *builder,
     given->inputs = inputs;
     return status;
 }
+
+void plan_become_time(struct plan *plan, struct value *x)
+{
+    size_t fewer = x->features - 1;
+
+    for (struct value *other = plan->values; other; other = other->next)
+        if (other->is_input && other->input > x->input)
+            other->place -= fewer;
+    plan->input_stride -= fewer;
+    plan->inputs[x->input].has_time = x->has_time = true;
+    plan->inputs[x->input].features = x->features = x->stride = 1;
+}

@@ -12,7 +12,6 @@
  */
 #include <string.h>
 
-#include "core/format/json.h"
 #include "core/layers/window.h"
 
 struct pooling {
@@ -65,15 +64,17 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     const struct pooling *own = layer->own;
-    struct value *x = NULL;
-    enum rnn_status status = window_input(layer, node, &x, err);
+    const struct value *x;
+    size_t features = 0;
+    enum rnn_status status = window_input(layer, node, false, &features, err);
 
     if (status)
         return status;
+    x = node->inputs[0];
     node->cost = own->window.size * (uint64_t)x->features;
     if (own->channels_first)
         return connect_across(layer, node, builder, err);
-    return window_connect(builder, node, &own->window, x->features, err);
+    return window_connect(builder, node, &own->window, features, false, err);
 }
 
 /* Items of `width` numbers that are pooled, and where results go. */

@@ -3,10 +3,9 @@
  *     y = x            where x > 0
  *     y = alpha * x    elsewhere
  *
- * alpha has the shape of an item, with 1 on the axes that share it
- * (`shared_axes`, counted from 1 behind the batch).  Where the item has a
- * time axis, that axis has to be among them: an alpha of its own for each
- * timestep would need to know where in the sequence a timestep stands.
+ * alpha has the shape of x, with 1 on the axes that share it (`shared_axes`,
+ * counted from 1 behind the batch).  Where time is not among them there is an
+ * alpha for each timestep, which needs the whole sequence.
  *
  * Keras: keras/src/layers/activations/prelu.py
  */
@@ -19,7 +18,8 @@ struct prelu {
     bool shared[RNN_MAX_RANK];
     struct rnn_shape shape; /* of the first call's input */
     size_t features;        /* of its items */
-    float *alpha;           /* [features], spread over the shared axes */
+    size_t steps;           /* that have an alpha of their own, or 1 */
+    float *alpha;           /* [steps, features], spread over shared axes */
 };
 
 static const char *const inert[] = {"alpha_initializer", "alpha_regularizer",
@@ -46,7 +46,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     return RNN_OK;
 }
 
-/* Number k of an item is alpha[`where`]. */
+/* Number k from axis `first` on is alpha[`where`]. */
 static size_t place_in_alpha(const struct prelu *own, size_t first, size_t k)
 {
     size_t where = 0, step = 1;
@@ -69,6 +69,7 @@ static enum rnn_status take(struct layer *layer, const struct value *x,
 {
     struct prelu *own = layer->own;
     struct rnn_shape shape = x->shape;
+    size_t count = plan_sum(0, own->steps, x->features);
     const float *alpha = NULL;
     enum rnn_status status;
 
@@ -78,12 +79,13 @@ static enum rnn_status take(struct layer *layer, const struct value *x,
     status = layer_take(layer, builder, "alpha", &shape, &alpha, err);
     if (status)
         return status;
-    own->alpha = arena_alloc(builder->arena, x->features, sizeof(float),
-                             alignof(float));
+    own->alpha =
+        arena_alloc(builder->arena, count, sizeof(float), alignof(float));
     if (!own->alpha)
         return plan_no_memory(layer, err);
-    for (size_t k = 0; k < x->features; k++)
-        own->alpha[k] = alpha[place_in_alpha(own, x->has_time, k)];
+    for (size_t k = 0; k < count; k++)
+        own->alpha[k] =
+            alpha[place_in_alpha(own, x->has_time && own->shared[0], k)];
     return RNN_OK;
 }
 
@@ -91,16 +93,17 @@ static enum rnn_status check(const struct layer *layer, const struct value *x,
                              struct rnn_error *err)
 {
     const struct prelu *own = layer->own;
+    bool timed = x->has_time && !own->shared[0];
     bool same =
         x->shape.rank == own->shape.rank && x->features == own->features;
 
-    if (x->has_time && !own->shared[0])
+    if (timed && x->shape.dim[0] == RNN_FREE)
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" (PReLU) has an alpha for each "
-                        "timestep, which is not supported; share them with "
+                        "timestep, how many is left open; share them with "
                         "shared_axes=[1]",
                         layer->name);
-    for (size_t i = x->has_time; same && i < x->shape.rank; i++)
+    for (size_t i = x->has_time && !timed; same && i < x->shape.rank; i++)
         same = x->shape.dim[i] == own->shape.dim[i];
     if (layer->calls && !same)
         return rnn_fail(err, RNN_BAD_MODEL,
@@ -125,10 +128,13 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!layer->calls) {
         own->shape = x->shape;
         own->features = x->features;
+        own->steps = x->has_time && !own->shared[0] ? x->shape.dim[0] : 1;
         status = take(layer, x, builder, err);
     }
     if (status)
         return status;
+    if (x->has_time && !own->shared[0])
+        plan_need_whole(node);
     node->cost = 2 * (uint64_t)x->features;
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
 }
@@ -144,10 +150,11 @@ static bool run(const struct node *node, struct run *run)
         return false;
     for (size_t i = 0; i < items; i++) {
         const float *from = x.data + i * x.stride;
+        const float *alpha = own->alpha + i % own->steps * input->features;
         float *to = y.data + i * y.stride;
 
         for (size_t k = 0; k < input->features; k++)
-            to[k] = from[k] > 0 ? from[k] : own->alpha[k] * from[k];
+            to[k] = from[k] > 0 ? from[k] : alpha[k] * from[k];
     }
     return true;
 }

@@ -3,6 +3,8 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "core/layers/cudnn.h"
+
 const char *const recurrent_inert[] = {
     /* only for training */
     "kernel_initializer", "recurrent_initializer", "bias_initializer",
@@ -15,10 +17,54 @@ const char *const recurrent_inert[] = {
     /* a session is what `stateful` means */
     "stateful", NULL};
 
+enum rnn_status recurrent_read_way(struct fields *fields,
+                                   struct recurrent_way *way,
+                                   struct rnn_error *err)
+{
+    enum rnn_status status = fields_bool(fields, "return_sequences", false,
+                                         &way->return_sequences, err);
+
+    if (!status)
+        status = fields_bool(fields, "return_state", false, &way->return_state,
+                             err);
+    if (!status)
+        status = fields_bool(fields, "go_backwards", false, &way->go_backwards,
+                             err);
+    if (!status)
+        status = fields_bool(fields, "zero_output_for_mask", false,
+                             &way->zero_output_for_mask, err);
+    if (!status)
+        status = fields_bool(fields, "unroll", false, &way->unroll, err);
+    if (!status)
+        status = fields_only_false(
+            fields, "time_major",
+            "which puts time before the batch; build the model with "
+            "time_major=False and give it the same weights",
+            err);
+    return status;
+}
+
+bool recurrent_is_cell(const struct layer *layer)
+{
+    return layer->class == &layer_simple_rnn_cell ||
+           layer->class == &layer_lstm_cell || layer->class == &layer_gru_cell;
+}
+
+/* A cell makes one step of a sequence; only an RNN has one for it. */
+static enum rnn_status check_cell(const struct layer *layer,
+                                  struct rnn_error *err)
+{
+    if (layer->wrapper && layer->wrapper->class == &layer_rnn)
+        return RNN_OK;
+    return rnn_fail(err, RNN_UNSUPPORTED,
+                    "layer \"%.100s\" is the cell %s by itself; cells are run "
+                    "inside an RNN layer only",
+                    layer->name, layer->class->name);
+}
+
 enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
                                bool gated, struct rnn_error *err)
 {
-    static const char *const only_false[] = {"return_state", "time_major"};
     struct recurrent *own = layer->own;
     enum rnn_status status = fields_count(fields, "units", &own->units, err);
 
@@ -32,17 +78,10 @@ enum rnn_status recurrent_read(struct layer *layer, struct fields *fields,
                                    &own->cell.recurrent_activation, err);
     if (!status)
         status = fields_bool(fields, "use_bias", true, &own->use_bias, err);
+    if (!status && recurrent_is_cell(layer))
+        return check_cell(layer, err);
     if (!status)
-        status = fields_bool(fields, "return_sequences", false,
-                             &own->return_sequences, err);
-    if (!status)
-        status = fields_bool(fields, "go_backwards", false, &own->go_backwards,
-                             err);
-    if (!status)
-        status = recurrent_read_masking(own, fields, err);
-    for (size_t i = 0; !status && i < 2; i++)
-        status = fields_only_false(fields, only_false[i],
-                                   "which this version does not support", err);
+        status = recurrent_read_way(fields, &own->way, err);
     return status;
 }
 
@@ -51,12 +90,9 @@ static enum rnn_status check_input(const struct layer *layer,
                                    struct rnn_error *err)
 {
     const struct recurrent *own = layer->own;
-    struct value *x = NULL;
-    enum rnn_status status = layer_only_input(layer, node, &x, err);
+    const struct value *x = node->inputs[0];
     char text[RNN_SHAPE_TEXT];
 
-    if (status)
-        return status;
     if (!x->has_time || x->shape.rank != 2)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer \"%.100s\" (%s) takes [timesteps, features], "
@@ -71,7 +107,7 @@ static enum rnn_status check_input(const struct layer *layer,
                         layer->name, layer->class->name, own->features,
                         x->features);
     *features = x->features;
-    return RNN_OK;
+    return recurrent_check_states(layer, node, err);
 }
 
 enum rnn_status recurrent_take(struct layer *layer, struct node *node,
@@ -92,6 +128,8 @@ enum rnn_status recurrent_take(struct layer *layer, struct node *node,
                         layer->name, layer->class->name, own->units);
     own->features = features;
     own->ukernels = rnn_ukernels_find(builder->isa, own->units);
+    if (cudnn_is(layer, builder))
+        return cudnn_take(layer, builder, weights, err);
     shape.dim[0] = features;
     status =
         layer_take(layer, builder, "kernel", &shape, &weights->kernel, err);
@@ -130,7 +168,7 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     struct recurrent_call *call =
         arena_zalloc(builder->arena, 1, sizeof(*call), alignof(max_align_t));
     struct rnn_shape shape = {.rank = 1, .dim = {own->units}};
-    enum rnn_status status;
+    enum rnn_status status = RNN_OK;
 
     if (!call)
         return plan_no_memory(layer, err);
@@ -138,18 +176,22 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     status = recurrent_find_mask(layer, node, builder, &call->mask, err);
     if (status)
         return status;
-    if (own->return_sequences)
+    if (own->way.return_sequences)
         shape = (struct rnn_shape){
             .rank = 2,
             .dim = {node->inputs[0]->shape.dim[0], own->units},
         };
-    if (own->go_backwards)
+    /* What a sequence begins with must be there before its first step. */
+    if (own->way.go_backwards || node->input_count > 1)
         plan_need_whole(node);
     own->z_stride = plan_stride(own->input.stride);
     node->cost =
         (uint64_t)own->gates * own->units * (own->features + own->units + 16);
-    status =
-        plan_make_output(builder, node, 0, &shape, own->return_sequences, err);
+    if (own->way.return_state)
+        status = recurrent_make_states(layer, node, builder, err);
+    if (!status)
+        status = plan_make_output(builder, node, 0, &shape,
+                                  own->way.return_sequences, err);
     if (!status)
         status =
             plan_keep_floats(builder, node, "h", own->units, &call->h, err);
@@ -169,9 +211,13 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
                     items, own->z_stride);
 }
 
-bool recurrent_is(const struct layer *layer)
+struct recurrent_way *recurrent_way_of(const struct layer *layer)
 {
-    return layer->class->scratch == recurrent_scratch;
+    return layer->class == &layer_rnn || layer->class == &layer_conv_lstm1d ||
+                   (layer->class->scratch == recurrent_scratch &&
+                    !recurrent_is_cell(layer))
+               ? layer->own
+               : NULL;
 }
 
 static bool takes_rows(const struct f32_cell *cell)
@@ -306,10 +352,17 @@ static bool run_all(const struct node *node, struct run *run, struct view z)
 {
     size_t steps = run_steps(run, node->inputs[0]);
 
-    for (size_t r = 0; r < run->rows; r++)
-        run->cell_rows[r] = recurrent_row(node, run, z, r, 0);
-    return recurrent_run_cell(node, run, run->rows, steps,
-                              z.data + run->rows * steps * z.stride);
+    size_t at_once = recurrent_returns_each(node, run) ? 1 : steps;
+
+    for (size_t t = 0; t < steps; t += at_once) {
+        for (size_t r = 0; r < run->rows; r++)
+            run->cell_rows[r] = recurrent_row(node, run, z, r, t);
+        if (!recurrent_run_cell(node, run, run->rows, at_once,
+                                z.data + run->rows * steps * z.stride))
+            return false;
+        recurrent_return_each(node, run, t);
+    }
+    return true;
 }
 
 bool recurrent_run(const struct node *node, struct run *run)
@@ -326,8 +379,9 @@ bool recurrent_run(const struct node *node, struct run *run)
     if (!run_product(run, own->ukernels, &own->input, items,
                      run_view(run, node->inputs[0]), z))
         return false;
-    if (own->go_backwards)
+    if (own->way.go_backwards)
         turn_around(z, run->rows, steps);
+    recurrent_begin(node, run);
     if (call->mask)
         done = recurrent_run_masked(node, run, z);
     else
@@ -337,6 +391,7 @@ bool recurrent_run(const struct node *node, struct run *run)
     for (size_t i = 0; !timed && i < run->ending_count; i++)
         memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,
                own->units * sizeof(float));
+    recurrent_return_last(node, run);
     if (call->mask)
         recurrent_blank(node, run);
     return true;

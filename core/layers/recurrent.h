@@ -2,6 +2,9 @@
  *
  *     z_t = x_t . kernel + bias        for all timesteps of a chunk at once
  *     h_t, c_t = cell(z_t, h_t-1, c_t-1)
+ *
+ * h and c begin at zero, or at what the call is given behind x
+ * (initial_state); with return_state the last of them are outputs behind y.
  */
 #ifndef CORE_LAYERS_RECURRENT_H
 #define CORE_LAYERS_RECURRENT_H
@@ -11,11 +14,19 @@
 
 #include "core/layers/layer.h"
 
-struct recurrent {
-    size_t units, gates, features;
-    bool use_bias, return_sequences, has_c;
+/* How a recurrent layer goes through a sequence and what it gives: the first
+ * member of the `own` of every layer that a Bidirectional can wrap. */
+struct recurrent_way {
+    bool return_sequences, return_state;
     bool go_backwards; /* the last timestep first; what comes out stays so */
-    bool zero_output_for_mask, unroll;
+    bool zero_output_for_mask, unroll; /* these two matter under a mask */
+};
+
+struct recurrent {
+    struct recurrent_way way;
+    size_t units, gates, features;
+    bool use_bias, has_c;
+    bool mask_is_turned; /* the steps come the other way round than it */
     const struct rnn_ukernels *ukernels;
     struct f32_product input; /* all gates */
     struct f32_cell cell;
@@ -27,13 +38,22 @@ struct recurrent_call {
     const struct value *mask; /* of its steps; NULL: none */
 };
 
-/* The fields of SimpleRNN and, with `gated`, of LSTM and GRU. */
+/* return_sequences, return_state, go_backwards; time_major is refused. */
+RNN_CHECKED enum rnn_status recurrent_read_way(struct fields *fields,
+                                               struct recurrent_way *way,
+                                               struct rnn_error *err);
+
+/* The fields of SimpleRNN and, with `gated`, of LSTM and GRU; of their cells,
+ * which know no ways: those are the RNN's. */
 RNN_CHECKED enum rnn_status recurrent_read(struct layer *layer,
                                            struct fields *fields, bool gated,
                                            struct rnn_error *err);
 
 /* Fields that change nothing, of each of the three. */
 extern const char *const recurrent_inert[];
+
+/* initial_state: its tensors follow x. */
+extern const char *const recurrent_keywords[];
 
 /* The three shapes of Keras' weights, as pointers to their numbers. */
 struct recurrent_weights {
@@ -57,17 +77,57 @@ RNN_CHECKED enum rnn_status recurrent_pack(
     size_t first, size_t count, const float *kernel, const float *bias,
     struct f32_product *product, struct rnn_error *err);
 
+/* How many states it has: h, or h and c. */
+static inline size_t recurrent_states(const struct recurrent *own)
+{
+    return own->has_c ? 2 : 1;
+}
+
 /* Outputs, state and cost of one call. */
 RNN_CHECKED enum rnn_status recurrent_join(struct layer *layer,
                                            struct node *node,
                                            struct plan_builder *builder,
                                            struct rnn_error *err);
 
-/* Is `layer` one of the three? */
-bool recurrent_is(const struct layer *layer);
+/* The way of a layer that goes through a sequence; NULL: `layer` is none. */
+struct recurrent_way *recurrent_way_of(const struct layer *layer);
+
+/* Is `layer` a cell: SimpleRNNCell, LSTMCell, GRUCell? */
+bool recurrent_is_cell(const struct layer *layer);
 
 size_t recurrent_scratch(const struct node *node, size_t rows, size_t items);
 bool recurrent_run(const struct node *node, struct run *run);
+
+/* ---- recurrent_states.c --------------------------------------------------*/
+
+/* initial_state, where a call says it, holds tensors. */
+RNN_CHECKED enum rnn_status recurrent_check_call(const struct layer *layer,
+                                                 const struct node *node,
+                                                 struct rnn_error *err);
+
+/* Are the inputs behind x the states of this layer, or none? */
+RNN_CHECKED enum rnn_status recurrent_check_states(const struct layer *layer,
+                                                   const struct node *node,
+                                                   struct rnn_error *err);
+
+/* The outputs behind y. */
+RNN_CHECKED enum rnn_status recurrent_make_states(struct layer *layer,
+                                                  struct node *node,
+                                                  struct plan_builder *builder,
+                                                  struct rnn_error *err);
+
+/* Begin where the inputs say. */
+void recurrent_begin(const struct node *node, const struct run *run);
+
+/* Are the states an output that has an item for each timestep? */
+bool recurrent_returns_each(const struct node *node, const struct run *run);
+
+/* Timestep `t` of this run is done: its states are outputs. */
+void recurrent_return_each(const struct node *node, const struct run *run,
+                           size_t t);
+
+/* The run is done: so are the states of the sequences that end. */
+void recurrent_return_last(const struct node *node, const struct run *run);
 
 /* What the cell reads and writes of sequence `row` from timestep `t` on. */
 struct f32_cell_row recurrent_row(const struct node *node,
@@ -80,11 +140,6 @@ bool recurrent_run_cell(const struct node *node, struct run *run, size_t rows,
                         size_t steps, float *scratch);
 
 /* ---- recurrent_masked.c --------------------------------------------------*/
-
-/* The fields that matter under a mask only. */
-RNN_CHECKED enum rnn_status recurrent_read_masking(struct recurrent *own,
-                                                   struct fields *fields,
-                                                   struct rnn_error *err);
 
 /* The mask that this call looks at. */
 RNN_CHECKED enum rnn_status recurrent_find_mask(

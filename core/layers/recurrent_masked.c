@@ -20,18 +20,6 @@
 #include "core/layers/mask.h"
 #include "core/layers/recurrent.h"
 
-enum rnn_status recurrent_read_masking(struct recurrent *own,
-                                       struct fields *fields,
-                                       struct rnn_error *err)
-{
-    enum rnn_status status = fields_bool(fields, "zero_output_for_mask", false,
-                                         &own->zero_output_for_mask, err);
-
-    if (!status)
-        status = fields_bool(fields, "unroll", false, &own->unroll, err);
-    return status;
-}
-
 /* Keras 3 does not look at a mask that comes with the sequence when the call
  * is given a state too; one that the call itself is given it does. */
 enum rnn_status recurrent_find_mask(const struct layer *layer,
@@ -71,7 +59,7 @@ static struct masked look(const struct node *node, const struct run *run)
 /* Does the step that comes as number t of `row` count? */
 static bool counts(const struct masked *at, size_t row, size_t t)
 {
-    if (at->own->go_backwards)
+    if (at->own->way.go_backwards || at->own->mask_is_turned)
         t = at->steps - 1 - t;
     return mask_counts(at->mask, row * at->steps + t);
 }
@@ -108,7 +96,7 @@ bool recurrent_run_masked(const struct node *node, struct run *run,
     for (size_t t = 0, count; t < at.steps; t += count) {
         size_t active = 0;
 
-        count = alike(&at, t);
+        count = recurrent_returns_each(node, run) ? 1 : alike(&at, t);
         for (size_t r = 0; r < at.rows; r++) {
             struct f32_cell_row row = recurrent_row(node, run, z, r, t);
 
@@ -119,6 +107,7 @@ bool recurrent_run_masked(const struct node *node, struct run *run,
         }
         if (active && !recurrent_run_cell(node, run, active, count, scratch))
             return false;
+        recurrent_return_each(node, run, t);
     }
     return true;
 }
@@ -131,9 +120,9 @@ static bool is_blank(const struct node *node, const struct masked *at,
 
     if (!begun && node->input_count > 1)
         return true;
-    if (!own->zero_output_for_mask)
+    if (!own->way.zero_output_for_mask)
         return false;
-    if (own->unroll && own->return_sequences)
+    if (own->way.unroll && own->way.return_sequences)
         return !mask_counts(at->mask, row * at->steps + t);
     return !counts(at, row, t);
 }

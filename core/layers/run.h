@@ -1,6 +1,8 @@
 /* run.h: one chunk of timesteps on its way through the nodes of a plan.
  *
- * A chunk is `steps` timesteps of each of `rows` sequences.  The items of a
+ * A chunk is `steps` timesteps of each of `rows` sequences; where inputs
+ * differ in timesteps it is the whole of them, and `steps` the longest.
+ *  The items of a
  * value with time are [row][step]; those of a value without are the rows
  * whose sequence ends in this chunk, or, when every step is wanted, [row]
  * [step] too.
@@ -25,6 +27,7 @@ struct view {
 
 struct run {
     size_t rows, steps;
+    const size_t *input_steps; /* of each input; NULL: all have `steps` */
     bool every_step;
     const size_t *ending; /* [ending_count] rows that end here, ascending */
     size_t ending_count;
@@ -52,11 +55,20 @@ static inline bool run_is_timed(const struct run *run,
     return value->has_time || run->every_step;
 }
 
+/* Timesteps of the input that `value` comes from. */
+static inline size_t run_clock(const struct run *run,
+                               const struct value *value)
+{
+    return run->input_steps && value->clock
+               ? run->input_steps[value->clock->input]
+               : run->steps;
+}
+
 /* Timesteps of a value with time in this run. */
 static inline size_t run_steps(const struct run *run,
                                const struct value *value)
 {
-    return plan_steps(value, run->steps);
+    return plan_steps(value, run_clock(run, value));
 }
 
 static inline size_t run_items(const struct run *run,

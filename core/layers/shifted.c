@@ -15,7 +15,7 @@
 #include "core/layers/window.h"
 
 /* Beyond any network. */
-#define MOST ((size_t)1 << 24)
+#define MOST ((size_t)1 << 20)
 
 struct shifted {
     size_t size;        /* of UpSampling1D, else 1 */
@@ -64,13 +64,15 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     const struct shifted *own = layer->own;
-    struct value *x = NULL;
+    const struct value *x;
+    size_t features = 0;
     struct pace pace = pace_of(layer);
     struct rnn_shape shape;
-    enum rnn_status status = window_input(layer, node, &x, err);
+    enum rnn_status status = window_input(layer, node, false, &features, err);
 
     if (status)
         return status;
+    x = node->inputs[0];
     if (pace_is_identity(&pace))
         return plan_pass_input(builder, node, err);
     shape = x->shape;

@@ -1,4 +1,4 @@
-/* SimpleRNN
+/* SimpleRNN, SimpleRNNCell
  *
  *     h_t = act(x_t . kernel + bias + h_t-1 . recurrent_kernel)
  *
@@ -38,14 +38,19 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-const struct layer_class layer_simple_rnn = {
-    .name = "SimpleRNN",
-    .inert = recurrent_inert,
-    .streaming = STREAM_STEPS,
-    .masking = MASK_PASSED,
-    .own_bytes = sizeof(struct recurrent),
-    .read = read,
-    .connect = connect,
-    .scratch = recurrent_scratch,
-    .run = recurrent_run,
-};
+#define RECURRENT(label, keras)                                               \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = recurrent_inert,                                             \
+        .keywords = recurrent_keywords,                                       \
+        .streaming = STREAM_STEPS,                                            \
+        .masking = MASK_PASSED,                                               \
+        .own_bytes = sizeof(struct recurrent),                                \
+        .read = read,                                                         \
+        .connect = connect,                                                   \
+        .scratch = recurrent_scratch,                                         \
+        .run = recurrent_run,                                                 \
+    }
+
+RECURRENT(simple_rnn, "SimpleRNN");
+RECURRENT(simple_rnn_cell, "SimpleRNNCell");

@@ -8,6 +8,11 @@
  * one; layers that treat every timestep alike anyway are called on all of
  * them at once.
  *
+ * A mask of x that has axes behind time is the inner layer's: m_t is the mask
+ * of x_t.  One that has none says nothing about a timestep.  What comes out
+ * has, in Keras 3, the mask of x; in Keras 2 that of what the inner layer
+ * makes or, where that has none, one of timesteps: any of m_t.
+ *
  * Keras: keras/src/layers/rnn/time_distributed.py
  */
 #include <stdalign.h>
@@ -16,6 +21,8 @@
 #include "core/format/graph.h"
 #include "core/format/json.h"
 #include "core/layers/inner_plan.h"
+#include "core/layers/mask.h"
+#include "core/layers/recurrent.h"
 
 struct time_distributed {
     const struct rnn_json *json;
@@ -102,7 +109,7 @@ static enum rnn_status add_inner(struct layer *layer,
 static void count_parameters(struct layer *layer)
 {
     const struct time_distributed *own = layer->own;
-    const struct layer *inside = own->graph ? own->graph_layers : own->inner;
+    struct layer *inside = own->graph ? own->graph_layers : own->inner;
 
     layer->parameters = layer->fixed_parameters = 0;
     for (; inside; inside = own->graph ? inside->next : NULL) {
@@ -153,7 +160,7 @@ static enum rnn_status check_inputs(const struct layer *layer,
     return RNN_OK;
 }
 
-static enum rnn_status call_inner(struct layer *layer, const struct node *node,
+static enum rnn_status call_inner(struct layer *layer, size_t input_count,
                                   struct plan_builder *builder,
                                   struct value *const *inputs,
                                   struct value ***outputs,
@@ -165,8 +172,8 @@ static enum rnn_status call_inner(struct layer *layer, const struct node *node,
     enum rnn_status status;
 
     if (!own->graph) {
-        status = plan_call(builder, own->inner, inputs, node->input_count,
-                           &inner, err);
+        status =
+            plan_call(builder, own->inner, inputs, input_count, &inner, err);
         if (status)
             return status;
         *outputs = inner->outputs;
@@ -179,9 +186,126 @@ static enum rnn_status call_inner(struct layer *layer, const struct node *node,
         return plan_no_memory(layer, err);
     *outputs = made;
     *output_count = own->graph->output_count;
-    return graph_call(builder, own->graph, inputs, node->input_count, made,
-                      err);
+    return graph_call(builder, own->graph, inputs, input_count, made, err);
 }
+
+/* ---- masks ---------------------------------------------------------------*/
+
+/* Has Keras' call() of the class an argument `mask` that it looks at? */
+static bool looks_at_masks(struct layer *layer)
+{
+    return recurrent_way_of(layer) || layer->class == &layer_bidirectional ||
+           layer->class == &layer_softmax ||
+           layer->class == &layer_global_average_pooling1d;
+}
+
+/* A mask of timesteps: Keras gives the inner layer one number for each of
+ * its sequences and fails, where it takes that for a mask; Keras 2 fails too
+ * where a layer knows nothing of masks. */
+static enum rnn_status check_steps(const struct layer *layer,
+                                   const struct plan_builder *builder,
+                                   struct rnn_error *err)
+{
+    const struct time_distributed *own = layer->own;
+    struct layer *inside = own->graph ? own->graph_layers : own->inner;
+
+    for (; inside; inside = own->graph ? inside->next : NULL) {
+        enum layer_masking masking = inside->class->masking;
+
+        if (looks_at_masks(inside) ||
+            (!own->graph && builder->keras_major < 3 &&
+             (masking == MASK_DROPPED || masking == MASK_PASSED_KERAS_3)))
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (TimeDistributed) is given a "
+                            "mask of timesteps and has a %.60s in it: Keras "
+                            "itself cannot run that",
+                            layer->name, inside->class->name);
+    }
+    return RNN_OK;
+}
+
+/* Has the first input a mask that says something about each timestep? */
+static bool has_inner_mask(const struct node *node)
+{
+    const struct value *mask = node->inputs[0]->mask;
+
+    return mask && mask->has_time && mask->shape.rank > 1;
+}
+
+/* That mask is one more input. */
+static enum rnn_status add_mask(struct layer *layer, struct node *node,
+                                struct plan_builder *builder,
+                                struct rnn_error *err)
+{
+    struct value **inputs =
+        arena_zalloc(builder->arena, node->input_count + 1, sizeof(inputs[0]),
+                     alignof(struct value *));
+
+    if (!inputs)
+        return plan_no_memory(layer, err);
+    memcpy(inputs, node->inputs, node->input_count * sizeof(inputs[0]));
+    inputs[node->input_count++] = node->inputs[0]->mask;
+    node->inputs = inputs;
+    return RNN_OK;
+}
+
+/* In the inner plan, the last input is the mask of the first. */
+static enum rnn_status take_mask(const struct layer *layer,
+                                 struct plan_builder *inner,
+                                 struct value **inputs, size_t mask,
+                                 struct rnn_error *err)
+{
+    if (inputs[0]->has_time && !inputs[mask]->has_time)
+        plan_become_time(inner->plan, inputs[mask]);
+    inputs[0] = plan_with_mask(inner, inputs[0], inputs[mask]);
+    return inputs[0] ? RNN_OK : plan_no_memory(layer, err);
+}
+
+/* Keras 2: the mask of what comes out; `made` is that inside. */
+static enum rnn_status reduce_mask(struct layer *layer, struct node *node,
+                                   struct plan_builder *builder,
+                                   const struct value *made,
+                                   const struct value *given,
+                                   struct rnn_error *err)
+{
+    struct value *mask = node->inputs[0]->mask, steps;
+    enum rnn_status status;
+
+    if (made && made != given)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (TimeDistributed): what is in it "
+                        "makes a mask, which cannot be seen from outside; use "
+                        "it without TimeDistributed, it takes all timesteps",
+                        layer->name);
+    if (made || !mask || !has_inner_mask(node)) {
+        node->outputs[0]->mask = mask;
+        return RNN_OK;
+    }
+    steps = *node->inputs[0];
+    steps.shape = (struct rnn_shape){2, {steps.shape.dim[0], 1}};
+    status = plan_make_mask(builder, node, &steps, err);
+    if (status)
+        return status;
+    node->outputs[0]->mask = node->mask;
+    return RNN_OK;
+}
+
+static void write_mask(const struct node *node, const struct run *run)
+{
+    const struct value *mask = node->inputs[0]->mask;
+    struct view m = run_view(run, mask), y = run_view(run, node->mask);
+    size_t items = run_items(run, mask);
+
+    for (size_t i = 0; i < items; i++) {
+        bool any = false;
+
+        for (size_t k = 0; k < mask->features; k++)
+            any = any || m.data[i * m.stride + k] != 0;
+        y.data[i * y.stride] = any;
+    }
+}
+
+/* ---- both ways of connecting ---------------------------------------------*/
 
 /* The inner layer in a plan of its own. */
 static enum rnn_status connect_within(struct layer *layer, struct node *node,
@@ -192,17 +316,32 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
 {
     struct time_distributed *own = layer->own;
     struct value *inputs[PLAN_MAX_INPUTS], **outputs = NULL;
-    size_t output_count = 0;
-    enum rnn_status status = inner_plan_inputs(node, inner, inputs, err);
+    size_t input_count = node->input_count, output_count = 0;
+    bool masked = has_inner_mask(node) && input_count < PLAN_MAX_INPUTS;
+    const struct value *given = NULL;
+    enum rnn_status status = RNN_OK;
 
+    if (masked)
+        status = add_mask(layer, node, builder, err);
     if (!status)
-        status = call_inner(layer, node, inner, inputs, &outputs,
+        status = inner_plan_inputs(node, inner, inputs, err);
+    if (!status && masked) {
+        given = inputs[input_count];
+        status = take_mask(layer, inner, inputs, input_count, err);
+    }
+    if (!status)
+        status = call_inner(layer, input_count, inner, inputs, &outputs,
                             &output_count, err);
     if (!status)
         status = inner_plan_finish(node, made, builder, inner, outputs,
                                    output_count, err);
     if (own->graph && !layer->calls)
         own->graph_layers = made->plan.layers;
+    if (!status && node->inputs[0]->mask && !masked)
+        status = check_steps(layer, builder, err);
+    if (!status && builder->keras_major < 3)
+        status =
+            reduce_mask(layer, node, builder, outputs[0]->mask, given, err);
     return status;
 }
 
@@ -243,9 +382,13 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         status = connect_beside(layer, node, builder, err);
     else if (!status)
         status = connect_within(layer, node, builder, &inner, made, err);
-    if (!status && !layer->calls)
+    if (status)
+        return status;
+    if (!layer->calls)
         count_parameters(layer);
-    return status;
+    if (builder->keras_major >= 3 || !node->own)
+        node->outputs[0]->mask = node->inputs[0]->mask;
+    return RNN_OK;
 }
 
 static size_t scratch(const struct node *node, size_t rows, size_t items)
@@ -255,6 +398,8 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
 
 static bool run(const struct node *node, struct run *run)
 {
+    if (node->mask)
+        write_mask(node, run);
     return !node->own || inner_plan_run(node, run);
 }
 
@@ -262,7 +407,7 @@ const struct layer_class layer_time_distributed = {
     .name = "TimeDistributed",
     .inert = inert,
     .streaming = STREAM_ALONE,
-    .masking = MASK_PASSED,
+    .masking = MASK_OWN,
     .own_bytes = sizeof(struct time_distributed),
     .read = read,
     .connect = connect,

@@ -6,7 +6,7 @@
 #include "core/format/json.h"
 
 /* Beyond any network, and small enough for every sum below. */
-#define MOST ((size_t)1 << 24)
+#define MOST ((size_t)1 << 20)
 
 static enum rnn_status read_padding(struct fields *fields,
                                     struct window *window,
@@ -107,234 +107,89 @@ static enum rnn_status keep(struct plan_builder *builder, struct node *node,
     return plan_keep(builder, node, "past", &entry, past, err);
 }
 
-enum rnn_status window_connect(struct plan_builder *builder, struct node *node,
-                               const struct window *window, size_t features,
-                               struct rnn_error *err)
+enum rnn_status window_output(struct plan_builder *builder, struct node *node,
+                              const struct pace *pace, size_t features,
+                              bool channels_first, struct rnn_error *err)
 {
     struct rnn_shape shape = {.rank = 2, .dim = {RNN_FREE, features}};
-    struct pace pace = window_pace(window);
+    size_t steps = node->inputs[0]->shape.dim[1];
     enum rnn_status status;
 
-    if (!window_streams(window))
-        plan_need_whole(node);
+    if (channels_first) {
+        shape.dim[0] = features;
+        shape.dim[1] = pace_steps(pace, steps);
+        if (!shape.dim[1])
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "layer \"%.100s\" (%s) needs %zu timesteps or "
+                            "more, it is given %zu",
+                            node->layer->name, node->layer->class->name,
+                            pace_least(pace), steps);
+    }
     status = plan_make_output(builder, node, 0, &shape, true, err);
-    if (!status)
-        status = plan_change_steps(builder, node, 0, &pace, err);
-    if (!status && window_streams(window) && window->size > 1)
+    if (status)
+        return status;
+    if (!channels_first)
+        return plan_change_steps(builder, node, 0, pace, err);
+    plan_fix_steps(builder, node, 0, features);
+    return RNN_OK;
+}
+
+enum rnn_status window_connect(struct plan_builder *builder, struct node *node,
+                               const struct window *window, size_t features,
+                               bool channels_first, struct rnn_error *err)
+{
+    struct pace pace = window_pace(window);
+    bool streams = window_streams(window) && !channels_first;
+    enum rnn_status status =
+        window_output(builder, node, &pace, features, channels_first, err);
+
+    if (!streams)
+        plan_need_whole(node);
+    if (!status && streams && window->size > 1)
         status = keep(builder, node, window, err);
     return status;
 }
 
-enum rnn_status window_input(const struct layer *layer,
-                             const struct node *node, struct value **x,
-                             struct rnn_error *err)
+static enum rnn_status check_features(const struct layer *layer,
+                                      size_t features, size_t known,
+                                      struct rnn_error *err)
 {
-    struct value *input = NULL;
-    enum rnn_status status = layer_only_input(layer, node, &input, err);
+    if (features == RNN_FREE)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s): with channels_first the "
+                        "number of features is left open",
+                        layer->name, layer->class->name);
+    if (known && known != features)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s) has weights for %zu features, "
+                        "it is given %zu",
+                        layer->name, layer->class->name, known, features);
+    return RNN_OK;
+}
+
+enum rnn_status window_input(const struct layer *layer,
+                             const struct node *node, bool channels_first,
+                             size_t *features, struct rnn_error *err)
+{
+    struct value *x = NULL;
+    enum rnn_status status = layer_only_input(layer, node, &x, err);
     char text[RNN_SHAPE_TEXT];
+    size_t given;
 
     if (status)
         return status;
-    if (!input->has_time || input->shape.rank != 2)
+    if (!x->has_time || x->shape.rank != 2)
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" (%s) takes [timesteps, features], "
                         "it is given %s%s",
                         layer->name, layer->class->name,
-                        rnn_shape_print(&input->shape, text),
-                        input->has_time ? "" : " without time");
-    *x = input;
-    return RNN_OK;
-}
-
-/* ---- the walk ------------------------------------------------------------*/
-
-/* The rows that are gathered at once, and from where. */
-struct gathering {
-    const struct node *node;
-    struct run *run;
-    const struct window_walk *walk;
-    struct view x;
-    size_t steps; /* of each sequence */
-};
-
-/* One item: features as they are, or each several times. */
-static void put_item(const struct window_walk *walk, const float *from,
-                     float *to)
-{
-    size_t used = walk->features * walk->repeat;
-
-    if (walk->repeat == 1)
-        memcpy(to, from + walk->first_feature, used * sizeof(float));
-    else
-        for (size_t i = 0; i < used; i++)
-            to[i] = from[walk->first_feature + i / walk->repeat];
-    if (used < walk->item)
-        memset(to + used, 0, (walk->item - used) * sizeof(float));
-}
-
-/* `count` items of sequence `row` from timestep `from` - before on. */
-static void gather(const struct gathering *g, size_t row, size_t from,
-                   size_t count, float *to)
-{
-    const struct window_walk *walk = g->walk;
-    size_t width = g->node->inputs[0]->features;
-    size_t kept = (walk->window.size - 1) * walk->window.dilation;
-    const size_t *place = g->node->own;
-    const float *past = NULL;
-
-    if (place)
-        past = (const float *)(const void *)(g->run->state[row] + *place);
-    for (size_t i = 0; i < count; i++, to += walk->item) {
-        size_t at = from + i * walk->window.dilation;
-
-        if (at >= walk->before && at - walk->before < g->steps)
-            put_item(walk,
-                     g->x.data +
-                         (row * g->steps + at - walk->before) * g->x.stride,
-                     to);
-        else if (past && at < walk->before)
-            put_item(walk, past + (kept - walk->before + at) * width, to);
-        else
-            memset(to, 0, walk->item * sizeof(float));
-    }
-}
-
-/* Windows of one residue: rows [row, row + rows), each `count` outputs from
- * `output` on, residues() apart. */
-struct bundle {
-    size_t row, rows, output, count;
-};
-
-/* Of outputs so far apart the items interleave. */
-static size_t residues(const struct window *window)
-{
-    return window->stride == 1 ? window->dilation : 1;
-}
-
-/* Is each window gathered for itself, since they do not share items? */
-static bool is_alone(const struct window *window)
-{
-    return window->stride > window->size ||
-           (window->stride > 1 && window->dilation > 1);
-}
-
-/* Items from one window to the next where they are gathered. */
-static size_t spacing(const struct window *window)
-{
-    return is_alone(window) ? window->size : window->stride;
-}
-
-static size_t gathered_items(const struct window *window, size_t count)
-{
-    return (count - 1) * spacing(window) + window->size;
-}
-
-static void gather_row(const struct gathering *g, const struct bundle *b,
-                       size_t row, float *to)
-{
-    const struct window *window = &g->walk->window;
-    size_t from = b->output * window->stride + g->walk->skip;
-
-    if (!is_alone(window)) {
-        gather(g, row, from, gathered_items(window, b->count), to);
-        return;
-    }
-    for (size_t i = 0; i < b->count; i++)
-        gather(g, row, from + i * window->stride, window->size,
-               to + i * window->size * g->walk->item);
-}
-
-/* Can the windows be read where x is? */
-static bool in_place(const struct gathering *g, const struct bundle *b)
-{
-    const struct window_walk *walk = g->walk;
-    const struct window *window = &walk->window;
-    size_t from = b->output * window->stride + walk->skip;
-    size_t end = from + (b->count - 1) * window->stride + window->size;
-
-    return window->dilation == 1 && walk->repeat == 1 &&
-           walk->item == g->x.stride &&
-           walk->features == g->node->inputs[0]->features &&
-           from >= walk->before && end - walk->before <= g->steps;
-}
-
-static bool run_bundle(const struct gathering *g, const struct bundle *b,
-                       float *buffer)
-{
-    const struct window_walk *walk = g->walk;
-    const struct window *window = &walk->window;
-    size_t step = spacing(window) * walk->item;
-    size_t row_step = gathered_items(window, b->count) * walk->item;
-    const float *x = buffer;
-
-    if (in_place(g, b)) {
-        x = g->x.data + (b->row * g->steps + b->output * window->stride +
-                         walk->skip - walk->before) *
-                            g->x.stride;
-        step = window->stride * walk->item;
-        row_step = g->steps * walk->item;
-    } else {
-        for (size_t r = 0; r < b->rows; r++)
-            gather_row(g, b, b->row + r, buffer + r * row_step);
-    }
-    for (size_t r = 0; b->count >= b->rows && r < b->rows; r++) {
-        struct window_piece piece = {
-            b->count,         b->row + r,       b->output, 0,
-            residues(window), x + r * row_step, step};
-
-        if (!walk->piece(walk->arg, g->run, &piece))
-            return false;
-    }
-    for (size_t i = 0; b->count < b->rows && i < b->count; i++) {
-        struct window_piece piece = {
-            b->rows,      b->row,  b->output + i * residues(window), 1, 0,
-            x + i * step, row_step};
-
-        if (!walk->piece(walk->arg, g->run, &piece))
-            return false;
-    }
-    return true;
-}
-
-size_t window_buffer(const struct window *window, size_t item, size_t rows)
-{
-    size_t most = rows < WINDOW_PIECE ? rows : WINDOW_PIECE;
-    size_t items =
-        WINDOW_PIECE * spacing(window) + plan_sum(0, most, window->size);
-
-    return plan_sum(0, items, item);
-}
-
-bool window_run(const struct node *node, struct run *run,
-                const struct window_walk *walk, float *buffer)
-{
-    struct gathering g = {.node = node,
-                          .run = run,
-                          .walk = walk,
-                          .x = run_view(run, node->inputs[0]),
-                          .steps = run_steps(run, node->inputs[0])};
-    size_t apart = residues(&walk->window);
-    size_t most = walk->outputs < WINDOW_PIECE ? walk->outputs : WINDOW_PIECE;
-    size_t rows = WINDOW_PIECE / (most ? most : 1);
-
-    for (size_t row = 0; row < run->rows; row += rows)
-        for (size_t o = 0; o < walk->outputs; o += most) {
-            size_t left = walk->outputs - o;
-            size_t count = left < most ? left : most;
-
-            for (size_t c = 0; c < apart && c < count; c++) {
-                struct bundle b = {.row = row,
-                                   .rows = run->rows - row,
-                                   .output = o + c,
-                                   .count = (count - c - 1) / apart + 1};
-
-                if (b.rows > rows)
-                    b.rows = rows;
-                if (!run_bundle(&g, &b, buffer))
-                    return false;
-            }
-        }
-    return true;
+                        rnn_shape_print(&x->shape, text),
+                        x->has_time ? "" : " without time");
+    given = x->shape.dim[channels_first ? 0 : 1];
+    status = check_features(layer, given, *features, err);
+    if (!status)
+        *features = given;
+    return status;
 }
 
 void window_remember(const struct node *node, struct run *run,

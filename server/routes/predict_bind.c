@@ -76,6 +76,20 @@ static bool refuse_time(const struct seen *seen, size_t timesteps,
                           seen->p->model->name, seen->io->shape[0]);
 }
 
+static bool refuse_short(const struct seen *seen, size_t timesteps,
+                         struct problem *problem)
+{
+    struct predict_place place;
+
+    predict_place(seen->p, seen->sample, seen->tensor->name, &place);
+    return problem_set_at(problem, PROBLEM_SHAPE_MISMATCH, place.pointer,
+                          "%s has %zu timestep%s, the layer \"%.100s\" of "
+                          "the model \"%s\" needs %zu or more",
+                          place.text, timesteps, timesteps == 1 ? "" : "s",
+                          seen->io->least_because, seen->p->model->name,
+                          seen->io->least_timesteps);
+}
+
 static bool refuse_other_time(const struct seen *seen, size_t timesteps,
                               size_t other, struct problem *problem)
 {
@@ -146,6 +160,8 @@ static bool check_tensor(const struct seen *seen, size_t *timesteps,
         if (io->shape[0] != RNN_FREE && io->shape[0] != shape[0] &&
             !takes_any_time(seen->p))
             return refuse_time(seen, shape[0], problem);
+        if (shape[0] < io->least_timesteps && !seen->p->base)
+            return refuse_short(seen, shape[0], problem);
         *timesteps = shape[0];
     }
     return !io->vocabulary || check_ids(seen, problem);
@@ -192,17 +208,45 @@ static bool refuse_missing(const struct predict *p, size_t sample,
                           place.text, name, p->model->name);
 }
 
-/* All the inputs of one sample.  `*timesteps` is that of its first input
- * with time; others must agree unless the model fixes both. */
+/* Inputs of one clock have the same timesteps; in a session and for every
+ * step, where all of them advance together, all have.  `timesteps` has those
+ * of the inputs that came before, 0 where none did. */
+static bool check_other_times(const struct seen *seen, size_t own,
+                              const size_t *timesteps, struct problem *problem)
+{
+    const struct rnn_model_info *info = seen->p->model->info;
+
+    for (size_t i = 0; i < info->input_count; i++)
+        if (timesteps[i] && timesteps[i] != own &&
+            (seen->p->base || seen->p->body.every_step ||
+             info->inputs[i].clock == seen->io->clock))
+            return refuse_other_time(seen, own, timesteps[i], problem);
+    return true;
+}
+
+/* The longest input decides what a sequence is called; where others differ,
+ * the engine is told all of them. */
+static void set_timesteps(struct rnn_sequence *sequence,
+                          const struct rnn_model_info *info,
+                          const size_t *timesteps)
+{
+    sequence->timesteps = 1;
+    for (size_t i = 0; i < info->input_count; i++)
+        if (timesteps[i] > sequence->timesteps)
+            sequence->timesteps = timesteps[i];
+    for (size_t i = 0; i < info->input_count; i++)
+        if (timesteps[i] && timesteps[i] != sequence->timesteps)
+            sequence->input_timesteps = timesteps;
+}
+
+/* All the inputs of one sample. */
 static bool bind_sample(const struct predict *p, size_t sample,
                         const float **inputs, size_t *timesteps,
                         struct problem *problem)
 {
     const struct json_sample *given = &p->body.samples[sample];
     const struct rnn_model_info *info = p->model->info;
-    bool is_known = false;
 
-    *timesteps = 1;
     for (size_t i = 0; i < info->input_count; i++)
         inputs[i] = NULL;
     for (size_t k = 0; k < given->tensor_count; k++) {
@@ -213,13 +257,9 @@ static bool bind_sample(const struct predict *p, size_t sample,
         seen.io = find_input(p, sample, seen.tensor, problem);
         if (!seen.io || !check_tensor(&seen, &own, problem))
             return false;
-        if (own && is_known && own != *timesteps &&
-            (seen.io->shape[0] != own || p->base))
-            return refuse_other_time(&seen, own, *timesteps, problem);
-        if (own && !is_known) {
-            *timesteps = own;
-            is_known = true;
-        }
+        if (own && !check_other_times(&seen, own, timesteps, problem))
+            return false;
+        timesteps[seen.io - info->inputs] = own;
         inputs[seen.io - info->inputs] = seen.tensor->data;
     }
     for (size_t i = 0; i < info->input_count; i++)
@@ -229,15 +269,17 @@ static bool bind_sample(const struct predict *p, size_t sample,
 }
 
 static bool bind_json(struct predict *p, const float **inputs,
-                      struct problem *problem)
+                      size_t *timesteps, struct problem *problem)
 {
     size_t per_sample = p->model->info->input_count;
 
     for (size_t s = 0; s < p->count; s++) {
-        p->sequences[s].inputs = inputs + s * per_sample;
-        if (!bind_sample(p, s, inputs + s * per_sample,
-                         &p->sequences[s].timesteps, problem))
+        p->sequences[s].inputs = inputs;
+        if (!bind_sample(p, s, inputs, timesteps, problem))
             return false;
+        set_timesteps(&p->sequences[s], p->model->info, timesteps);
+        inputs += per_sample;
+        timesteps += per_sample;
     }
     return true;
 }
@@ -245,17 +287,20 @@ static bool bind_json(struct predict *p, const float **inputs,
 bool predict_bind(struct predict *p, struct problem *problem)
 {
     struct arena *arena = p->request->arena;
+    size_t per_sample = p->model->info->input_count;
     const float **inputs;
+    size_t *timesteps;
 
     if (p->in == HTTP_MEDIA_BINARY && !predict_read_binary(p, problem))
         return false;
     p->count = p->body.sample_count;
     p->sequences = arena_zalloc(arena, p->count, sizeof(*p->sequences),
                                 _Alignof(struct rnn_sequence));
-    inputs = arena_alloc(arena, p->count,
-                         p->model->info->input_count * sizeof(*inputs),
+    inputs = arena_alloc(arena, p->count, per_sample * sizeof(*inputs),
                          _Alignof(const float *));
-    if (!p->sequences || !inputs)
+    timesteps = arena_zalloc(arena, p->count, per_sample * sizeof(*timesteps),
+                             _Alignof(size_t));
+    if (!p->sequences || !inputs || !timesteps)
         return predict_no_memory(problem);
-    return bind_json(p, inputs, problem);
+    return bind_json(p, inputs, timesteps, problem);
 }

@@ -24,6 +24,17 @@ static bool is_window(const struct predict *p)
     return p->base && p->base->plan.mode == SESSION_WINDOW;
 }
 
+static size_t output_shape(const struct predict *p, size_t sequence,
+                           size_t output, size_t shape[RNN_MAX_RANK])
+{
+    const struct rnn_model *model = p->model->model;
+
+    return rnn_output_shape(
+        model, output,
+        rnn_output_timesteps(model, output, &p->sequences[sequence]),
+        p->every_step, shape);
+}
+
 /* ---- JSON --------------------------------------------------------------- */
 
 static void write_output(const struct predict *p, struct json_writer *writer,
@@ -31,8 +42,7 @@ static void write_output(const struct predict *p, struct json_writer *writer,
 {
     const struct rnn_sequence *call = &p->sequences[sequence];
     size_t shape[RNN_MAX_RANK];
-    size_t rank = rnn_output_shape(p->model->model, output, call->timesteps,
-                                   p->every_step, shape);
+    size_t rank = output_shape(p, sequence, output, shape);
 
     json_write_tensor(writer, call->outputs[output], rank, shape);
 }
@@ -135,12 +145,13 @@ static bool answer_json(struct predict *p, struct problem *problem)
 static bool refuse_unequal(const struct predict *p, size_t sequence,
                            struct problem *problem)
 {
-    return problem_set(problem, PROBLEM_SHAPE_MISMATCH,
-                       "sequences 0 and %zu have %zu and %zu timesteps: "
-                       "their outputs are no one array, ask for "
-                       "application/json",
-                       sequence, p->sequences[0].timesteps,
-                       p->sequences[sequence].timesteps);
+    return problem_set(
+        problem, PROBLEM_SHAPE_MISMATCH,
+        "sequences 0 and %zu have %zu and %zu timesteps: "
+        "their outputs are no one array, ask for "
+        "application/json",
+        sequence, rnn_output_timesteps(p->model->model, 0, &p->sequences[0]),
+        rnn_output_timesteps(p->model->model, 0, &p->sequences[sequence]));
 }
 
 /* "10,2": a count before the shape, where there is one. */
@@ -171,13 +182,11 @@ static bool answer_binary(struct predict *p, struct problem *problem)
         p->reply.status = 204;
         return true;
     }
-    rank = rnn_output_shape(p->model->model, 0, p->sequences[0].timesteps,
-                            p->every_step, shape);
+    rank = output_shape(p, 0, 0, shape);
     for (size_t s = 1; s < p->count; s++) {
         size_t other[RNN_MAX_RANK];
 
-        rnn_output_shape(p->model->model, 0, p->sequences[s].timesteps,
-                         p->every_step, other);
+        output_shape(p, s, 0, other);
         if (memcmp(shape, other, rank * sizeof(shape[0])) != 0)
             return refuse_unequal(p, s, problem);
     }

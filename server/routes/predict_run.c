@@ -91,11 +91,22 @@ uint64_t predict_cost(const struct predict *p,
 
 /* ---- the run ------------------------------------------------------------ */
 
+/* Numbers of output `output` of sequence `sequence`. */
+static size_t output_of(const struct predict *p, size_t sequence,
+                        size_t output)
+{
+    const struct rnn_model *model = p->model->model;
+
+    return output_size(
+        model, output,
+        rnn_output_timesteps(model, output, &p->sequences[sequence]),
+        p->every_step);
+}
+
 /* Memory for the outputs of all sequences, in their order, in one piece. */
 static bool place_outputs(struct predict *p, size_t *total,
                           struct problem *problem)
 {
-    const struct rnn_model *model = p->model->model;
     size_t output_count = p->model->info->output_count;
     struct arena *arena = p->request->arena;
     float **outputs = arena_alloc(
@@ -105,8 +116,7 @@ static bool place_outputs(struct predict *p, size_t *total,
 
     for (size_t s = 0; s < p->count; s++)
         for (size_t o = 0; o < output_count; o++)
-            size += output_size(model, o, p->sequences[s].timesteps,
-                                p->every_step);
+            size += output_of(p, s, o);
     next = arena_alloc(arena, size, sizeof(*next), 64);
     if (!outputs || !next)
         return predict_no_memory(problem);
@@ -115,8 +125,7 @@ static bool place_outputs(struct predict *p, size_t *total,
         p->sequences[s].outputs = outputs + s * output_count;
         for (size_t o = 0; o < output_count; o++) {
             outputs[s * output_count + o] = next;
-            next += output_size(model, o, p->sequences[s].timesteps,
-                                p->every_step);
+            next += output_of(p, s, o);
         }
     }
     return true;
@@ -142,10 +151,7 @@ static bool refuse_output(const struct predict *p, struct problem *problem)
 
     for (size_t s = 0; s < p->count; s++)
         for (size_t o = 0; o < info->output_count; o++)
-            if (!are_finite(p->sequences[s].outputs[o],
-                            output_size(p->model->model, o,
-                                        p->sequences[s].timesteps,
-                                        p->every_step)))
+            if (!are_finite(p->sequences[s].outputs[o], output_of(p, s, o)))
                 return problem_set(
                     problem, PROBLEM_NOT_FINITE,
                     "output \"%s\" of the model \"%s\" for %s %zu (from 0) "
@@ -174,17 +180,14 @@ static bool infer(const struct predict *p, struct problem *problem)
                                         .keep_going = http_keep_going,
                                         .arg = p->request};
     uint64_t began_ns = clock_monotonic_ns();
-    size_t longest = 0, timesteps = 0, size;
+    size_t timesteps = 0, size;
     struct rnn_error err;
     enum rnn_status status;
     void *scratch;
 
-    for (size_t s = 0; s < p->count; s++) {
+    for (size_t s = 0; s < p->count; s++)
         timesteps += p->sequences[s].timesteps;
-        if (p->sequences[s].timesteps > longest)
-            longest = p->sequences[s].timesteps;
-    }
-    size = rnn_scratch_size(p->model->model, p->count, longest, p->every_step);
+    size = rnn_scratch_size_for(p->model->model, p->sequences, p->count);
     scratch = arena_alloc(p->request->arena, size, 1, 64);
     if (!scratch)
         return predict_no_memory(problem);

@@ -53,6 +53,12 @@ static bool plan_window(const struct app *app, const struct session_wish *wish,
                               "window is %zu, the model \"%s\" takes %zu "
                               "timesteps",
                               plan->window, name, fixed);
+    if (plan->window < plan->model->info->least_timesteps)
+        return problem_set_at(problem, PROBLEM_SHAPE_MISMATCH, "/window",
+                              "window is %zu, the layer \"%.100s\" of the "
+                              "model \"%s\" needs %zu timesteps or more",
+                              plan->window, plan->model->info->least_because,
+                              name, plan->model->info->least_timesteps);
     if (plan->window > app->config->max_timesteps)
         return problem_set_at(problem, PROBLEM_TOO_LARGE, "/window",
                               "window is %zu, max_timesteps is %zu",

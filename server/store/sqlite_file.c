@@ -13,10 +13,8 @@
 
 #include "server/store/sqlite_schema.h"
 
-/* The log is written back from so many pages (of 4 KiB) on. */
-#define CHECKPOINT_PAGES 1000
 /* What the file keeps of a log that was longer for once. */
-#define LOG_BYTES "16777216"
+#define LOG_BYTES "33554432"
 
 #define FOLDER_BYTES    1000 /* of state_dir, at most */
 #define FILE_PATH_BYTES (FOLDER_BYTES + 32)
@@ -76,6 +74,19 @@ static bool fault(struct sqlite_file *file, const char *what)
 
 /* ---- opening ------------------------------------------------------------ */
 
+/* Who it is, for the sentence that a second owner gets.  A full disk is told
+ * by what has to be written. */
+static void sign_lock(int lock)
+{
+    char text[32];
+    bool is_signed;
+
+    snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    is_signed =
+        ftruncate(lock, 0) == 0 && pwrite(lock, text, strlen(text), 0) > 0;
+    (void)is_signed;
+}
+
 /* One process owns the folder: it holds the lock until it ends, however it
  * ends. */
 static enum rnn_status take_lock(struct sqlite_file *file, const char *folder,
@@ -90,10 +101,7 @@ static enum rnn_status take_lock(struct sqlite_file *file, const char *folder,
         return rnn_fail(err, RNN_IO, "state_dir: %s cannot be opened: %s",
                         path, strerror(errno));
     if (flock(file->lock, LOCK_EX | LOCK_NB) == 0) {
-        snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-        /* A full disk is told by what has to be written. */
-        if (ftruncate(file->lock, 0) == 0)
-            length = pwrite(file->lock, text, strlen(text), 0);
+        sign_lock(file->lock);
         return RNN_OK;
     }
     if (errno != EWOULDBLOCK)
@@ -423,11 +431,11 @@ bool sqlite_file_purge(struct sqlite_file *file, uint64_t now_ms,
     return run(file, BURY);
 }
 
-void sqlite_file_checkpoint(struct sqlite_file *file)
+void sqlite_file_checkpoint(struct sqlite_file *file, int pages)
 {
     int left = 0, done = 0;
 
-    if (file->log_pages < CHECKPOINT_PAGES)
+    if (file->log_pages < pages)
         return;
     /* What fails is tried again after the next commit: rows are safe in the
      * log. */

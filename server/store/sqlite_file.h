@@ -47,8 +47,8 @@ bool sqlite_file_list(struct sqlite_file *file, struct store_job *job);
 bool sqlite_file_purge(struct sqlite_file *file, uint64_t now_ms,
                        size_t tombstones, size_t most);
 
-/* Write the log back if it has grown. */
-void sqlite_file_checkpoint(struct sqlite_file *file);
+/* Write the log back if it has grown to `pages` (of 4 KiB). */
+void sqlite_file_checkpoint(struct sqlite_file *file, int pages);
 
 /* Is there no row?  true as well when that cannot be read. */
 bool sqlite_file_is_empty(struct sqlite_file *file);

@@ -16,6 +16,10 @@
 #include "server/store/sqlite_file.h"
 #include "server/store/store.h"
 
+/* The log is written back from so many pages (of 4 KiB) on: rarely enough
+ * that a page of the index has been written several times by then. */
+#define CHECKPOINT_PAGES 4000
+
 #define PURGE_MS   1000 /* between two */
 #define PURGE_MOST ((size_t)1000)
 /* SQLite takes up to 10^9 bytes in one value. */
@@ -58,17 +62,20 @@ static void submit(struct store *store, struct store_job *job)
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static void stir(struct store *store)
+/* Gather in `wait_ms`, unless that is to be done already. */
+static void gather_in(struct sqlite_store *sqlite, uint64_t wait_ms)
 {
-    struct sqlite_store *sqlite = of(store);
-
     pthread_mutex_lock(&sqlite->lock);
     if (!sqlite->gather_at_ms) {
-        sqlite->gather_at_ms =
-            clock_monotonic_ms() + sqlite->settings.flush_interval_ms;
+        sqlite->gather_at_ms = clock_monotonic_ms() + wait_ms;
         pthread_cond_signal(&sqlite->wakes);
     }
     pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void stir(struct store *store)
+{
+    gather_in(of(store), of(store)->settings.flush_interval_ms);
 }
 
 static void tidy(struct store *store)
@@ -121,21 +128,32 @@ static bool write_rows(struct sqlite_store *sqlite, struct store_job *jobs)
     return ok;
 }
 
-/* Write all that the owner has kept back; false: some is left. */
-static bool gather(struct sqlite_store *sqlite)
+/* Write a part of what the owner has kept back. */
+enum gathered { GATHERED_ALL, GATHERED_SOME, GATHERED_FAILED };
+
+static enum gathered gather(struct sqlite_store *sqlite)
 {
     const struct store_owner *owner = &sqlite->settings.owner;
-    struct store_job *jobs;
+    struct store_job *jobs = owner->gather(owner->arg);
 
-    while ((jobs = owner->gather(owner->arg)))
-        if (!write_rows(sqlite, jobs))
-            return false;
-    return true;
+    if (!jobs)
+        return GATHERED_ALL;
+    return write_rows(sqlite, jobs) ? GATHERED_SOME : GATHERED_FAILED;
+}
+
+/* All of it; false: some is left. */
+static bool gather_all(struct sqlite_store *sqlite)
+{
+    enum gathered result;
+
+    while ((result = gather(sqlite)) == GATHERED_SOME)
+        sqlite_file_checkpoint(sqlite->file, CHECKPOINT_PAGES);
+    return result == GATHERED_ALL;
 }
 
 static void list_rows(struct sqlite_store *sqlite, struct store_job *job)
 {
-    bool ok = gather(sqlite) && sqlite_file_list(sqlite->file, job);
+    bool ok = gather_all(sqlite) && sqlite_file_list(sqlite->file, job);
 
     finish(job, ok ? STORE_OK : STORE_FAILED, sqlite_file_why(sqlite->file));
 }
@@ -176,8 +194,10 @@ static void purge(struct sqlite_store *sqlite)
         return;
     sqlite->purge_at_ms = now_ms + PURGE_MS;
     /* What fails is tried again in a second: nobody waits for it. */
-    sqlite_file_purge(sqlite->file, clock_wall_ms(),
-                      sqlite->settings.tombstones, PURGE_MOST);
+    sqlite_file_purge(
+        sqlite->file,
+        (uint64_t)((int64_t)now_ms + sqlite->settings.wall_ahead_ms),
+        sqlite->settings.tombstones, PURGE_MOST);
 }
 
 /* Sleep until there is something to do; the lock is held. */
@@ -205,6 +225,21 @@ static void wait_for_work(struct sqlite_store *sqlite)
     }
 }
 
+/* Calls that wait come between two parts. */
+static void gather_a_part(struct sqlite_store *sqlite)
+{
+    switch (gather(sqlite)) {
+    case GATHERED_ALL:
+        break;
+    case GATHERED_SOME:
+        gather_in(sqlite, 0);
+        break;
+    case GATHERED_FAILED:
+        stir(&sqlite->store);
+        break;
+    }
+}
+
 /* One round: what is due is done.  false: it was the last one. */
 static bool work(struct sqlite_store *sqlite)
 {
@@ -218,18 +253,20 @@ static bool work(struct sqlite_store *sqlite)
     must_tidy = sqlite->must_tidy;
     sqlite->must_tidy = false;
     is_ending = sqlite->is_ending && !jobs;
-    must_gather = is_ending || (sqlite->gather_at_ms &&
-                                sqlite->gather_at_ms <= clock_monotonic_ms());
+    must_gather =
+        sqlite->gather_at_ms && sqlite->gather_at_ms <= clock_monotonic_ms();
     if (must_gather)
         sqlite->gather_at_ms = 0;
     pthread_mutex_unlock(&sqlite->lock);
 
     do_jobs(sqlite, jobs);
-    if (must_gather && !gather(sqlite))
-        stir(&sqlite->store);
+    if (is_ending)
+        gather_all(sqlite);
+    else if (must_gather)
+        gather_a_part(sqlite);
     if (must_tidy)
         purge(sqlite);
-    sqlite_file_checkpoint(sqlite->file);
+    sqlite_file_checkpoint(sqlite->file, CHECKPOINT_PAGES);
     return !is_ending;
 }
 

@@ -71,6 +71,7 @@ struct store_settings {
     bool survives_power;        /* durability = fsync */
     uint64_t flush_interval_ms; /* between stir() and gather() */
     size_t tombstones;          /* dead rows kept, at most */
+    int64_t wall_ahead_ms;      /* of until_ms, to the monotonic clock */
     struct store_owner owner;
 };
 

@@ -123,6 +123,21 @@ def rnn_of_cells(draw, shape):
     return [draw.layer("RNN", cells, return_sequences=steps)]
 
 
+def conv_lstm(draw, shape):
+    """Each timestep's features are an image of one row."""
+    layer = draw.layer(
+        "ConvLSTM1D",
+        draw.pick((1, 2, 3)),
+        kernel_size=draw.pick((1, 2, 3)),
+        padding=draw.pick(("same", "same", "valid"))
+        if shape[1] >= 3
+        else "same",
+        return_sequences=False,
+    )
+    reshape = draw.layer("Reshape", (*shape, 1))
+    return [reshape, layer, draw.layer("Flatten")]
+
+
 def time_distributed(draw, shape):
     choices = [dense, activation, no_op, normalisation]
     (inner,) = draw.pick(choices)(draw, shape[1:])
@@ -294,7 +309,7 @@ def global_pool(draw, shape):
 
 def global_pool_kept(draw, shape):
     kind = draw.pick(("GlobalMaxPooling1D", "GlobalAveragePooling1D"))
-    return [draw.layer(kind, keepdims=True)]
+    return [draw.layer(kind, keepdims=True), draw.layer("Flatten")]
 
 
 def lengthened(draw, shape):
@@ -352,6 +367,9 @@ UNARY = (
     ),
     Block("rnn_of_cells", rnn_of_cells, ("RNN",), "sequence", 1.5),
     Block(
+        "conv_lstm", conv_lstm, ("ConvLSTM1D", "Reshape"), "fixed", 0.4
+    ),
+    Block(
         "time_distributed",
         time_distributed,
         ("TimeDistributed",),
@@ -394,7 +412,7 @@ UNARY = (
     Block("pool", pool, ("MaxPooling1D", "AveragePooling1D"), "fixed", 0.7),
     Block("global_pool", global_pool, ("GlobalMaxPooling1D",), "sequence"),
     Block(
-        "global_pool_kept", global_pool_kept, ("keepdims",), "sequence", 0.2
+        "global_pool_kept", global_pool_kept, ("Flatten",), "sequence", 0.2
     ),
     Block(
         "lengthened",
@@ -428,7 +446,9 @@ def concatenate(draw, tensors):
 
 
 def dot(draw, tensors):
-    axes = (1, 2) if len(tensors[0].shape) == 3 else (1,)
+    shape = tuple(tensors[0].shape)
+    # (T, T) is no sequence of features where T is free.
+    axes = (1, 2) if len(shape) == 3 and shape[1] is not None else (1,)
     normalize = draw.chance(0.3)
     layer = draw.layer("Dot", axes=draw.pick(axes), normalize=normalize)
     return layer(tensors[:2])
@@ -443,10 +463,13 @@ def attention(draw, tensors):
 
 
 def multi_head(draw, tensors):
+    """key_dim is above 1: where T is the number of heads, Keras 3 adds a bias
+    of shape (heads, 1) along time (keras.src.backend.tensorflow.numpy.add
+    takes it for a bias of channels)."""
     layer = draw.layer(
         "MultiHeadAttention",
         num_heads=draw.pick((1, 2, 3)),
-        key_dim=draw.pick((1, 2, 4)),
+        key_dim=draw.pick((2, 3, 4)),
         use_bias=draw.chance(0.8),
     )
     causal = {"use_causal_mask": True} if draw.chance(0.4) else {}
@@ -455,8 +478,8 @@ def multi_head(draw, tensors):
 
 def grouped_query(draw, tensors):
     layer = draw.layer(
-        "GroupedQueryAttention",
-        head_dim=draw.pick((1, 2, 4)),
+        "GroupQueryAttention",
+        head_dim=draw.pick((2, 3, 4)),
         num_query_heads=4,
         num_key_value_heads=draw.pick((1, 2, 4)),
     )
@@ -464,14 +487,24 @@ def grouped_query(draw, tensors):
 
 
 def arithmetic(draw, tensors):
-    """Keras 3 saves these as operations, Keras 2 as TFOpLambda."""
+    """Keras 3 saves these as operators, Keras 2 as TFOpLambda."""
     a, b = tensors[:2]
     which = draw.below(4)
     if which == 0:
         return a + b * 0.5
     if which == 1:
         return (a - 0.25) * b
-    return 2.0 - a if which == 2 else a * 0.75
+    return 2.0 - a * b if which == 2 else a * 0.75 + b
+
+
+def slices(draw, tensors):
+    """The last timesteps."""
+    a, b = tensors[:2]
+    return a[:, -1] + b[:, -1] if draw.chance(0.5) else a[:, -1] * b[:, 0]
+
+
+def joined_in_time(draw, tensors):
+    return draw.layer("Concatenate", axis=1)(tensors)
 
 
 def initial_state(draw, tensors):
@@ -493,11 +526,13 @@ MERGE = (
     Block(
         "grouped_query",
         grouped_query,
-        ("GroupedQueryAttention",),
+        ("GroupQueryAttention",),
         "sequence",
         0.4,
         since=(3, 4),
     ),
-    Block("arithmetic", arithmetic, ("ops",), weight=0.5, since=(3, 0)),
+    Block("arithmetic", arithmetic, ("ops",), weight=0.5),
+    Block("slices", slices, ("ops",), "sequence", 0.5),
+    Block("joined_in_time", joined_in_time, ("ops",), "fixed", 0.4),
     Block("initial_state", initial_state, ("return_state",), "sequence"),
 )

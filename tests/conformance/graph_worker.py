@@ -5,9 +5,14 @@ runs: files, inputs and the answers in float64 and float32.
     graph_worker.py MODULE SEED FOLDER CLASSES
 
 MODULE is what to import (keras, tf_keras), CLASSES the classes that may be
-drawn, with commas.  It reads the index of a graph on each line and answers
-with a line of JSON: {"index", "blocks", "files", "unsaved",
-"kinds", "names", "outputs", "parameters", "free", "steps"} and writes FOLDER/gINDEX.npz, or with {"index", "error"}.
+drawn, with commas.  Each line that it reads is one of
+
+    INDEX   make that graph: it writes FOLDER/gINDEX.npz and answers with a
+            line of JSON {"index", "blocks", "files", "unsaved", "kinds",
+            "names", "outputs", "parameters", "free", "steps",
+            "moved"}, or {"index",
+            "error", "trace"}
+    a path  load that file again: {} if Keras can, else {"error"}
 """
 
 import importlib
@@ -29,6 +34,7 @@ from networks import draw_weights  # noqa: E402
 
 GAINS = (1, 0.5, 0.25, 0.1, 0.03)
 LARGEST_NUMBER = 1e3
+RESTLESS = 2.5e-7  # of its scale
 SUFFIXES = ("keras", "h5")
 
 
@@ -75,15 +81,43 @@ class Worker:
         return [np.asarray(each) for each in tf.nest.flatten(answer)]
 
     # ---- one graph ----------------------------------------------------------
-    def fit_weights(self, graph, arrays, rng):
+    def fit_weights(self, graph, twin, arrays, rng):
+        """Leaves both models with weights that give numbers to judge by: the
+        answers in float32 and float64, and how far the latter move when the
+        weights do by half a unit in their last place."""
         drawn = draw_weights(graph.model, rng)
+        found = None
         for gain in GAINS:
             weights = [np.float32(gain) * w for w in drawn]
             self.set_weights(graph.model, weights)
-            answers = self.call(graph, arrays, "float32")
-            if all(self.is_fit(answer) for answer in answers):
-                return weights, answers
-        raise ValueError("no weights keep this graph within reason")
+            single = self.call(graph, arrays, "float32")
+            if not all(self.is_fit(answer) for answer in single):
+                continue
+            reference, moved = self.refer(twin, weights, arrays, rng)
+            if found is None or moved < found[3]:
+                found = weights, single, reference, moved
+            if moved < RESTLESS:
+                break
+        if found is None:
+            raise ValueError("no weights keep this graph within reason")
+        weights, *answers = found
+        self.set_weights(graph.model, weights)
+        self.set_weights(twin.model, weights)
+        return answers
+
+    def refer(self, twin, weights, arrays, rng):
+        """The answers in float64, and how far they move."""
+        most = 0.0
+        self.set_weights(twin.model, weights)
+        reference = self.call(twin, arrays, "float64")
+        moved = [
+            w * (1 + 2.0**-24 * rng.choice((-1, 1), w.shape)) for w in weights
+        ]
+        self.set_weights(twin.model, moved)
+        for was, now in zip(reference, self.call(twin, arrays, "float64")):
+            scale = max(1.0, np.abs(was).max())
+            most = max(most, np.abs(now - was).max() / scale)
+        return reference, float(most)
 
     @staticmethod
     def is_fit(answer):
@@ -101,11 +135,12 @@ class Worker:
             ]
         )
 
-    def answer_prefixes(self, twin, graph, arrays):
-        """The answers to beginnings of the sequences, where T is free."""
+    def answer_halves(self, twin, graph, arrays):
+        """The answers to the first halves of the sequences, where T is free.
+        """
         numbers = {}
-        lengths = {1, (graph.steps + 1) // 2} - {graph.steps}
-        for steps in lengths if graph.free else ():
+        some = (graph.steps + 1) // 2
+        for steps in (some,) if graph.free and some < graph.steps else ():
             cut = [
                 a if each.kind == "vector" else a[:, :steps]
                 for a, each in zip(arrays, graph.inputs, strict=True)
@@ -133,16 +168,14 @@ class Worker:
         graph = self.build(index, "float32")
         model = graph.model
         arrays = random_graphs.draw_inputs(graph, rng)
-        weights, single = self.fit_weights(graph, arrays, rng)
         twin = self.build(index, "float64")
-        self.set_weights(twin.model, weights)
-        reference = self.call(twin, arrays, "float64")
+        single, reference, moved = self.fit_weights(graph, twin, arrays, rng)
 
         stem = os.path.join(self.folder, f"g{index}")
         numbers = {f"x{i}": a for i, a in enumerate(arrays)}
         numbers |= {f"reference{i}": a for i, a in enumerate(reference)}
         numbers |= {f"single{i}": a for i, a in enumerate(single)}
-        numbers |= self.answer_prefixes(twin, graph, arrays)
+        numbers |= self.answer_halves(twin, graph, arrays)
         np.savez(f"{stem}.npz", **numbers)
         files, unsaved = self.save(model, stem)
         names = [each.name for each in graph.inputs]
@@ -157,7 +190,23 @@ class Worker:
             "parameters": int(model.count_params()),
             "free": graph.free,
             "steps": graph.steps,
+            "moved": moved,
         }
+
+
+    def answer(self, line):
+        try:
+            if line.isdigit():
+                return self.make(int(line))
+            self.clear()
+            self.keras.models.load_model(line)
+            return {}
+        except Exception as error:  # noqa: BLE001  whatever Keras says
+            answer = {"error": first_line(error)}
+            if line.isdigit():
+                answer["index"] = int(line)
+                answer["trace"] = traceback.format_exc().splitlines()[-6:]
+            return answer
 
 
 def first_line(error):
@@ -179,17 +228,7 @@ def main():
     answers.write(json.dumps({"version": keras.__version__}) + "\n")
     answers.flush()
     for line in sys.stdin:
-        index = int(line)
-        try:
-            answer = worker.make(index)
-        except Exception as error:  # noqa: BLE001  whatever Keras says
-            trace = traceback.format_exc().splitlines()[-6:]
-            answer = {
-                "index": index,
-                "error": first_line(error),
-                "trace": trace,
-            }
-        answers.write(json.dumps(answer) + "\n")
+        answers.write(json.dumps(worker.answer(line.strip())) + "\n")
         answers.flush()
 
 

@@ -72,7 +72,10 @@ class Graph:
         draw = self.draw
         tensors = []
         for _ in range(draw.pick((1, 1, 1, 2, 2, 3))):
-            kinds = ["sequence", "sequence", "sequence", "ids"]
+            kinds = ["sequence", "sequence", "sequence"]
+            # One id alone is taken for one that holds for all timesteps.
+            if self.free or self.steps > 1:
+                kinds.append("ids")
             if tensors:
                 kinds.append("vector")
             leaf, tensor = self.add_input(draw.pick(kinds))

@@ -8,8 +8,11 @@ the two laws that run.py states.
 
 Keras works in a process of its own environment (graph_worker.py); what it
 cannot build or save it says, and that is counted apart.  A file that rnnd
-refuses is counted by its sentence; MAY_REFUSE lists those that are right.
-The last line is `N passed, N failed`, one for each file.
+refuses is counted by its sentence; it may be refused if Keras itself cannot
+load it again, or for a reason in MAY_REFUSE.  Weights
+are drawn so that Keras' float64 numbers move by less than 2.5e-7 of their
+scale when weights move by half a unit in their last place; where no weights
+do, such a movement counts as Keras' own error.  The last line is `N passed, N failed`, one for each file.
 """
 
 import argparse
@@ -42,7 +45,7 @@ GENERATIONS = {
 }
 LAYER_TABLE = HERE.parent.parent / "core/layers/layer.h"
 # What blocks may need beside classes.
-FEATURES = ("ops",)
+FEATURES = ("ops", "return_state")
 # Sentences of refusals that are right, with the reason.
 MAY_REFUSE = ()
 
@@ -96,10 +99,15 @@ class Worker:
             raise SystemExit("the worker with Keras ended early")
         return json.loads(line)
 
-    def ask(self, indices):
+    def ask(self, lines):
         """Have these made while others are judged; read() says when."""
-        self.process.stdin.write("".join(f"{i}\n" for i in indices))
+        self.process.stdin.write("".join(f"{line}\n" for line in lines))
         self.process.stdin.flush()
+
+    def cannot_load(self, path):
+        """Why Keras cannot load it; None when it can."""
+        self.ask([path])
+        return self.read().get("error")
 
     def stop(self):
         self.process.stdin.close()
@@ -107,7 +115,11 @@ class Worker:
 
 
 class Tally:
-    def __init__(self):
+    """`start_loader` starts a Worker, when one is needed."""
+
+    def __init__(self, start_loader):
+        self.start_loader = start_loader
+        self.loader = None
         self.counts = collections.Counter()
         self.refusals = collections.Counter()
         self.unbuilt = collections.Counter()
@@ -124,12 +136,23 @@ class Tally:
         if sentences:
             print(f"  {' '.join(case['blocks'])}", flush=True)
 
-    def refuse(self, case, file, sentence):
+    def may_refuse(self, path, sentence):
+        """Why that is right; None when it is not."""
+        for pattern, reason in MAY_REFUSE:
+            if re.search(pattern, sentence):
+                return reason
+        self.loader = self.loader or self.start_loader()
+        error = self.loader.cannot_load(path)
+        return f"Keras cannot load it either: {error}" if error else None
+
+    def refuse(self, case, path, sentence):
         kind = re.sub(r'"[^"]*"', '"..."', sentence)
         kind = re.sub(r"\d+", "N", kind)
         self.refusals[kind] += 1
-        may = any(re.search(pattern, sentence) for pattern, _ in MAY_REFUSE)
-        self.add("may refuse" if may else "refused", case, file, [sentence])
+        reason = self.may_refuse(path, sentence)
+        sentences = [sentence, reason] if reason else [sentence]
+        verdict = "may refuse" if reason else "refused"
+        self.add(verdict, case, os.path.basename(path), sentences)
 
     def passed(self):
         return self.counts["exact"] + self.counts["ill-conditioned"]
@@ -169,7 +192,7 @@ def judge_file(client, case, numbers, path, first, tally):
     """Returns the asker, whose bits the other file has to give too."""
     label = os.path.basename(path)
     rng = np.random.default_rng([case["index"], len(label)])
-    law1 = Law1()
+    law1 = Law1(case["moved"])
     try:
         asker = GraphAsker(client, name_of(path), case, numbers.arrays, rng)
         asker.batch = asker.ask_batch()
@@ -225,7 +248,7 @@ def taken(program, cases, tally):
             if sentence is None:
                 kept.append(path)
             else:
-                tally.refuse(case, os.path.basename(path), sentence)
+                tally.refuse(case, path, sentence)
         case["files"] = kept
     paths = [path for case in cases for path in case["files"]]
     return start(program, paths) if paths else None
@@ -275,10 +298,8 @@ def forget(folder, cases):
             path.unlink()
 
 
-def run(arguments, folder, tally):
+def run(arguments, worker, folder, tally):
     """Sentences on what failed beside the files."""
-    classes = known_classes().union(FEATURES)
-    worker = Worker(arguments.generation, arguments.seed, folder, classes)
     indices = range(arguments.first, arguments.first + arguments.count)
     print(
         f"conformance of graphs: Keras {worker.version}, seed"
@@ -302,7 +323,6 @@ def run(arguments, folder, tally):
             f" {tally.passed()} passed, {tally.failed()} failed so far",
             flush=True,
         )
-    worker.stop()
     return failures
 
 
@@ -326,12 +346,22 @@ def report(tally):
 
 def main():
     arguments = parse_arguments()
-    tally = Tally()
+    classes = known_classes().union(FEATURES)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.keep:
             folder = arguments.keep
             os.makedirs(folder, exist_ok=True)
-        failures = run(arguments, folder, tally)
+
+        def start_worker():
+            return Worker(
+                arguments.generation, arguments.seed, folder, classes
+            )
+
+        worker, tally = start_worker(), Tally(start_worker)
+        failures = run(arguments, worker, folder, tally)
+        worker.stop()
+        if tally.loader:
+            tally.loader.stop()
     for failure in failures:
         print(f"wrong: {failure}")
     report(tally)

@@ -1,5 +1,6 @@
 """Attention, AdditiveAttention, MultiHeadAttention, GroupQueryAttention."""
 
+import numpy as np
 from golden_cases import Case
 
 
@@ -128,6 +129,23 @@ def windows(keras):
     return keras.Model(x, y)
 
 
+def streams(keras):
+    """A query that sees the last timesteps alone needs no more than them."""
+    layers = keras.layers
+    x = keras.Input((None, 4))
+    y = layers.MultiHeadAttention(2, 3, sliding_window=3)(
+        x, x, use_causal_mask=True
+    )
+    y = layers.LayerNormalization()(layers.Add()([x, y]))
+    z = layers.GroupQueryAttention(3, 4, 2, use_gate=True, sliding_window=2)(
+        y, x, use_causal_mask=True
+    )
+    w = layers.MultiHeadAttention(1, 2, dropout=0.1, sliding_window=1)(
+        z, y, key=x, use_causal_mask=True
+    )
+    return keras.Model(x, [y, layers.GRU(2)(w)])
+
+
 def blind(keras):
     """Queries far behind the last key see nothing through the window."""
     layers = keras.layers
@@ -153,6 +171,111 @@ def within(keras):
     return keras.Model(x, layers.SimpleRNN(2)(y))
 
 
+def padded(rng):
+    """Sequences of 6, 4, 3 and 0 timesteps that count, one with a hole."""
+    x = rng.normal(size=(4, 6, 4)).astype(np.float32)
+    x[1, 4:] = x[2, 3:] = x[3] = 0
+    x[2, 1] = 0
+    return x
+
+
+def masked(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4), name="x")
+    free = layers.Dense(4)(x)
+    m = layers.Masking()(x)
+    y = [
+        layers.Attention()([m, m]),
+        layers.Attention()([m, free], use_causal_mask=True),
+        layers.AdditiveAttention()([free, m, free]),
+        layers.LSTM(2)(layers.Attention()([m, free])),
+    ]
+    return keras.Model(x, y)
+
+
+def masked_heads(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4), name="x")
+    free = layers.Dense(4)(x)
+    multi = layers.MultiHeadAttention
+    m = [layers.Masking()(x) for _ in range(5)]
+    y = [
+        multi(2, 3)(m[0], m[0]),
+        multi(2, 3)(free, m[1], use_causal_mask=True),
+        multi(2, 3)(free, free, key=m[2]),
+        multi(2, 3, dropout=0.1)(m[3], m[3]),
+        layers.LSTM(2)(multi(2, 3)(m[4], free)),
+    ]
+    return keras.Model(x, y)
+
+
+def masks_taken(keras):
+    """Keras 3 takes masks away from what a MultiHeadAttention is called on;
+    so a second layer sees those of the first call only if it runs before."""
+    layers = keras.layers
+    x = keras.Input((None, 4), name="x")
+    m = layers.Masking()(x)
+    d = layers.Dropout(0.5)(m)
+    a = layers.MultiHeadAttention(2, 3)(d, d)
+    s = layers.Add()([m, a])
+    y = [
+        layers.MultiHeadAttention(2, 3)(s, s),
+        layers.Attention()([m, m]),
+        layers.AdditiveAttention(use_scale=False)([d, m]),
+        layers.GRU(2)(s),
+    ]
+    return keras.Model(x, y)
+
+
+def masks_by_order(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4), name="x")
+    m = layers.Masking()(x)
+    y = [
+        layers.Attention()([m, m]),
+        layers.MultiHeadAttention(2, 3)(m, m),
+        layers.AdditiveAttention(use_scale=False)([m, m]),
+        layers.MultiHeadAttention(1, 2)(m, m),
+    ]
+    return keras.Model(x, y)
+
+
+def masked_groups(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4), name="x")
+    free = layers.Dense(4)(x)
+    m = layers.Masking()(x)
+    group = layers.GroupQueryAttention
+    y = [
+        group(3, 4, 2)(m, m),
+        group(3, 4, 2, dropout=0.2)(free, m, use_causal_mask=True),
+        layers.GRU(2)(group(3, 2, 1)(m, free)),
+        group(2, 2, 1)(free, free, key=m),
+    ]
+    return keras.Model(x, y)
+
+
+def pairs(keras):
+    layers = keras.layers
+    x = keras.Input((5, 4), name="x")
+    p = keras.Input((5, 5), name="p")
+    y = [
+        layers.MultiHeadAttention(2, 3)(x, x, attention_mask=p),
+        layers.MultiHeadAttention(2, 3, dropout=0.3)(
+            layers.Masking()(x), x, attention_mask=p, use_causal_mask=True
+        ),
+    ]
+    return keras.Model([x, p], y)
+
+
+def some_pairs(rng):
+    p = rng.integers(0, 2, size=(3, 5, 5)).astype(np.float32)
+    p[1, 2] = 0
+    x = rng.normal(size=(3, 5, 4)).astype(np.float32)
+    x[0, 3:] = 0
+    return {"x": x, "p": p}
+
+
 FOUR = "k3.keras k3.h5 k2.keras k2.h5"
 # MultiHeadAttention takes the root of key_dim in float32, at another place in
 # each generation, so that float64 agrees to 8 digits only: same=False.
@@ -167,6 +290,24 @@ CASES = [
     Case("attention_block", block, timesteps=9, same=False),
     Case("attention_grouped", grouped, files="k3.keras k3.h5"),
     Case("attention_windows", windows, files="k3.keras k3.h5", timesteps=5),
+    Case(
+        "attention_streams",
+        streams,
+        files="k3.keras",
+        timesteps=9,
+        streams=True,
+    ),
     Case("attention_blind", blind, files="k3.keras"),
+    Case("attention_masked", masked, inputs=padded),
+    Case("attention_masked_heads", masked_heads, inputs=padded, same=False),
+    Case("attention_masks_taken", masks_taken, inputs=padded, same=False),
+    Case("attention_masks_by_order", masks_by_order, inputs=padded, same=False),
+    Case(
+        "attention_masked_groups",
+        masked_groups,
+        files="k3.keras",
+        inputs=padded,
+    ),
+    Case("attention_pairs", pairs, inputs=some_pairs, same=False),
     Case("attention_within", within, timesteps=3, streams=True, same=False),
 ]

@@ -75,6 +75,29 @@ def ids_and_numbers(keras):
     return keras.Model([ids, numbers], layers.GRU(4)(x))
 
 
+def masked_both_ways(keras):
+    layers = keras.layers
+    x = keras.Input((None,), dtype="int32", name="x")
+    y = layers.Embedding(7, 3, mask_zero=True)(x)
+    forward = layers.GRU(2, return_sequences=True)
+    y = layers.Bidirectional(forward, merge_mode="ave")(y)
+    return keras.Model(x, y)
+
+
+def padded_ids(rng):
+    x = rng.integers(1, 7, size=(3, 6))
+    x[0, 4:] = 0
+    x[1, :2] = 0
+    return x
+
+
+def without_training(keras):
+    """Its config names no "trainable", as an operator's does not."""
+    x = keras.Input((None, 2), name="x")
+    y = keras.layers.SpatialDropout1D(0.2)(x)
+    return keras.Model(x, keras.layers.GRU(2)(y))
+
+
 def unknown_code(keras):
     x = keras.Input((4, 2), name="x")
     y = keras.layers.Lambda(lambda x: x + 1, name="odd")(x)
@@ -89,6 +112,13 @@ CASES = [
     Case("graph_shared", shared, streams=True),
     Case("graph_nested", nested, streams=True, files=FOUR),
     Case("graph_both_ways", both_ways, streams=False),
+    Case(
+        "graph_masked_both_ways",
+        masked_both_ways,
+        inputs=padded_ids,
+        files="k3.keras k2.keras k2.h5",
+    ),
+    Case("graph_spatial_dropout", without_training, files="k3.h5 k2.h5"),
     Case("graph_ids", ids_and_numbers, vocabulary={"ids": 9}, streams=True),
 ]
 REFUSALS = [

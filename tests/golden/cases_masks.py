@@ -188,7 +188,7 @@ def x_and_mask(steps):
         mask = np.array(
             [[1, 1, 0, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 1, 0, 0, 1, 0]]
         )[:, :steps]
-        return {"x": rng.normal(size=(3, steps, 3)), "mask": mask.astype(bool)}
+        return {"x": rng.normal(size=(3, steps, 3)), "mask": mask.astype(np.int32)}
 
     return draw
 
@@ -204,7 +204,80 @@ def scores(keras):
 def x_and_scores(rng):
     mask = rng.random(size=(3, 6, 3)) < 0.6
     mask[:, :, 0] = True
-    return {"x": rng.normal(size=(3, 6, 3)), "mask": mask}
+    return {"x": rng.normal(size=(3, 6, 3)), "mask": mask.astype(np.int32)}
+
+
+def joined(keras):
+    layers = keras.layers
+    x = keras.Input((6, 4), name="x")
+    both = [layers.Masking(0.0)(x), layers.Masking(2.0)(x)]
+    y = layers.Concatenate(axis=1)(both)
+    return keras.Model(x, layers.GRU(3)(y))
+
+
+def rows(rng):
+    x = rng.normal(size=(3, 5, 4, 2)).astype(np.float32)
+    x[0, 3:] = 0.0
+    x[1, [0, 2], 1:3] = 0.0
+    x[2, :, 0] = 0.0
+    x[2, 0] = 0.0
+    return x
+
+
+def conv_lstm(keras):
+    layers = keras.layers
+    fields = {
+        "padding": "same",
+        "return_sequences": True,
+        "recurrent_activation": "sigmoid",
+    }
+    return keras.Sequential(
+        [
+            keras.Input((None, 4, 2)),
+            layers.Masking(),
+            layers.ConvLSTM1D(3, 3, **fields),
+            layers.ConvLSTM1D(2, 2, go_backwards=True, **fields),
+        ]
+    )
+
+
+def droppers(keras):
+    """Each ends before a layer that would look at a mask."""
+    layers = keras.layers
+    x = keras.Input((6, 4), name="x")
+    masked = layers.Masking()(x)
+    made = [
+        layers.Conv1D(3, 2, padding="causal"),
+        layers.SeparableConv1D(3, 2),
+        layers.DepthwiseConv1D(2),
+        layers.Conv1DTranspose(3, 2),
+        layers.MaxPooling1D(2),
+        layers.AveragePooling1D(2),
+        layers.ZeroPadding1D(1),
+        layers.Cropping1D(1),
+        layers.UpSampling1D(2),
+        layers.Reshape((8, 3)),
+        layers.Permute((2, 1)),
+    ]
+    ends = [layers.SimpleRNN(2)(layer(masked)) for layer in made]
+    ends.append(layers.Dense(2)(layers.Flatten()(masked)))
+    return keras.Model(x, layers.Concatenate()(ends))
+
+
+def both_ways_out(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.Masking(),
+            layers.Bidirectional(
+                layers.LSTM(3, return_sequences=True), merge_mode="mul"
+            ),
+            layers.Bidirectional(
+                layers.SimpleRNN(2, return_sequences=True), merge_mode="ave"
+            ),
+        ]
+    )
 
 
 def nested(keras):
@@ -250,6 +323,41 @@ def masked_softmax(keras):
             layers.Softmax(name="odd"),
         ]
     )
+
+
+def sentences(rng):
+    """Three texts of four sentences of five words, 0 where there is none."""
+    x = rng.integers(1, 8, size=(3, 4, 5))
+    x[:, :, 4] = 0
+    x[0, 1, 2:] = 0
+    x[1, 2:] = 0
+    x[2, 0, :3] = 0
+    return x
+
+
+def documents(last):
+    def build(keras):
+        layers = keras.layers
+        words = keras.Input((4, 5), dtype="int32", name="words")
+        x = layers.Embedding(8, 3, mask_zero=True)(words)
+        x = layers.TimeDistributed(layers.LSTM(4))(x)
+        return keras.Model(words, last(layers)(x))
+
+    return build
+
+
+def encoder(keras):
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(8, 3, mask_zero=True),
+            layers.Bidirectional(layers.GRU(2)),
+        ]
+    )
+    words = keras.Input((4, 5), dtype="int32", name="words")
+    x = layers.TimeDistributed(inner)(words)
+    return keras.Model(words, layers.LSTM(3)(x))
 
 
 FOUR = "k3.keras k3.h5 k2.keras k2.h5"
@@ -332,6 +440,17 @@ CASES = [
         files="k3.keras",
         **PADDED,
     ),
+    Case(
+        "mask_einsum",
+        one(lambda layers: layers.EinsumDense("abc,cd->abd", (None, 4))),
+        **PADDED,
+    ),
+    Case(
+        "mask_groups",
+        one(lambda layers: layers.GroupNormalization(groups=3)),
+        inputs=holes(7, 3),
+        files="k3.keras",
+    ),
     *[
         Case(f"mask_{name}", one(make), same=False, **PADDED)
         for name, make in APART.items()
@@ -345,9 +464,30 @@ CASES = [
         )
         for kind in "Add Multiply Maximum Minimum Average Concatenate".split()
     ],
+    Case(
+        "mask_joined",
+        joined,
+        inputs=two_values,
+        files="k3.keras k3.h5 k2.h5",
+    ),
+    Case("mask_conv_lstm", conv_lstm, inputs=rows),
+    Case("mask_droppers", droppers, inputs=holes(6, 4)),
+    Case("mask_both_ways_out", both_ways_out, inputs=holes(7, 3)),
     Case("mask_keyword", keyword, inputs=x_and_mask(6)),
     Case("mask_scores", scores, inputs=x_and_scores),
     Case("mask_nested", nested, inputs=holes(7, 3)),
+    Case(
+        "mask_sentences", documents(dense(3)), inputs=sentences, streams=True
+    ),
+    # Keras 3 cannot: it has a mask of words for the sentences.
+    Case(
+        "mask_documents",
+        documents(cell("GRU", 3)),
+        inputs=sentences,
+        files="k2.keras k2.h5",
+        streams=True,
+    ),
+    Case("mask_encoder", encoder, inputs=sentences),
     Case("pooling_squeezed", squeezed),
     Case("pooling_features_first", features_first),
 ]

@@ -127,6 +127,159 @@ def logarithms(keras):
     )
 
 
+
+def open_slices(keras):
+    """Of sequences of any length, of which they make others."""
+    x = keras.Input((None, 3))
+    h = keras.layers.SimpleRNN(3, return_sequences=True)(x)
+    last = keras.layers.LSTM(2)
+    return keras.Model(
+        x,
+        [
+            h[:, 1:],
+            h[:, :-2],
+            h[:, ::2],
+            h[:, 1:-1:2],
+            h[:, ::-1],
+            last(h[:, -3:]),
+            last(h[:, :4]) + h[:, 2, :2],
+        ],
+    )
+
+
+def moved(keras):
+    x = keras.Input((6, 4))
+    h = keras.layers.GRU(4, return_sequences=True)(x)
+    f = functions(keras)
+    flip = (lambda y, axis: f.flip(y, axis)) if is_keras_3(keras) else (
+        lambda y, axis: f.reverse(y, [axis])
+    )
+    return keras.Model(
+        x,
+        [
+            f.transpose(h, (0, 2, 1)),
+            f.squeeze(h[:, :, :1], -1),
+            f.expand_dims(h[:, -1], 1),
+            f.expand_dims(h, -2),
+            flip(h, 1),
+            flip(h, 2),
+            f.reshape(h, (-1, 3, 8)),
+        ],
+    )
+
+
+def moved_in_steps(keras):
+    x = keras.Input((None, 6))
+    h = keras.layers.GRU(6, return_sequences=True)(x)
+    f = functions(keras)
+    parts = f.split(h, 3, axis=-1)
+    some = f.split(h, [2, 5] if is_keras_3(keras) else [2, 3, 1], axis=2)
+    each = f.unstack(h, axis=-1, **({} if is_keras_3(keras) else {"num": 6}))
+    return keras.Model(
+        x,
+        [
+            parts[0] * parts[2],
+            some[1],
+            some[2] * f.expand_dims(each[3], -1),
+            f.squeeze(f.expand_dims(h, 2), 2),
+            f.transpose(keras.layers.Reshape((-1, 2, 3))(h), (0, 1, 3, 2)),
+            f.expand_dims(each[5], -1),
+        ],
+    )
+
+
+def reduced(keras):
+    x = keras.Input((None, 4))
+    h = keras.layers.SimpleRNN(4, return_sequences=True)(x)
+    if is_keras_3(keras):
+        f = keras.ops
+        mean, total, most, least, var = f.mean, f.sum, f.max, f.min, f.var
+    else:
+        mean, total, most = tf.reduce_mean, tf.reduce_sum, tf.reduce_max
+        least, var = tf.reduce_min, tf.math.reduce_variance
+    return keras.Model(
+        x,
+        [
+            h - mean(h, axis=-1, keepdims=True),
+            total(h * x, axis=2, keepdims=True),
+            most(h, axis=-1, keepdims=True) - least(x, axis=-1, keepdims=True),
+            var(x, axis=-1, keepdims=True),
+        ],
+    )
+
+
+def reduced_whole(keras):
+    x = keras.Input((5, 4))
+    h = keras.layers.SimpleRNN(4, return_sequences=True)(x)
+    if is_keras_3(keras):
+        f = keras.ops
+        mean, total, most, prod, std = f.mean, f.sum, f.max, f.prod, f.std
+    else:
+        mean, total, most = tf.reduce_mean, tf.reduce_sum, tf.reduce_max
+        prod, std = tf.reduce_prod, tf.math.reduce_std
+    return keras.Model(
+        x,
+        [
+            mean(h, axis=1),
+            total(h, axis=[1, 2], keepdims=True),
+            h / (1 + most(h, axis=1, keepdims=True) ** 2),
+            prod(h, axis=1),
+            std(h, axis=1, keepdims=True),
+            total(h, axis=-1),
+        ],
+    )
+
+
+def attention_by_hand(keras):
+    """What people write instead of a layer."""
+    x = keras.Input((7, 4))
+    h = keras.layers.LSTM(5, return_sequences=True)(x)
+    f = functions(keras)
+    softmax = f.softmax if is_keras_3(keras) else tf.nn.softmax
+    total = f.sum if is_keras_3(keras) else tf.reduce_sum
+    score = keras.layers.Dense(1, activation="tanh")(h)
+    weight = softmax(score, axis=1)
+    one = total(h * weight, axis=1)
+    flat = keras.layers.Softmax()(keras.layers.Flatten()(score))
+    again = keras.layers.Permute((2, 1))(keras.layers.RepeatVector(5)(flat))
+    two = keras.layers.Multiply()([h, again])
+    return keras.Model(
+        x, [one, keras.layers.GlobalAveragePooling1D()(two), weight]
+    )
+
+
+def functions_of_steps(keras):
+    x = keras.Input((None, 4))
+    h = keras.layers.SimpleRNN(4, return_sequences=True)(x)
+    if is_keras_3(keras):
+        f = g = keras.ops
+    else:
+        f, g = tf.nn, tf.math
+    return keras.Model(
+        x,
+        [
+            f.relu(x) + f.relu6(h * 5),
+            f.tanh(x) * f.sigmoid(h),
+            g.exp(h) + f.elu(x),
+            f.softmax(x) + f.log_softmax(h),
+            f.softplus(x) - f.selu(h),
+            f.leaky_relu(x, 0.1) + f.silu(h),
+            f.gelu(x, approximate=False) + f.softsign(h),
+        ],
+    )
+
+
+def of_the_batch(keras):
+    x = keras.Input((None, 4))
+    return keras.Model(x, x[:1, :])
+
+
+def unknown(keras):
+    x = keras.Input((4,))
+    f = functions(keras)
+    return keras.Model(x, f.sin(x))
+
+
 CASES = [
     Case(
         "op_end_slices",
@@ -140,19 +293,14 @@ CASES = [
     Case("op_axis_slices", axis_slices, streams=False),
     Case("op_repeated", repeated, streams=False),
     Case("op_logarithms", logarithms, streams=True),
+    Case("op_open_slices", open_slices, timesteps=7, streams=False),
+    Case("op_moved", moved, streams=False),
+    Case("op_moved_in_steps", moved_in_steps, streams=True),
+    Case("op_reduced", reduced, streams=True),
+    Case("op_reduced_whole", reduced_whole, streams=False),
+    Case("op_attention", attention_by_hand, streams=False),
+    Case("op_functions", functions_of_steps, streams=True),
 ]
-
-
-def of_the_batch(keras):
-    x = keras.Input((None, 4))
-    return keras.Model(x, x[:1, :])
-
-
-def unknown(keras):
-    x = keras.Input((4,))
-    f = functions(keras)
-    return keras.Model(x, f.sin(x))
-
 
 REFUSALS = [
     Refusal(

@@ -73,6 +73,36 @@ def ids(keras):
     return keras.Model(x, y)
 
 
+def windows(keras):
+    """What looks at several timesteps does so within one of the outer."""
+    layers = keras.layers
+    x = keras.Input((None, 6, 2))
+    each = layers.TimeDistributed
+    y = [
+        each(layers.Conv1D(2, 3, padding="causal"))(x),
+        each(layers.Conv1D(2, 2, strides=2, padding="same"))(x),
+        each(layers.MaxPooling1D(2))(x),
+        each(layers.AveragePooling1D(3, strides=1, padding="same"))(x),
+        each(layers.ZeroPadding1D((1, 2)))(x),
+        each(layers.UpSampling1D(2))(x),
+    ]
+    y.append(each(layers.Conv1DTranspose(1, 2))(y[2]))
+    return keras.Model(x, y)
+
+
+def cells(keras):
+    layers = keras.layers
+    x = keras.Input((None, 4, 3))
+    each = layers.TimeDistributed
+    pair = [layers.LSTMCell(2), layers.GRUCell(2)]
+    y = [
+        each(layers.RNN(layers.SimpleRNNCell(2), return_sequences=True))(x),
+        each(layers.RNN(pair))(x),
+        each(layers.Bidirectional(layers.RNN(layers.LSTMCell(2))))(x),
+    ]
+    return keras.Model(x, y)
+
+
 def merged(keras):
     layers = keras.layers
     a = keras.Input((None, 3), name="a")
@@ -98,6 +128,14 @@ CASES = [
         files="k3.keras k3.h5 k2.keras k2.h5",
         vocabulary=7,
         timesteps=4,
+        streams=True,
+    ),
+    Case("td_windows", windows, timesteps=3, streams=True),
+    Case(
+        "td_cells",
+        cells,
+        files="k3.keras k3.h5 k2.keras k2.h5",
+        timesteps=3,
         streams=True,
     ),
     Case("td_merged", merged, files="k2.keras k2.h5", streams=True),

@@ -59,6 +59,7 @@ static const struct rnn_io fake_clash[] = {
      .rank = 2,
      .shape = {4, 1},
      .has_time = true,
+     .clock = 1,
      .features = 1}};
 static const struct rnn_state_entry fake_entries[] = {
     {.name = "fold/total", .dtype = RNN_F64, .rank = 0, .offset = 0},
@@ -126,6 +127,14 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
     return rank;
 }
 
+size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
+                            const struct rnn_sequence *sequence)
+{
+    (void)model;
+    (void)index;
+    return sequence->timesteps;
+}
+
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)
 {
     (void)model;
@@ -139,6 +148,14 @@ size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
     return count * timesteps * (every_step ? 2 : 1);
 }
 
+size_t rnn_scratch_size_for(const struct rnn_model *model,
+                            const struct rnn_sequence *sequences, size_t count)
+{
+    (void)model;
+    (void)sequences;
+    return count;
+}
+
 /* What timestep `t` adds. */
 static float fake_step(const struct rnn_model *model,
                        const struct rnn_sequence *sequence, size_t t)
@@ -150,6 +167,9 @@ static float fake_step(const struct rnn_model *model,
         const float *row = sequence->inputs[i];
 
         if (!io->has_time && t)
+            continue;
+        if (sequence->input_timesteps && io->has_time &&
+            t >= sequence->input_timesteps[i])
             continue;
         row += io->has_time ? t * io->features : 0;
         for (size_t d = 0; d < io->features; d++)

@@ -50,8 +50,10 @@ static void place_input(struct golden_run *run, size_t index)
     run->inputs[index] = must_alloc(x->count * sizeof(float));
     for (size_t i = 0; i < x->count; i++)
         run->inputs[index][i] = (float)x->values[i];
-    /* What leaves its timesteps free says how many there are. */
-    if (io->has_time && (!run->timesteps || io->shape[0] == RNN_FREE))
+    if (!io->has_time)
+        return;
+    run->steps[index] = x->shape[1];
+    if (x->shape[1] > run->timesteps)
         run->timesteps = x->shape[1];
 }
 
@@ -61,10 +63,13 @@ static void place_output(struct golden_run *run, size_t index)
 {
     const struct golden_output *output = &run->golden->outputs[index];
     const struct golden_answer *answer = &output->last;
+    const struct rnn_sequence sequence = {.timesteps = run->timesteps,
+                                          .input_timesteps = run->steps};
     size_t shape[RNN_MAX_RANK + 1], rank, width = 1;
 
-    rank = rnn_output_shape(run->model, index, run->timesteps, run->every_step,
-                            shape);
+    rank = rnn_output_shape(run->model, index,
+                            rnn_output_timesteps(run->model, index, &sequence),
+                            run->every_step, shape);
     for (size_t i = 0; i < rank; i++)
         width *= shape[i];
     if (run->every_step && output->has_every)
@@ -98,6 +103,14 @@ void golden_run_init(struct golden_run *run, const struct golden_case *golden,
         place_output(run, i);
 }
 
+bool golden_run_in_step(const struct golden_run *run)
+{
+    for (size_t i = 0; i < run->golden->input_count; i++)
+        if (run->steps[i] && run->steps[i] != run->timesteps)
+            return false;
+    return true;
+}
+
 void golden_run_release(struct golden_run *run)
 {
     for (size_t i = 0; i < GOLDEN_MAX_TENSORS; i++) {
@@ -113,8 +126,7 @@ static void infer(const struct golden_run *run,
                   bool every_step)
 {
     struct rnn_infer_options options = {.every_step = every_step};
-    size_t size = rnn_scratch_size(run->model, count, sequences[0].timesteps,
-                                   every_step);
+    size_t size = rnn_scratch_size_for(run->model, sequences, count);
     void *scratch = must_alloc(size);
     struct rnn_error err;
 
@@ -134,8 +146,10 @@ void golden_run_batch(struct golden_run *run)
             inputs[n][i] = run->inputs[i] + n * run->input_widths[i];
         for (size_t i = 0; i < run->golden->output_count; i++)
             outputs[n][i] = run->outputs[i] + n * run->widths[i];
-        sequences[n] =
-            (struct rnn_sequence){run->timesteps, inputs[n], outputs[n], NULL};
+        sequences[n] = (struct rnn_sequence){.timesteps = run->timesteps,
+                                             .input_timesteps = run->steps,
+                                             .inputs = inputs[n],
+                                             .outputs = outputs[n]};
     }
     infer(run, sequences, run->count, run->every_step);
 }
@@ -164,7 +178,10 @@ void golden_run_check_alone(const struct golden_run *run, const char *what)
     for (size_t n = 0; n < run->count; n++) {
         const float *inputs[GOLDEN_MAX_TENSORS];
         float *outputs[GOLDEN_MAX_TENSORS];
-        struct rnn_sequence alone = {run->timesteps, inputs, outputs, NULL};
+        struct rnn_sequence alone = {.timesteps = run->timesteps,
+                                     .input_timesteps = run->steps,
+                                     .inputs = inputs,
+                                     .outputs = outputs};
 
         for (size_t i = 0; i < run->golden->input_count; i++)
             inputs[i] = run->inputs[i] + n * run->input_widths[i];
@@ -196,7 +213,8 @@ static void run_pieces(const struct golden_run *run, size_t n, size_t most,
 
     rnn_state_zero(run->model, state);
     for (size_t t = 0; t < run->timesteps; t += steps) {
-        struct rnn_sequence piece = {0, inputs, outputs, state};
+        struct rnn_sequence piece = {
+            .inputs = inputs, .outputs = outputs, .state = state};
 
         /* most, 1, most, 1, ... as far as there are timesteps */
         steps = t % (most + 1) == 0 ? most : 1;

@@ -18,7 +18,8 @@ struct golden_run {
     const struct golden_case *golden;
     const struct rnn_model *model;
     bool every_step;
-    size_t count, timesteps;
+    size_t count, timesteps;            /* of the longest input */
+    size_t steps[GOLDEN_MAX_TENSORS];   /* of each input with time */
     float *inputs[GOLDEN_MAX_TENSORS];  /* [count, input_widths] */
     float *outputs[GOLDEN_MAX_TENSORS]; /* [count, widths] */
     size_t input_widths[GOLDEN_MAX_TENSORS];
@@ -29,6 +30,9 @@ struct golden_run {
 void golden_run_init(struct golden_run *run, const struct golden_case *golden,
                      const struct rnn_model *model, bool every_step);
 void golden_run_release(struct golden_run *run);
+
+/* Have all inputs with time as many timesteps? */
+bool golden_run_in_step(const struct golden_run *run);
 
 /* All sequences at once; the answers go to `outputs`. */
 void golden_run_batch(struct golden_run *run);

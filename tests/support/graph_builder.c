@@ -142,6 +142,34 @@ void graph_layer(struct model_builder *builder, const char *class_name,
     append(builder, "}");
 }
 
+void graph_operator(struct model_builder *builder, const char *class_name,
+                    const char *name, const char *fields,
+                    const char *arguments)
+{
+    part(builder);
+    append(builder,
+           "{\"module\": \"keras.src.ops.numpy\", \"class_name\": \"%s\", "
+           "\"registered_name\": \"%s\", \"name\": \"%s\", \"config\": "
+           "{\"name\": \"%s\"%s%s}, \"inbound_nodes\": [{\"args\": [",
+           class_name, class_name, name, name, *fields ? ", " : "", fields);
+    while (*arguments) {
+        size_t length = strcspn(arguments, "$");
+
+        append(builder, "%.*s", (int)length, arguments);
+        arguments += length;
+        if (!*arguments)
+            break;
+        length = strcspn(++arguments, ", ]");
+        append(builder,
+               "{\"class_name\": \"__keras_tensor__\", \"config\": "
+               "{\"shape\": [null], \"dtype\": \"float32\", "
+               "\"keras_history\": [\"%.*s\", 0, 0]}}",
+               (int)length, arguments);
+        arguments += length;
+    }
+    append(builder, "], \"kwargs\": {}}]}");
+}
+
 void graph_begin_nested(struct model_builder *builder, const char *class_name,
                         const char *name)
 {

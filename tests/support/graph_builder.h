@@ -27,6 +27,12 @@ void graph_input(struct model_builder *builder, const char *name,
 void graph_layer(struct model_builder *builder, const char *class_name,
                  const char *name, const char *fields, const char *calls);
 
+/* An operator of Keras 3, keras.ops.<class_name>.  `arguments` are as in the
+ * file, where $x stands for the tensor that layer x makes: "$x, 0.5". */
+void graph_operator(struct model_builder *builder, const char *class_name,
+                    const char *name, const char *fields,
+                    const char *arguments);
+
 /* A model as a layer: what is added up to graph_end() is inside it. */
 void graph_begin_nested(struct model_builder *builder, const char *class_name,
                         const char *name);

@@ -50,16 +50,10 @@ void model_run_many(const struct rnn_model *model,
                     const struct rnn_sequence *sequences, size_t count,
                     const struct rnn_infer_options *options)
 {
-    bool every_step = options && options->every_step;
-    size_t longest = 0, size;
+    size_t size = rnn_scratch_size_for(model, sequences, count);
     struct rnn_error err;
-    unsigned char *scratch;
+    unsigned char *scratch = alloc(size + GUARD_BYTES);
 
-    for (size_t i = 0; i < count; i++)
-        if (sequences[i].timesteps > longest)
-            longest = sequences[i].timesteps;
-    size = rnn_scratch_size(model, count, longest, every_step);
-    scratch = alloc(size + GUARD_BYTES);
     memset(scratch, 0xff, size); /* floats: NaN */
     memset(scratch + size, GUARD, GUARD_BYTES);
     if (rnn_infer(model, sequences, count, options, scratch, &err))

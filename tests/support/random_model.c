@@ -57,8 +57,18 @@ static void add_recurrent(struct model_builder *builder, uint64_t *seed,
     model_builder_add(builder, &layer);
 }
 
-void random_model_build(struct model_builder *builder, uint64_t seed,
-                        size_t max_units)
+/* One number or two for each step, masked where ReLU leaves nothing. */
+static void add_masking(struct model_builder *builder, uint64_t *seed)
+{
+    model_builder_add(builder, &(struct model_layer){.class_name = "Dense",
+                                                     .units = up_to(seed, 2),
+                                                     .activation = "relu"});
+    model_builder_add(
+        builder, &(struct model_layer){.class_name = "Masking", .bare = true});
+}
+
+static void build(struct model_builder *builder, uint64_t seed,
+                  size_t max_units, bool masked)
 {
     static const char *const versions[] = {"3.15.1", "3.0.5", "2.15.0",
                                            "2.2.4"};
@@ -73,6 +83,8 @@ void random_model_build(struct model_builder *builder, uint64_t seed,
             ? MODEL_KERAS_3
             : (enum model_spelling)(MODEL_KERAS_2 + model_random(&seed) % 3);
     layers = up_to(&seed, 3);
+    if (masked)
+        add_masking(builder, &seed);
     if (model_random(&seed) % 6 == 0)
         model_builder_add(
             builder, &(struct model_layer){.class_name = PICK(norms, &seed)});
@@ -97,6 +109,18 @@ void random_model_build(struct model_builder *builder, uint64_t seed,
                                        .activation = PICK(heads, &seed),
                                        .no_bias = model_random(&seed) % 3 == 0,
                                    });
+}
+
+void random_model_build(struct model_builder *builder, uint64_t seed,
+                        size_t max_units)
+{
+    build(builder, seed, max_units, false);
+}
+
+void random_model_build_any(struct model_builder *builder, uint64_t seed,
+                            size_t max_units)
+{
+    build(builder, seed, max_units, seed % 3 == 0);
 }
 
 const char *random_model_describe(const struct model_builder *builder)

@@ -16,6 +16,10 @@
 void random_model_build(struct model_builder *builder, uint64_t seed,
                         size_t max_units);
 
+/* The same, and every third has masked steps. */
+void random_model_build_any(struct model_builder *builder, uint64_t seed,
+                            size_t max_units);
+
 /* What it is made of, for a failing test; static memory. */
 const char *random_model_describe(const struct model_builder *builder);
 

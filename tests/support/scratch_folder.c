@@ -10,12 +10,24 @@
 
 #include <cmocka.h>
 
+static void make(const char *parent, char folder[SCRATCH_FOLDER_BYTES],
+                 char file[SCRATCH_STORE_BYTES])
+{
+    snprintf(folder, SCRATCH_FOLDER_BYTES, "%s/rnnd-test-XXXXXX", parent);
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, SCRATCH_STORE_BYTES, "%s/sessions.sqlite", folder);
+}
+
 void scratch_folder(char folder[SCRATCH_FOLDER_BYTES],
                     char file[SCRATCH_STORE_BYTES])
 {
-    strcpy(folder, "/tmp/rnnd-test-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(file, SCRATCH_STORE_BYTES, "%s/sessions.sqlite", folder);
+    make("/tmp", folder, file);
+}
+
+void scratch_folder_fast(char folder[SCRATCH_FOLDER_BYTES],
+                         char file[SCRATCH_STORE_BYTES])
+{
+    make(access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", folder, file);
 }
 
 void scratch_folder_remove(const char *folder)

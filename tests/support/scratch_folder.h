@@ -12,6 +12,9 @@
 /* A new folder and, in it, the name of the store's database. */
 void scratch_folder(char folder[SCRATCH_FOLDER_BYTES],
                     char file[SCRATCH_STORE_BYTES]);
+/* The same where an fsync costs nothing, if there is such a place. */
+void scratch_folder_fast(char folder[SCRATCH_FOLDER_BYTES],
+                         char file[SCRATCH_STORE_BYTES]);
 /* Fails the test when anything else is in it. */
 void scratch_folder_remove(const char *folder);
 

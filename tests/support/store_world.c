@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -47,9 +48,10 @@ void store_world_init(struct store_world *world)
         RNN_OK);
     assert_int_equal(metrics_create(world->models, &world->metrics, NULL),
                      RNN_OK);
-    scratch_folder(world->folder, world->file);
+    scratch_folder_fast(world->folder, world->file);
     world->config.state_dir = world->folder;
     arena_init(&world->arena, 0);
+    sem_init(&world->woken, 0, 0);
 }
 
 enum rnn_status store_world_try(struct store_world *world,
@@ -89,14 +91,31 @@ void store_world_release(struct store_world *world)
     model_registry_free(world->models);
     scratch_file_remove(world->path);
     arena_release(&world->arena);
+    sem_destroy(&world->woken);
 }
 
 static void wake(void *world)
 {
-    ((struct store_world *)world)->woken++;
+    sem_post(&((struct store_world *)world)->woken);
 }
 
-/* Until it is over; a wake that is missing would end the test by time. */
+/* Until it is woken, or the loan's time has come: then one that was lost
+ * shows as a refusal. */
+static void wait_for_wake(struct store_world *world,
+                          const struct session_loan *loan)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t left_ms =
+        loan->wake_at_ms > now_ms ? loan->wake_at_ms - now_ms : 0;
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(left_ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(left_ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    sem_clockwait(&world->woken, CLOCK_MONOTONIC, &until);
+}
+
 static enum session_result acquire(struct store_world *world,
                                    struct session_loan *loan)
 {
@@ -104,9 +123,7 @@ static enum session_result acquire(struct store_world *world,
 
     while ((result = session_acquire(loan, clock_monotonic_ms(),
                                      &world->problem)) == SESSION_WAIT)
-        while (!world->woken && clock_monotonic_ms() < loan->wake_at_ms)
-            nap_ms(1);
-    world->woken = 0;
+        wait_for_wake(world, loan);
     return result;
 }
 
@@ -118,9 +135,7 @@ static enum session_result commit(struct store_world *world,
 
     while ((result = session_commit(loan, change, clock_monotonic_ms(),
                                     &world->problem)) == SESSION_WAIT)
-        while (!world->woken && clock_monotonic_ms() < loan->wake_at_ms)
-            nap_ms(1);
-    world->woken = 0;
+        wait_for_wake(world, loan);
     return result;
 }
 
@@ -146,16 +161,14 @@ enum session_result store_world_call(struct store_world *world,
     enum session_result result = acquire(world, &loan);
     struct session_change change = {.step = call->step, .fate = call->fate};
     unsigned char digest[RNN_DIGEST_BYTES];
+    float floats[64];
     size_t count;
-    float *floats;
 
     if (result != SESSION_OK)
         return result;
     memset(digest, call->digest, sizeof(digest));
     count = loan.info.state_bytes / sizeof(float);
-    arena_reset(&world->arena, SIZE_MAX);
-    floats = arena_alloc(&world->arena, count, sizeof(float), 64);
-    assert_non_null(floats);
+    assert_true(count <= sizeof(floats) / sizeof(*floats));
     for (size_t i = 0; i < count; i++)
         floats[i] = call->number;
     change.state = floats;

@@ -17,7 +17,7 @@
 #ifndef TESTS_SUPPORT_STORE_WORLD_H
 #define TESTS_SUPPORT_STORE_WORLD_H
 
-#include <stdatomic.h>
+#include <semaphore.h>
 
 #include "config/config.h"
 #include "server/metrics.h"
@@ -39,7 +39,7 @@ struct store_world {
     struct session_store *store;
     struct arena arena;
     struct problem problem; /* of the last call */
-    atomic_int woken;
+    sem_t woken;
 };
 
 void store_world_init(struct store_world *world);

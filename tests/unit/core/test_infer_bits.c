@@ -56,7 +56,7 @@ struct batch {
 static void batch_make(struct batch *batch, uint64_t seed, size_t count,
                        enum rnn_isa isa, bool every_step)
 {
-    random_model_build(&batch->builder, seed, MAX_UNITS);
+    random_model_build_any(&batch->builder, seed, MAX_UNITS);
     batch->model = model_load(&batch->builder, isa);
     batch->count = count;
     batch->every_step = every_step;
@@ -132,7 +132,7 @@ static void a_batch_in_one_piece_gives_the_same_bits(void **state)
         struct rnn_model *model;
         uint64_t numbers = seed;
 
-        random_model_build(&b, seed, MAX_UNITS);
+        random_model_build_any(&b, seed, MAX_UNITS);
         model = model_load(&b, RNN_ISA_AUTO);
         each = timesteps * b.features;
         floats = model_output_floats(model, timesteps, false);
@@ -204,7 +204,7 @@ static void any_cut_of_a_sequence_gives_the_bits_of_one_call(void **state)
         float *x, *whole, *cut, *stateless;
         uint64_t numbers = seed;
 
-        random_model_build(&b, seed, MAX_UNITS);
+        random_model_build_any(&b, seed, MAX_UNITS);
         model = model_load(&b, RNN_ISA_AUTO);
         floats = model_output_floats(model, timesteps, every_step);
         x = model_random_floats(&numbers, timesteps * b.features, 1);
@@ -366,7 +366,7 @@ static void several_threads_share_one_model(void **state)
         float *x, *alone;
         uint64_t numbers = seed;
 
-        random_model_build(&b, seed, MAX_UNITS);
+        random_model_build_any(&b, seed, MAX_UNITS);
         model = model_load(&b, RNN_ISA_AUTO);
         x = model_random_floats(&numbers, 100 * b.features, 1);
         alone = model_run_one(model, x, 100, false, NULL);

@@ -93,9 +93,9 @@ static const struct refusal refusals[] = {
      RNN_UNSUPPORTED,
      {"\"dropout\"", "Lambda", "Python"}},
     {"\"class_name\": \"Dropout\"",
-     "\"class_name\": \"ConvLSTM1D\"",
+     "\"class_name\": \"ConvLSTM2D\"",
      RNN_UNSUPPORTED,
-     {"\"dropout\"", "\"ConvLSTM1D\"", "docs/layers.md"}},
+     {"\"dropout\"", "\"ConvLSTM2D\"", "docs/layers.md"}},
     {"\"class_name\": \"Dropout\"",
      "\"class_name\": \"dropout\"",
      RNN_UNSUPPORTED,
@@ -267,22 +267,26 @@ static void what_is_not_understood_is_refused_by_name(void **state)
     }
 }
 
-static void what_comes_with_later_layers_is_refused_by_name(void **state)
+static void what_a_recurrent_layer_cannot_be_is_refused_by_name(void **state)
 {
-    static const char *const fields[] = {"return_state", "time_major"};
+    static const struct {
+        const char *field, *says[3];
+    } cases[] = {
+        {"return_state", {"\"lstm\"", "3 outputs", "Sequential"}},
+        {"time_major",
+         {"\"lstm\" (LSTM)", "time_major is true", "time_major=False"}},
+    };
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        const char *says[3] = {"\"lstm\" (LSTM)", fields[i],
-                               "this version does not support"};
         struct model_builder b;
         char from[60], to[60];
 
         build(&b, MODEL_KERAS_2);
-        snprintf(from, sizeof(from), "\"%s\": false", fields[i]);
-        snprintf(to, sizeof(to), "\"%s\": true", fields[i]);
+        snprintf(from, sizeof(from), "\"%s\": false", cases[i].field);
+        snprintf(to, sizeof(to), "\"%s\": true", cases[i].field);
         model_builder_replace(&b, from, to);
-        assert_refused(&b, RNN_UNSUPPORTED, says, to);
+        assert_refused(&b, RNN_UNSUPPORTED, cases[i].says, to);
         model_builder_release(&b);
     }
 }
@@ -453,7 +457,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_understood_is_refused_by_name),
-        cmocka_unit_test(what_comes_with_later_layers_is_refused_by_name),
+        cmocka_unit_test(what_a_recurrent_layer_cannot_be_is_refused_by_name),
         cmocka_unit_test(policies_of_one_dtype_are_served),
         cmocka_unit_test(mixed_and_quantised_policies_are_refused_by_name),
         cmocka_unit_test(versions_that_cannot_be_served_are_refused),

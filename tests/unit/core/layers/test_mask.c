@@ -174,6 +174,32 @@ static void concatenate_joins_masks(void **state)
     }
 }
 
+/* Sequences one after the other: so are their masks; r has none. */
+static void joined_timesteps_keep_their_masks(void **state)
+{
+    struct model_builder b;
+    float *mean, *y;
+
+    (void)state;
+    begin(&b, "3.15.1");
+    graph_layer(&b, "Concatenate", "y", "\"axis\": 1", "m,0,0 r,0,0 n,0,0");
+    end(&b, "y,0,0");
+    mean = graph_run(&b, x, T, 0);
+    y = graph_run(&b, x, T, 1);
+    for (size_t k = 0; k < D; k++) {
+        static const char counts[] = "011011111111101011";
+        double sum = 0;
+
+        for (size_t t = 0; t < sizeof(counts) - 1; t++)
+            sum += counts[t] == '1' ? (double)y[t * D + k] : 0;
+        assert_true(mean[k] == (float)(sum / 14));
+    }
+    graph_check_bits(&b, 0);
+    model_builder_release(&b);
+    free(mean);
+    free(y);
+}
+
 /* Two inputs, a and b, of which the mask of each counts or not. */
 static float merged(const char *class_name, float a, bool a_counts, float b,
                     bool b_counts)
@@ -259,6 +285,10 @@ static void masks_that_fit_nowhere_are_refused(void **state)
     struct model_builder b;
 
     (void)state;
+    begin(&b, "2.15.0");
+    graph_layer(&b, "Concatenate", "y", "\"axis\": 1", "m,0,0 r,0,0");
+    end(&b, "y,0,0");
+    assert_refused(&b, "Keras 2 itself cannot run that");
     begin(&b, "3.15.1");
     graph_layer(&b, "Softmax", "y", "", "m,0,0");
     end(&b, "y,0,0");
@@ -294,16 +324,34 @@ static void a_class_without_a_policy_is_given_no_mask(void **state)
     assert_int_equal(mask_settle(&builder, &layer, &node, &err), RNN_OK);
 }
 
+/* Somebody has looked into both Kerases for each class that there is. */
+static void every_class_has_a_policy(void **state)
+{
+    static const struct layer_class *const classes[] = {
+#define XX(name) &layer_##name,
+        LAYER_CLASS_MAP(XX)
+#undef XX
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+        if (classes[i]->masking == MASK_UNTOLD)
+            fail_msg("%s does not say what becomes of masks",
+                     classes[i]->name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_pass_a_mask_or_drop_it),
         cmocka_unit_test(merges_join_masks),
         cmocka_unit_test(concatenate_joins_masks),
+        cmocka_unit_test(joined_timesteps_keep_their_masks),
         cmocka_unit_test(keras_3_leaves_out_what_is_masked),
         cmocka_unit_test(a_mask_goes_through_models),
         cmocka_unit_test(masks_that_fit_nowhere_are_refused),
         cmocka_unit_test(a_class_without_a_policy_is_given_no_mask),
+        cmocka_unit_test(every_class_has_a_policy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

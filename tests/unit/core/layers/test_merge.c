@@ -199,8 +199,8 @@ static void what_does_not_merge_is_refused(void **state)
     } cases[] = {
         {"Add", "", "x,0,0 c,0,0", "[?, 5] and [?, 3]"},
         {"Subtract", "", "x,0,0 a,0,0 x,0,0", "takes 2 inputs"},
-        {"Concatenate", "\"axis\": 1", "x,0,0 a,0,0", "which is time"},
-        {"Concatenate", "\"axis\": -2", "x,0,0 a,0,0", "which is time"},
+        {"Concatenate", "\"axis\": 1", "x,0,0 c,0,0", "[?, 5] and [?, 3]"},
+        {"Concatenate", "\"axis\": -2", "x,0,0 y,0,0", "[?, 5] and [5]"},
         {"Concatenate", "\"axis\": 0", "x,0,0 a,0,0", "axis is 0"},
         {"Concatenate", "\"axis\": 3", "x,0,0 a,0,0", "axis is 3"},
         {"Concatenate", "\"axis\": 0.5", "x,0,0 a,0,0", "whole number"},

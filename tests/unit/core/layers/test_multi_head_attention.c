@@ -178,7 +178,7 @@ static double *reference(struct model_builder *b, const struct kind *kind,
                         kind->kv_heads * kind->key_dim);
     double *v = project(b, kind, "value", wide, steps, D,
                         kind->kv_heads * kind->value_dim);
-    double *all = malloc(steps * width * sizeof(*all)), *y;
+    double *all = calloc(steps * width, sizeof(*all)), *y;
 
     for (size_t h = 0; h < kind->heads; h++)
         attend_head(kind, q, k, v, steps, h, pairs, all);
@@ -237,6 +237,59 @@ static void their_bits_know_no_batch(void **state)
         build(&b, &kinds[i], "null, 6", "x,0,0 x,0,0");
         graph_check_bits(&b, 0);
         model_builder_release(&b);
+    }
+}
+
+/* A causal window needs the last timesteps alone: kinds[3] keeps two rows of
+ * keys and values.  All others need the whole sequence. */
+static void a_causal_window_streams(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct rnn_model_info *info;
+        struct model_builder b;
+        struct rnn_model *model;
+
+        build(&b, &kinds[i], "null, 6", "x,0,0 x,0,0");
+        model = model_load(&b, RNN_ISA_AUTO);
+        info = rnn_model_info(model);
+        assert_int_equal(info->streams, i == 3);
+        assert_int_equal(info->state_entry_count, i == 3 ? 3 : 0);
+        assert_int_equal(info->state_bytes, i == 3 ? 2 * (6 + 8) * 4 + 8 : 0);
+        if (i == 3)
+            assert_string_equal(info->state_entries[2].name, "a/count");
+        rnn_model_free(model);
+        model_builder_release(&b);
+    }
+}
+
+/* A state may come from anywhere. */
+static void a_count_beyond_what_is_kept_is_no_harm(void **state)
+{
+    static const int64_t counts[] = {-5, 3, INT64_MAX, INT64_MIN};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct model_builder b;
+        struct rnn_model *model;
+        struct rnn_state *kept;
+        uint64_t seed = 5;
+        float *x = model_random_floats(&seed, 5 * D, 1), *y, *z;
+
+        build(&b, &kinds[3], "null, 6", "x,0,0 x,0,0");
+        model = model_load(&b, RNN_ISA_AUTO);
+        kept = model_new_state(model);
+        memcpy((char *)kept + rnn_model_info(model)->state_entries[2].offset,
+               &counts[i], sizeof(counts[i]));
+        y = model_run_one(model, x, 5, true, kept);
+        z = model_run_one(model, x, 5, true, NULL);
+        assert_memory_equal(y + 2 * D, z + 2 * D, 3 * D * sizeof(*y));
+        rnn_model_free(model);
+        model_builder_release(&b);
+        free(kept);
+        free(x);
+        free(y);
+        free(z);
     }
 }
 
@@ -300,29 +353,86 @@ static void arguments_have_names(void **state)
     model_builder_release(&b);
 }
 
+/* x masked where all of it is 0: by Masking, or as Keras 3.0 writes it, by
+ * operators, whose names stand beside their config. */
+static float *run_masked(bool by_keywords, const float *x)
+{
+    struct model_builder b;
+    float *y;
+
+    graph_begin(&b, "3.0.5");
+    graph_input(&b, "x", "null, 6");
+    graph_layer(&b, "Masking", "k", "\"mask_value\": 0.0", "x,0,0");
+    graph_operator(&b, "NotEqual", "n", "\"axis\": null", "$x, 0.0");
+    graph_operator(&b, "Any", "m", "\"axis\": -1, \"keepdims\": false", "$n");
+    graph_layer(&b, "MultiHeadAttention", "a", kinds[0].fields,
+                by_keywords ? "x,0,0 x,0,0" : "k,0,0 k,0,0");
+    graph_end(&b, "x,0,0", by_keywords ? "a,0,0 k,0,0" : "a,0,0 m,0,0", NULL);
+    model_builder_replace(&b, "\"kwargs\": {\"training\": null}",
+                          "\"kwargs\": {}");
+    if (by_keywords)
+        model_builder_replace(&b, "\"kwargs\": {\"training\": null}",
+                              "\"kwargs\": {\"query_mask\": " TENSOR(
+                                  "m") ", \"value_mask\": " TENSOR("m") "}");
+    model_builder_replace(&b, "\"config\": {\"name\": \"m\", ",
+                          "\"config\": {");
+    add_weights(&b, &kinds[0]);
+    y = graph_run(&b, x, 7, 0);
+    graph_check_bits(&b, 0);
+    model_builder_release(&b);
+    return y;
+}
+
+static void masks_may_be_keywords(void **state)
+{
+    uint64_t seed = 5;
+    float *x = model_random_floats(&seed, 7 * D, 1), *y, *z;
+
+    (void)state;
+    memset(x + 2 * D, 0, D * sizeof(*x));
+    memset(x + 5 * D, 0, 2 * D * sizeof(*x));
+    y = run_masked(true, x);
+    z = run_masked(false, x);
+    assert_memory_equal(y, z, 7 * D * sizeof(*y));
+    free(x);
+    free(y);
+    free(z);
+}
+
 static void what_does_not_fit_is_named(void **state)
 {
     static const struct {
-        const char *class_name, *fields, *says;
+        const char *class_name, *fields, *says, *shape;
     } cases[] = {
-        {"MultiHeadAttention", "\"key_dim\": 3", "num_heads is absent"},
+        {"MultiHeadAttention", "\"key_dim\": 3", "num_heads is absent",
+         "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"attention_axes\": [2]",
-         "attention_axes is [2], but only the axis of time"},
+         "attention_axes is [2], but only the axis of time", "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"attention_axes\": [1, 2]",
-         "attention_axes is [1,2]"},
+         "attention_axes is [1,2]", "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"output_shape\": \"wide\"",
-         "output_shape is \"wide\""},
+         "output_shape is \"wide\"", "null, 6"},
         {"MultiHeadAttention",
          "\"num_heads\": 2, \"key_dim\": 3, \"rotary\": true",
-         "rotary is true"},
+         "rotary is true", "null, 6"},
         {"MultiHeadAttention", "\"num_heads\": 2, \"key_dim\": 3",
-         "a/query/kernel"},
+         "a/query/kernel", "null, 6"},
         {"GroupQueryAttention",
          "\"num_query_heads\": 3, \"num_key_value_heads\": 2, \"head_dim\": 3",
-         "num_key_value_heads is 2, which does not divide"},
+         "num_key_value_heads is 2, which does not divide", "null, 6"},
+        {"MultiHeadAttention", "\"num_heads\": 3, \"key_dim\": 1",
+         "3 heads of one number each and as many timesteps", "3, 6"},
+        {"MultiHeadAttention",
+         "\"num_heads\": 3, \"key_dim\": 2, \"value_dim\": 1",
+         "3 heads of one number each and as many timesteps", "3, 6"},
+        {"MultiHeadAttention",
+         "\"num_heads\": 3, \"key_dim\": 1, \"use_bias\": false",
+         "a/query/kernel", "3, 6"},
+        {"MultiHeadAttention", "\"num_heads\": 3, \"key_dim\": 1",
+         "a/query/kernel", "4, 6"},
     };
 
     (void)state;
@@ -332,7 +442,7 @@ static void what_does_not_fit_is_named(void **state)
         struct rnn_error err = {.message = ""};
 
         graph_begin(&b, "3.15.1");
-        graph_input(&b, "x", "null, 6");
+        graph_input(&b, "x", cases[i].shape);
         graph_layer(&b, cases[i].class_name, "a", cases[i].fields,
                     "x,0,0 x,0,0");
         graph_end(&b, "x,0,0", "a,0,0", NULL);
@@ -350,8 +460,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_keras),
         cmocka_unit_test(their_bits_know_no_batch),
+        cmocka_unit_test(a_causal_window_streams),
+        cmocka_unit_test(a_count_beyond_what_is_kept_is_no_harm),
         cmocka_unit_test(a_mask_hides_pairs),
         cmocka_unit_test(arguments_have_names),
+        cmocka_unit_test(masks_may_be_keywords),
         cmocka_unit_test(what_does_not_fit_is_named),
     };
 

@@ -112,7 +112,30 @@ static void without_time_nothing_is_shared(void **state)
     model_builder_release(&b);
 }
 
-static void a_slope_for_each_timestep_is_refused(void **state)
+static void each_timestep_has_its_slope(void **state)
+{
+    const size_t shape[] = {5, 3};
+    uint64_t seed = 4;
+    float *x = model_random_floats(&seed, 15, 2), *y;
+    struct model_builder b;
+    struct rnn_model *model;
+    const float *alpha;
+
+    (void)state;
+    alpha = build(&b, 3, "\"shared_axes\": null", 2, shape);
+    model_builder_replace(&b, "[null, null, 3]", "[null, 5, 3]");
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_false(rnn_model_info(model)->streams);
+    y = model_run_one(model, x, 5, false, NULL);
+    for (size_t i = 0; i < 15; i++)
+        assert_float_equal(y[i], x[i] > 0 ? x[i] : alpha[i] * x[i], 0);
+    free(x);
+    free(y);
+    rnn_model_free(model);
+    model_builder_release(&b);
+}
+
+static void a_slope_for_unknown_timesteps_is_refused(void **state)
 {
     const size_t shape[] = {5, 3};
     struct model_builder b;
@@ -121,7 +144,6 @@ static void a_slope_for_each_timestep_is_refused(void **state)
 
     (void)state;
     build(&b, 3, "\"shared_axes\": null", 2, shape);
-    model_builder_replace(&b, "[null, null, 3]", "[null, 5, 3]");
     model_builder_finish(&b);
     assert_int_equal(rnn_model_load(b.bytes, b.size, NULL, &model, &err),
                      RNN_UNSUPPORTED);
@@ -142,7 +164,8 @@ int main(void)
         cmocka_unit_test(each_feature_has_its_slope),
         cmocka_unit_test(shared_axes_share_a_slope),
         cmocka_unit_test(without_time_nothing_is_shared),
-        cmocka_unit_test(a_slope_for_each_timestep_is_refused),
+        cmocka_unit_test(each_timestep_has_its_slope),
+        cmocka_unit_test(a_slope_for_unknown_timesteps_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

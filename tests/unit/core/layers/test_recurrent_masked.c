@@ -207,11 +207,14 @@ static void begin_both_ways(struct model_builder *b)
     graph_recurrent(b, "r/backward_layer", 4, D, U);
 }
 
-/* Each way is the layer by itself; the way back is turned around again. */
+/* Each way is the layer by itself with zero_output_for_mask, whatever it says;
+ * the way back is turned around again. */
 static void both_ways_look_at_the_mask(void **state)
 {
-    const struct how ways[] = {{.sequences = true},
-                               {.sequences = true, .backwards = true}};
+    const struct how ways[] = {
+        {.sequences = true, .zero = true},
+        {.sequences = true, .zero = true, .backwards = true},
+    };
 
     (void)state;
     for (size_t p = 0; p < sizeof(patterns) / sizeof(patterns[0]); p++) {

@@ -104,7 +104,10 @@ static void timed_inputs_advance_together(void **state)
     /* Where the model fixes both, each has its own. */
     expect("{\"model\": \"clash\", \"inputs\": {\"l\": [1, 1, 1], \"r\":"
            "[1, 1, 1, 1]}}",
-           "{\"output\":[9.0]}");
+           "{\"output\":[11.0]}");
+    refuse("{\"model\": \"clash\", \"inputs\": {\"l\": [1, 1, 1], \"r\":"
+           "[1, 1, 1, 1]}, \"every_step\": true}",
+           PROBLEM_SHAPE_MISMATCH, "/inputs/r");
 }
 
 /* rows: P3 E-number-out-of-range */

@@ -38,6 +38,7 @@ static void open_store(void)
     struct store_settings settings = {.folder = folder,
                                       .flush_interval_ms = 30,
                                       .tombstones = 10,
+                                      .wall_ahead_ms = -4000000000000,
                                       .owner = {.gather = gather}};
     struct rnn_error err;
 

@@ -1,0 +1,63 @@
+/* Cast, and the operators that do nothing outside training
+ *
+ *     y = x                     Cast to float32, StopGradient, Identity
+ *     y = x cut towards 0       Cast to int32 or int64
+ *
+ * Numbers of any kind are float32 here, so that a cast to it changes nothing.
+ *
+ * Keras: keras/src/ops/core.py; tf.cast
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/format/json.h"
+#include "core/layers/operator.h"
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    const char *dtype = rnn_json_text(operator_setting(node, "dtype", NULL));
+    bool cuts = layer->class->detail && dtype &&
+                (!strcmp(dtype, "int32") || !strcmp(dtype, "int64"));
+    struct value *x = NULL;
+    enum rnn_status status = operator_only_input(node, &x, err);
+
+    if (status)
+        return status;
+    if (layer->class->detail && !cuts &&
+        (!dtype || strcmp(dtype, "float32") != 0))
+        return operator_refuse(
+            node, "only casts to float32, int32 and int64 are supported", err);
+    if (!cuts)
+        return plan_pass_input(builder, node, err);
+    node->cost = x->features;
+    return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct value *output = node->outputs[0];
+    struct view x = run_view(run, node->inputs[0]), y = run_view(run, output);
+    size_t items = run_items(run, output);
+
+    if (output->alias)
+        return true;
+    if (!run_may_go_on(run, run_work(node->cost, items)))
+        return false;
+    for (size_t i = 0; i < items; i++)
+        for (size_t k = 0; k < output->features; k++)
+            y.data[i * y.stride + k] = truncf(x.data[i * x.stride + k]);
+    return true;
+}
+
+static const char *const words[] = {"dtype", "name", NULL};
+static const char *const words_none[] = {"name", NULL};
+
+const struct layer_class operator_cast = {
+    OPERATOR_FIELDS("Cast", words, "Cast"), .takes_ids = true,
+    .connect = connect, .run = run};
+
+const struct layer_class operator_identity = {
+    OPERATOR_FIELDS("StopGradient", words_none, NULL), .connect = connect,
+    .run = run};

@@ -1,0 +1,288 @@
+/* Dot, and the operators Matmul and Einsum
+ *
+ *     y[i.., k..] = sum over j of a[i.., j, ..] * b[.., j, k..]
+ *
+ * Dot sums along one axis of each; with `normalize` both are divided by their
+ * length along it before.  The other axes follow each other, those of a first;
+ * two vectors give one number, of an axis of one.
+ *
+ * Matmul sums the last axis of a and the last but one of b, the axes before
+ * them are the same in both or missing in a constant.  Einsum says which in
+ * letters, of which the first is the batch.
+ *
+ * Keras: keras/src/layers/merging/dot.py, keras/src/ops/numpy.py; tf.linalg
+ */
+#include <stdalign.h>
+#include <string.h>
+
+#include "core/format/constant.h"
+#include "core/format/json.h"
+#include "core/layers/einsum.h"
+#include "core/layers/operator.h"
+
+struct dot {
+    long axes[2];
+    double least;
+};
+
+/* What one call keeps: the letters are pointed at. */
+struct dot_call {
+    struct einsum einsum;
+    char labels[3][2 * ND_AXES + 1];
+    struct constant constant;
+};
+
+static const char *const inert[] = {NULL};
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    struct dot *own = layer->own;
+    bool normalize = false;
+    size_t count = 0;
+    enum rnn_status status =
+        fields_axes(fields, "axes", 2, own->axes, &count, err);
+
+    if (!status)
+        status = fields_bool(fields, "normalize", false, &normalize, err);
+    if (count == 1)
+        own->axes[1] = own->axes[0];
+    /* The square of the shortest length: 1e-7 in Keras 3. */
+    if (normalize)
+        own->least = fields->keras_major < 3 ? 1e-12 : 1e-14;
+    return status;
+}
+
+static struct dot_call *make_call(struct node *node,
+                                  struct plan_builder *builder)
+{
+    struct dot_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
+                                         alignof(struct dot_call));
+
+    if (!call)
+        return NULL;
+    for (size_t o = 0; o < 2; o++)
+        call->einsum.operands[o].labels = call->labels[o];
+    call->einsum.labels = call->labels[2];
+    node->own = call;
+    return call;
+}
+
+/* ---- the layer -----------------------------------------------------------*/
+
+static enum rnn_status find_axis(const struct node *node, size_t o,
+                                 size_t *axis, struct rnn_error *err)
+{
+    const struct dot *own = node->layer->own;
+    long rank = (long)node->inputs[o]->shape.rank, at = own->axes[o];
+
+    if (at < 0)
+        at += rank + 1;
+    if (at < 1 || at > rank)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (Dot) sums along axis %ld, of an "
+                        "input with %ld axes behind the batch, which is 0",
+                        node->layer->name, own->axes[o], rank);
+    *axis = (size_t)at - 1;
+    return RNN_OK;
+}
+
+static enum rnn_status connect(struct layer *layer, struct node *node,
+                               struct plan_builder *builder,
+                               struct rnn_error *err)
+{
+    const struct dot *own = layer->own;
+    struct dot_call *call;
+    char letter = 'a', *out;
+
+    if (node->input_count != 2)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (Dot) takes 2 inputs, it is given "
+                        "%zu",
+                        layer->name, node->input_count);
+    call = make_call(node, builder);
+    if (!call)
+        return plan_no_memory(layer, err);
+    out = call->labels[2];
+    for (size_t o = 0; o < 2; o++) {
+        size_t axis = 0;
+        enum rnn_status status = find_axis(node, o, &axis, err);
+
+        if (status)
+            return status;
+        call->einsum.operands[o].value = node->inputs[o];
+        for (size_t i = 0; i < node->inputs[o]->shape.rank; i++)
+            call->labels[o][i] = i == axis ? 'z' : (*out++ = letter++);
+    }
+    call->einsum.least = own->least;
+    return einsum_connect(&call->einsum, node, builder, err);
+}
+
+static bool run(const struct node *node, struct run *run)
+{
+    const struct dot_call *call = node->own;
+
+    return einsum_run(&call->einsum, node, run);
+}
+
+const struct layer_class layer_dot = {
+    .name = "Dot",
+    .inert = inert,
+    .takes_plain = true,
+    .streaming = STREAM_ALONE,
+    .masking = MASK_DROPPED,
+    .own_bytes = sizeof(struct dot),
+    .read = read,
+    .connect = connect,
+    .run = run,
+};
+
+/* ---- operators -----------------------------------------------------------*/
+
+/* Argument `index`, a tensor or a constant, as operand. */
+static enum rnn_status read_operand(struct dot_call *call,
+                                    const struct node *node,
+                                    const struct call_argument *argument,
+                                    size_t index, struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    struct einsum_operand *operand = &call->einsum.operands[index];
+    enum rnn_status status;
+
+    if (!argument ||
+        (!argument->json && (argument->is_list || argument->count != 1)))
+        return operator_refuse(node, "it takes two tensors", err);
+    if (!argument->json) {
+        operand->value = node->inputs[argument->first];
+        return RNN_OK;
+    }
+    status = constant_read(argument->json, node->layer->name, builder->arena,
+                           &call->constant, err);
+    operand->numbers =
+        nd_plain(call->constant.numbers, call->constant.shape.rank,
+                 call->constant.shape.dim);
+    return status;
+}
+
+static size_t rank_of(const struct einsum_operand *operand)
+{
+    return operand->value ? operand->value->shape.rank : operand->numbers.rank;
+}
+
+/* The letters of an operand of a product: `rows` and `columns` last, in this
+ * order, or the other with `transposed`. */
+static void label_matrix(char *labels, size_t rank, char rows, char columns,
+                         bool transposed)
+{
+    for (size_t i = 0; i + 2 < rank; i++)
+        labels[i] = (char)('a' + i);
+    labels[rank - 2] = transposed ? columns : rows;
+    labels[rank - 1] = transposed ? rows : columns;
+}
+
+static enum rnn_status connect_matmul(struct layer *layer, struct node *node,
+                                      struct plan_builder *builder,
+                                      struct rnn_error *err)
+{
+    const struct call_argument *second = call_position(node->given, 1);
+    struct dot_call *call = make_call(node, builder);
+    struct einsum_operand *operands;
+    bool transposed[2] = {false};
+    size_t ranks[2];
+    enum rnn_status status;
+
+    if (!call)
+        return plan_no_memory(layer, err);
+    operands = call->einsum.operands;
+    status = read_operand(call, node, call_position(node->given, 0), 0,
+                          builder, err);
+    if (!status)
+        status = read_operand(call, node,
+                              second ? second : call_keyword(node->given, "b"),
+                              1, builder, err);
+    if (!status)
+        status = operator_bool(node, "transpose_a", &transposed[0], err);
+    if (!status)
+        status = operator_bool(node, "transpose_b", &transposed[1], err);
+    if (status)
+        return status;
+    for (size_t o = 0; o < 2; o++)
+        ranks[o] = rank_of(&operands[o]);
+    /* A vector, (batch, features), by a constant matrix: the batch is rows. */
+    if (operands[0].value && ranks[0] == 1 && !transposed[0] &&
+        !operands[1].value && ranks[1] == 2) {
+        call->labels[0][0] = 'y';
+        label_matrix(call->labels[1], 2, 'y', 'z', transposed[1]);
+        call->labels[2][0] = 'z';
+        return einsum_connect(&call->einsum, node, builder, err);
+    }
+    if (!operands[0].value || ranks[0] < 2 || ranks[1] < 2 ||
+        (operands[1].value ? ranks[0] != ranks[1] : ranks[1] != 2))
+        return operator_refuse(node,
+                               "it multiplies what is not two matrices of "
+                               "each sequence, or one and a constant",
+                               err);
+    label_matrix(call->labels[0], ranks[0], 'x', 'y', transposed[0]);
+    label_matrix(call->labels[1], ranks[1], 'y', 'z', transposed[1]);
+    label_matrix(call->labels[2], ranks[0], 'x', 'z', false);
+    return einsum_connect(&call->einsum, node, builder, err);
+}
+
+/* "btd,bsd->bts" without the batch; false: in another form. */
+static bool split_letters(const char *text, struct dot_call *call)
+{
+    char batch = text[0];
+    size_t part = 0, length = 0;
+
+    for (; *text; text++) {
+        if (*text == ' ')
+            continue;
+        if (*text == ',' || (*text == '-' && text[1] == '>')) {
+            if (part != (*text == ',' ? 0U : 1U) || !length)
+                return false;
+            text += *text == '-';
+            part++;
+            length = 0;
+            continue;
+        }
+        if (((*text | 32) < 'a' || (*text | 32) > 'z') ||
+            length > 2 * ND_AXES || (!length != (*text == batch)))
+            return false;
+        if (length++)
+            call->labels[part][length - 2] = *text;
+    }
+    return part == 2 && length;
+}
+
+static enum rnn_status connect_einsum(struct layer *layer, struct node *node,
+                                      struct plan_builder *builder,
+                                      struct rnn_error *err)
+{
+    const char *text =
+        rnn_json_text(operator_setting(node, "subscripts", NULL));
+    struct dot_call *call = make_call(node, builder);
+
+    if (!call)
+        return plan_no_memory(layer, err);
+    if (!text || node->input_count != 2 || call_position(node->given, 2) ||
+        !split_letters(text, call))
+        return operator_refuse(
+            node,
+            "its subscripts are not those of two tensors, the batch first",
+            err);
+    for (size_t o = 0; o < 2; o++)
+        call->einsum.operands[o].value = node->inputs[o];
+    return einsum_connect(&call->einsum, node, builder, err);
+}
+
+static const char *const words_matmul[] = {"b", "transpose_a", "transpose_b",
+                                           "name", NULL};
+static const char *const words_einsum[] = {"subscripts", NULL};
+
+const struct layer_class operator_matmul = {
+    OPERATOR_FIELDS("Matmul", words_matmul, NULL), .connect = connect_matmul,
+    .run = run};
+
+const struct layer_class operator_einsum = {
+    OPERATOR_FIELDS("Einsum", words_einsum, NULL), .connect = connect_einsum,
+    .run = run};

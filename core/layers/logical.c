@@ -1,0 +1,72 @@
+/* Operators that ask: what they answer is 1 or 0
+ *
+ *     y = a == b, a != b, a > b, a >= b, a < b, a <= b
+ *     y = a and b, a or b, a xor b, not a        where 0 is false
+ *     y = 0, 1 of the shape of a                 ZerosLike, OnesLike
+ *     y = a                                      ConvertToTensor
+ *
+ * Keras 3 writes them into a file for masks: a != 0 of an Embedding, `or`
+ * where two masks meet, OnesLike for an input without one, and
+ * ConvertToTensor behind an Attention.
+ *
+ * Keras: keras/src/ops/numpy.py, core.py; tf.math
+ */
+#include <string.h>
+
+#include "core/format/json.h"
+#include "core/layers/elementwise.h"
+
+ELEMENT_ROW(equal, a == b)
+ELEMENT_ROW(not_equal, a != b)
+ELEMENT_ROW(greater, a > b)
+ELEMENT_ROW(greater_equal, a >= b)
+ELEMENT_ROW(less, a < b)
+ELEMENT_ROW(less_equal, a <= b)
+ELEMENT_ROW(logical_and, a != 0 && b != 0)
+ELEMENT_ROW(logical_or, a != 0 || b != 0)
+ELEMENT_ROW(logical_xor, (a != 0) != (b != 0))
+ELEMENT_ROW(logical_not, !(a != 0))
+ELEMENT_ROW(zeros_like, 0)
+ELEMENT_ROW(ones_like, 1)
+
+/* What 0 and 1 are kept as changes neither. */
+static const char *const words_like[] = {"dtype", "name", NULL};
+
+ELEMENT_TWO(equal, "Equal");
+ELEMENT_TWO(not_equal, "NotEqual");
+ELEMENT_TWO(greater, "Greater");
+ELEMENT_TWO(greater_equal, "GreaterEqual");
+ELEMENT_TWO(less, "Less");
+ELEMENT_TWO(less_equal, "LessEqual");
+ELEMENT_TWO(logical_and, "LogicalAnd");
+ELEMENT_TWO(logical_or, "LogicalOr");
+ELEMENT_TWO(logical_xor, "LogicalXor");
+ELEMENT_ONE(logical_not, "LogicalNot", element_words_one);
+ELEMENT_ONE(zeros_like, "ZerosLike", words_like);
+ELEMENT_ONE(ones_like, "OnesLike", words_like);
+
+/* ---- ConvertToTensor -----------------------------------------------------*/
+
+static const char *const words_convert[] = {"dtype", "sparse", "ragged",
+                                            "name", NULL};
+
+/* Whole numbers would be cut to, which this is not. */
+static enum rnn_status connect_convert(struct layer *layer, struct node *node,
+                                       struct plan_builder *builder,
+                                       struct rnn_error *err)
+{
+    const char *dtype = rnn_json_text(operator_setting(node, "dtype", NULL));
+    struct value *x = NULL;
+    enum rnn_status status = operator_only_input(node, &x, err);
+
+    (void)layer;
+    if (!status && dtype && strncmp(dtype, "float", 5) != 0)
+        status = operator_refuse(
+            node, "dtype is none of float; the numbers would change", err);
+    if (!status)
+        status = plan_pass_input(builder, node, err);
+    return status;
+}
+
+OPERATOR(convert_to_tensor, "ConvertToTensor", words_convert, NULL,
+         connect_convert, NULL);
