@@ -50,6 +50,7 @@ VEC_INLINE vec start_of(const struct tile *tile, int row, const int wide,
     return vec_load(tile->last && v == wide - 1 ? tile->last : from);
 }
 
+#if TILE_ROWS > 1
 /* Inputs from, from + chains, .. of a block; the first chain of the first
  * begins with the starts. */
 VEC_INLINE void one_chain(const struct tile *tile, const int rows,
@@ -109,6 +110,8 @@ VEC_INLINE void rows_sum(const struct tile *any, const int rows,
             sum[i] = vec_add(sum[i], more[i]);
     }
 }
+
+#endif
 
 /* One row. */
 VEC_INLINE void row_sum(const struct tile *any, const int wide,
