@@ -176,9 +176,10 @@ static void an_axis_of_one_is_repeated(void **state)
     for (size_t i = 0; i < 3; i++) {
         y = graph_run(&b, x, T, i);
         for (size_t k = 0; k < T * D; k++) {
+            size_t t = k / D;
             float should = i == 0   ? x[(T - 1) * D + k % D] - x[k]
-                           : i == 1 ? x[k] * x[k / D * D]
-                                    : x[k] + (float)(k / D + 1);
+                           : i == 1 ? x[k] * x[t * D]
+                                    : x[k] + (float)(t + 1);
 
             assert_true(y[k] == should);
         }
