@@ -225,6 +225,7 @@ static enum rnn_status build_plan(struct load *load, struct rnn_model *model,
     if (!status)
         status = keras_read_version(model->info.keras_version,
                                     &builder.keras_major, err);
+    builder.keras_minor = keras_minor(model->info.keras_version);
     if (!status)
         status = parse_architecture(load, err);
     if (!status)

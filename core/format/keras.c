@@ -29,6 +29,14 @@ enum rnn_status keras_read_version(const char *version, unsigned *major,
     return RNN_OK;
 }
 
+unsigned keras_minor(const char *version)
+{
+    const char *dot = version ? strchr(version, '.') : NULL;
+    unsigned long number = dot ? strtoul(dot + 1, NULL, 10) : 0;
+
+    return number > 1000 ? 1000 : (unsigned)number;
+}
+
 enum rnn_status keras_read_model(struct plan_builder *builder,
                                  const struct rnn_json *architecture,
                                  struct rnn_error *err)

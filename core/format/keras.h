@@ -30,6 +30,9 @@ RNN_CHECKED enum rnn_status keras_read_version(const char *version,
                                                unsigned *major,
                                                struct rnn_error *err);
 
+/* The number behind that ("2.15.0": 15); 0 when there is none. */
+unsigned keras_minor(const char *version);
+
 /* The whole model when it is a Sequential; any other kind is read as a
  * Functional model or refused. */
 RNN_CHECKED enum rnn_status keras_read_sequential(

@@ -41,6 +41,21 @@ static enum rnn_status find(const struct layer *layer, const struct node *node,
     return RNN_OK;
 }
 
+/* Keras 3.0 writes the masks that come with the tensors as keywords too. */
+static enum rnn_status find_mask(const struct layer *layer,
+                                 const struct node *node, const char *keyword,
+                                 struct plan_builder *builder,
+                                 struct value **value, struct rnn_error *err)
+{
+    struct value *mask = NULL;
+    enum rnn_status status = find(layer, node, keyword, SIZE_MAX, &mask, err);
+
+    if (status || !mask || !*value)
+        return status;
+    *value = plan_with_mask(builder, *value, mask);
+    return *value ? RNN_OK : plan_no_memory(layer, err);
+}
+
 static enum rnn_status find_flag(const struct layer *layer,
                                  const struct node *node, const char *keyword,
                                  bool *flag, struct rnn_error *err)
@@ -131,6 +146,7 @@ static enum rnn_status check_call(const struct layer *layer,
 
 enum rnn_status attend_call_read(const struct layer *layer,
                                  const struct node *node,
+                                 struct plan_builder *builder,
                                  struct attend_call *call,
                                  struct rnn_error *err)
 {
@@ -158,7 +174,13 @@ enum rnn_status attend_call_read(const struct layer *layer,
                         layer->name, layer->class->name, node->input_count);
     if (!call->key)
         call->key = call->value;
-    return check_call(layer, call, err);
+    status = find_mask(layer, node, "query_mask", builder, &call->query, err);
+    if (!status)
+        status =
+            find_mask(layer, node, "value_mask", builder, &call->value, err);
+    if (!status)
+        status = find_mask(layer, node, "key_mask", builder, &call->key, err);
+    return status ? status : check_call(layer, call, err);
 }
 
 /* ---- what it makes -------------------------------------------------------*/

@@ -31,6 +31,7 @@ struct attend_call {
  */
 RNN_CHECKED enum rnn_status attend_call_read(const struct layer *layer,
                                              const struct node *node,
+                                             struct plan_builder *builder,
                                              struct attend_call *call,
                                              struct rnn_error *err);
 

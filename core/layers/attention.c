@@ -149,7 +149,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
-    status = attend_call_read(layer, node, &call->given, err);
+    status = attend_call_read(layer, node, builder, &call->given, err);
     if (!status)
         status = check_width(layer, &call->given, err);
     if (!status && !layer->calls)

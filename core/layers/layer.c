@@ -239,8 +239,12 @@ enum rnn_status plan_add_layer(struct plan_builder *builder,
     const char *name = rnn_json_text(rnn_json_member(config, "name"));
     const struct layer_class *class;
     struct layer *made = NULL;
-    enum rnn_status status = check_name(name, err);
+    enum rnn_status status;
 
+    /* Keras 3.0 names its operators beside the config. */
+    if (!name)
+        name = rnn_json_text(rnn_json_member(description, "name"));
+    status = check_name(name, err);
     if (!status)
         status = find_class(description, name, &class, err);
     if (status)

@@ -15,14 +15,14 @@
  * GroupQueryAttention has fewer heads of K and V, each for several of Q.  A
  * query to which everything is hidden gets the mean of all values in Keras 3,
  * or nothing where it computes the weights openly: with a dropout, or when
- * they are asked for.  Keras 2 takes 1e9 from what is hidden.  Order of the
- * sums: attend.h.
+ * they are asked for.  Keras up to 3.6 takes 1e9 from what is hidden.  Order
+ * of the sums: attend.h.
  *
  * With a causal mask and a sliding window a query sees the last timesteps
  * alone: then the layer streams, and its state is their K and V.
  *
- * MultiHeadAttention of Keras 3 takes the masks away from the tensors that it
- * is called on: what reads them afterwards sees none.
+ * MultiHeadAttention of Keras 3, from 3.7 on, takes the masks away from the
+ * tensors that it is called on: what reads them afterwards sees none.
  *
  * Keras: keras/src/layers/attention/multi_head_attention.py,
  *        grouped_query_attention.py, keras/src/backend/tensorflow/nn.py,
@@ -48,6 +48,9 @@ static const char *const keywords[] = {"query",
                                        "value",
                                        "key",
                                        "attention_mask",
+                                       "query_mask",
+                                       "value_mask",
+                                       "key_mask",
                                        "use_causal_mask",
                                        "return_attention_scores",
                                        NULL};
@@ -288,11 +291,19 @@ static enum rnn_status check_bias(const struct layer *layer,
                     layer->name, layer->class->name, own->heads);
 }
 
+/* Did the Keras that wrote the file know no other way than to take 1e9 from
+ * hidden scores, and leave masks alone? */
+static bool is_old(const struct plan_builder *builder)
+{
+    return builder->keras_major < 3 ||
+           (builder->keras_major == 3 && builder->keras_minor < 7);
+}
+
 static enum attend_blind choose_blind(const struct multi_head *own,
                                       const struct attend_call *given,
-                                      unsigned keras_major)
+                                      const struct plan_builder *builder)
 {
-    if (keras_major < 3)
+    if (is_old(builder))
         return own->robust ? ATTEND_ALIKE : ATTEND_LESS;
     return own->dropout > 0 || given->scores ? ATTEND_NOTHING : ATTEND_ALIKE;
 }
@@ -358,7 +369,7 @@ static void set_cost(const struct multi_head *own,
     attend_call_cost(given, own->heads * pair, each, node);
 }
 
-/* In Keras 3 what the layer is called on has no mask afterwards. */
+/* What the layer is called on has no mask afterwards. */
 static enum rnn_status take_masks_away(const struct layer *layer,
                                        const struct attend_call *given,
                                        struct plan_builder *builder,
@@ -385,7 +396,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!call)
         return plan_no_memory(layer, err);
     node->own = call;
-    status = attend_call_read(layer, node, &call->given, err);
+    status = attend_call_read(layer, node, builder, &call->given, err);
     if (!status)
         status = check_widths(layer, &call->given, err);
     if (!status)
@@ -404,12 +415,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .causal = call->given.causal,
         .window = own->window,
         .slices = call->streams,
-        .blind = choose_blind(own, &call->given, builder->keras_major),
+        .blind = choose_blind(own, &call->given, builder),
     };
     set_cost(own, &call->given, node);
     status = attend_call_outputs(&call->given, &own->output, own->heads, node,
                                  builder, err);
-    if (!status && builder->keras_major >= 3 &&
+    if (!status && !is_old(builder) &&
         layer->class == &layer_multi_head_attention)
         status = take_masks_away(layer, &call->given, builder, err);
     return status;
@@ -420,6 +431,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .name = (keras),                                                      \
         .inert = inert,                                                       \
         .keywords = keywords,                                                 \
+        .takes_plain = true, /* masks */                                      \
         .streaming = STREAM_WHOLE,                                            \
         .masking = MASK_OWN,                                                  \
         .own_bytes = sizeof(struct multi_head),                               \

@@ -152,9 +152,10 @@ struct plan_builder {
     struct arena *arena; /* the model's */
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
-    enum rnn_isa isa;     /* AUTO, or one that is there */
-    size_t depth;         /* models around the one that is read */
-    size_t calls;         /* of all layers, in plans within this one too */
+    unsigned keras_minor;
+    enum rnn_isa isa; /* AUTO, or one that is there */
+    size_t depth;     /* models around the one that is read */
+    size_t calls;     /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;

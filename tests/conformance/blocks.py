@@ -446,7 +446,9 @@ def concatenate(draw, tensors):
 
 
 def dot(draw, tensors):
-    axes = (1, 2) if len(tensors[0].shape) == 3 else (1,)
+    shape = tuple(tensors[0].shape)
+    # (T, T) is no sequence of features where T is free.
+    axes = (1, 2) if len(shape) == 3 and shape[1] is not None else (1,)
     normalize = draw.chance(0.3)
     layer = draw.layer("Dot", axes=draw.pick(axes), normalize=normalize)
     return layer(tensors[:2])

@@ -226,7 +226,11 @@ def rows(rng):
 
 def conv_lstm(keras):
     layers = keras.layers
-    fields = {"padding": "same", "return_sequences": True}
+    fields = {
+        "padding": "same",
+        "return_sequences": True,
+        "recurrent_activation": "sigmoid",
+    }
     return keras.Sequential(
         [
             keras.Input((None, 4, 2)),
@@ -435,6 +439,17 @@ CASES = [
         one(lambda layers: layers.RMSNormalization()),
         files="k3.keras",
         **PADDED,
+    ),
+    Case(
+        "mask_einsum",
+        one(lambda layers: layers.EinsumDense("abc,cd->abd", (None, 4))),
+        **PADDED,
+    ),
+    Case(
+        "mask_groups",
+        one(lambda layers: layers.GroupNormalization(groups=3)),
+        inputs=holes(7, 3),
+        files="k3.keras",
     ),
     *[
         Case(f"mask_{name}", one(make), same=False, **PADDED)

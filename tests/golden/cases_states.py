@@ -57,6 +57,57 @@ def branches(keras):
     return keras.Model([a, b], keras.layers.Dense(2, name="out")(both))
 
 
+def with_attention(keras):
+    """What a decoder makes looks at what the encoder made, of any length."""
+    layers = keras.layers
+    source = keras.Input((None, 3), name="source")
+    target = keras.Input((None, 2), name="target")
+    seen, h, c = layers.LSTM(
+        4, return_sequences=True, return_state=True, name="encoder"
+    )(source)
+    y = layers.LSTM(4, return_sequences=True, name="the_decoder")(
+        target, initial_state=[h, c]
+    )
+    context = layers.Attention(name="look")([y, seen])
+    y = layers.Concatenate(name="both")([y, context])
+    return keras.Model([source, target], layers.Dense(3, name="word")(y))
+
+
+def of_tokens(keras):
+    layers = keras.layers
+    source = keras.Input((None,), dtype="int32", name="source")
+    target = keras.Input((None,), dtype="int32", name="target")
+    x = layers.Embedding(9, 3, mask_zero=True, name="words")(source)
+    y = layers.Embedding(7, 3, mask_zero=True, name="more")(target)
+    _, *states = layers.LSTM(4, return_state=True, name="encoder")(x)
+    y = layers.LSTM(4, return_sequences=True, name="the_decoder")(
+        y, initial_state=states
+    )
+    return keras.Model([source, target], layers.Dense(7, name="word")(y))
+
+
+def token_ids(rng):
+    source = rng.integers(1, 9, size=(3, 6))
+    target = rng.integers(1, 7, size=(3, 4))
+    source[0, 4:] = 0
+    target[1, 2:] = 0
+    target[2, 0] = 0
+    return {"source": source, "target": target}
+
+
+def convolved(keras):
+    """The encoder needs five timesteps, the decoder one."""
+    layers = keras.layers
+    source = keras.Input((None, 3), name="source")
+    target = keras.Input((None, 2), name="target")
+    x = layers.Conv1D(4, 5, name="conv")(source)
+    h = layers.GRU(3, name="encoder")(x)
+    y = layers.GRU(3, return_sequences=True, name="the_decoder")(
+        target, initial_state=h
+    )
+    return keras.Model([source, target], y)
+
+
 def repeated(keras):
     layers = keras.layers
     x = keras.Input((None, 3), name="x")
@@ -295,6 +346,11 @@ CASES = [
     Case("seq2seq_large", seq2seq("LSTM", 17, activation="relu"),
          files="k3.keras", timesteps={"source": 40, "target": 3}),
     Case("seq2seq_fixed", fixed_lengths, streams=False),
+    Case("seq2seq_attention", with_attention, timesteps=LENGTHS),
+    # Keras 3 drops the decoder's mask, as it is given states.
+    Case("seq2seq_tokens", of_tokens, inputs=token_ids, same=False),
+    Case("seq2seq_convolved", convolved,
+         timesteps={"source": 6, "target": 1}),
     Case("seq2seq_repeat", repeated, streams=False),
     Case("seq2seq_static", from_static, streams=False),
     Case("two_lengths", branches, timesteps={"a": 3, "b": 9}),

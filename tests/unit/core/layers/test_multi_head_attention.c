@@ -353,6 +353,52 @@ static void arguments_have_names(void **state)
     model_builder_release(&b);
 }
 
+/* x masked where all of it is 0: by Masking, or as Keras 3.0 writes it, by
+ * operators, whose names stand beside their config. */
+static float *run_masked(bool by_keywords, const float *x)
+{
+    struct model_builder b;
+    float *y;
+
+    graph_begin(&b, "3.0.5");
+    graph_input(&b, "x", "null, 6");
+    graph_layer(&b, "Masking", "k", "\"mask_value\": 0.0", "x,0,0");
+    graph_operator(&b, "NotEqual", "n", "\"axis\": null", "$x, 0.0");
+    graph_operator(&b, "Any", "m", "\"axis\": -1, \"keepdims\": false", "$n");
+    graph_layer(&b, "MultiHeadAttention", "a", kinds[0].fields,
+                by_keywords ? "x,0,0 x,0,0" : "k,0,0 k,0,0");
+    graph_end(&b, "x,0,0", by_keywords ? "a,0,0 k,0,0" : "a,0,0 m,0,0", NULL);
+    model_builder_replace(&b, "\"kwargs\": {\"training\": null}",
+                          "\"kwargs\": {}");
+    if (by_keywords)
+        model_builder_replace(&b, "\"kwargs\": {\"training\": null}",
+                              "\"kwargs\": {\"query_mask\": " TENSOR(
+                                  "m") ", \"value_mask\": " TENSOR("m") "}");
+    model_builder_replace(&b, "\"config\": {\"name\": \"m\", ",
+                          "\"config\": {");
+    add_weights(&b, &kinds[0]);
+    y = graph_run(&b, x, 7, 0);
+    graph_check_bits(&b, 0);
+    model_builder_release(&b);
+    return y;
+}
+
+static void masks_may_be_keywords(void **state)
+{
+    uint64_t seed = 5;
+    float *x = model_random_floats(&seed, 7 * D, 1), *y, *z;
+
+    (void)state;
+    memset(x + 2 * D, 0, D * sizeof(*x));
+    memset(x + 5 * D, 0, 2 * D * sizeof(*x));
+    y = run_masked(true, x);
+    z = run_masked(false, x);
+    assert_memory_equal(y, z, 7 * D * sizeof(*y));
+    free(x);
+    free(y);
+    free(z);
+}
+
 static void what_does_not_fit_is_named(void **state)
 {
     static const struct {
@@ -418,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_count_beyond_what_is_kept_is_no_harm),
         cmocka_unit_test(a_mask_hides_pairs),
         cmocka_unit_test(arguments_have_names),
+        cmocka_unit_test(masks_may_be_keywords),
         cmocka_unit_test(what_does_not_fit_is_named),
     };
 

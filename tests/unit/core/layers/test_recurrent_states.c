@@ -291,7 +291,7 @@ static void build_both_ways(struct model_builder *b, const struct cell *cell)
 static void bidirectional_splits_its_states(void **state)
 {
     float *x = some_x(), back[T * D];
-    float *given[4] = {x + 1, x + 7, x + 13, x + 21};
+    float *given[4 + 2] = {x + 1, x + 7, x + 13, x + 21};
 
     (void)state;
     for (size_t t = 0; t < T; t++)

@@ -237,6 +237,47 @@ static void joined_inputs_have_one_clock(void **state)
     model_builder_release(&b);
 }
 
+/* Fewer timesteps than a layer needs are refused of its own input only. */
+static void each_clock_has_its_own_least(void **state)
+{
+    size_t kernel[] = {5, D, U}, bias[] = {U};
+    const float x[9 * D] = {0};
+    float y[2][9 * U];
+    struct job job = {.steps = {5, 1}, .inputs = {x, x}, {y[0], y[1]}};
+    struct rnn_sequence sequence;
+    struct model_builder b;
+    struct rnn_model *model;
+    struct rnn_error err;
+    void *scratch = aligned_alloc(64, 1 << 16);
+
+    (void)state;
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "a", "null, 3");
+    graph_input(&b, "b", "null, 3");
+    graph_layer(&b, "Conv1D", "c", "\"filters\": 4, \"kernel_size\": 5",
+                "a,0,0");
+    model_builder_add_tensor(&b, "c/kernel", 3, kernel, 1);
+    model_builder_add_tensor(&b, "c/bias", 1, bias, 1);
+    graph_layer(&b, "GRU", "d", "\"units\": 4", "b,0,0");
+    graph_recurrent(&b, "d", 3, D, U);
+    graph_end(&b, "a,0,0 b,0,0", "c,0,0 d,0,0", NULL);
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_int_equal(rnn_model_info(model)->inputs[0].least_timesteps, 5);
+    assert_int_equal(rnn_model_info(model)->inputs[1].least_timesteps, 0);
+    assert_int_equal(rnn_model_info(model)->least_timesteps, 5);
+    sequence = sequence_of(&job);
+    model_run_many(model, &sequence, 1, NULL);
+    job.steps[0] = 4;
+    job.steps[1] = 9;
+    sequence = sequence_of(&job);
+    assert_int_equal(rnn_infer(model, &sequence, 1, NULL, scratch, &err),
+                     RNN_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "\"c\" needs 5 or more"));
+    free(scratch);
+    rnn_model_free(model);
+    model_builder_release(&b);
+}
+
 static void inputs_of_fixed_different_length_do_not_stream(void **state)
 {
     struct model_builder b;
@@ -311,6 +352,7 @@ int main(void)
         cmocka_unit_test(they_obey_the_second_law),
         cmocka_unit_test(a_shape_follows_the_input_it_comes_from),
         cmocka_unit_test(joined_inputs_have_one_clock),
+        cmocka_unit_test(each_clock_has_its_own_least),
         cmocka_unit_test(inputs_of_fixed_different_length_do_not_stream),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
