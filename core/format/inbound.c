@@ -172,7 +172,18 @@ static bool is_noise(const struct rnn_json *keyword)
 
     if (is_nothing(keyword))
         return true;
-    return !strcmp(key, "training") && rnn_json_bool(keyword, &value);
+    return !strcmp(key, "training") && rnn_json_bool(keyword, &value) &&
+           !value;
+}
+
+/* Dropout that stays at work draws random numbers, BatchNormalization looks
+ * at the batch: neither has one answer for one sequence. */
+static bool is_training(const struct rnn_json *keyword)
+{
+    bool value = false;
+
+    return !strcmp(rnn_json_key(keyword), "training") &&
+           rnn_json_bool(keyword, &value) && value;
 }
 
 static enum rnn_status add_keywords(struct collector *to,
@@ -188,7 +199,13 @@ static enum rnn_status add_keywords(struct collector *to,
                       keywords, err);
     for (const struct rnn_json *keyword = rnn_json_first(keywords);
          keyword && !status; keyword = rnn_json_next(keyword))
-        if (!is_noise(keyword))
+        if (is_training(keyword))
+            status = refuse(to, RNN_UNSUPPORTED,
+                            "it is called as in training, which has no one "
+                            "answer; build the model again without "
+                            "training=True",
+                            keywords, err);
+        else if (!is_noise(keyword))
             status = add_argument(to, rnn_json_key(keyword), keyword, err);
     return status;
 }
