@@ -52,7 +52,9 @@ ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
 # Their debug information costs more time than their code; and no fuzz target
 # is after them.
-UKERNEL_FLAGS := -g1 $(if $(filter fuzz,$(SAN)),-fno-sanitize=all)
+# gcc would copy a tile's sums by `rep movs`, which costs more than a short sum.
+UKERNEL_FLAGS := -g1 $(if $(filter fuzz,$(SAN)),-fno-sanitize=all) \
+    $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
 # ---- what there is ----------------------------------------------------------
 UKERNEL_SRC := $(wildcard core/ukernels/f32_*.c)

@@ -8,32 +8,6 @@
 
 #include "core/ukernels/tables.h"
 
-static void run_step(const struct f32_cell *cell, const struct f32_step *step,
-                     size_t phase, size_t first, size_t end, float *scratch)
-{
-    if (f32_cell_takes_rows(cell)) {
-        F32(rows_step)(cell, step, first, end, scratch);
-        return;
-    }
-    switch (cell->kind) {
-    case F32_CELL_SIMPLE:
-        F32(simple_step)(cell, step, first, end, scratch);
-        break;
-    case F32_CELL_LSTM:
-        F32(lstm_step)(cell, step, first, end, scratch);
-        break;
-    case F32_CELL_GRU_RESET_AFTER:
-        F32(gru_step)(cell, step, first, end, scratch);
-        break;
-    case F32_CELL_GRU_RESET_BEFORE:
-        if (phase == 0)
-            F32(gru_gates)(cell, step, first, end, scratch);
-        else
-            F32(gru_candidate)(cell, step, first, end, scratch);
-        break;
-    }
-}
-
 /* One sequence by a walk; false when its cell has none. */
 static bool run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
 {
@@ -53,6 +27,51 @@ static bool run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
         break;
     }
     return false;
+}
+
+/* A step of the only sequence; false when its cell has no walk. */
+static bool walk_step(const struct f32_cell *cell, const struct f32_step *step,
+                      size_t first, size_t end)
+{
+    const struct f32_walk walk = {
+        .steps = 1,
+        .first = first,
+        .end = end,
+        .z = step->z[0],
+        .h = step->h[0],
+        .c = step->c[0],
+        .out = {step->out[0]},
+    };
+
+    return run_walk(cell, &walk);
+}
+
+static void run_step(const struct f32_cell *cell, const struct f32_step *step,
+                     size_t phase, size_t first, size_t end, float *scratch)
+{
+    if (f32_cell_takes_rows(cell)) {
+        F32(rows_step)(cell, step, first, end, scratch);
+        return;
+    }
+    if (step->rows == 1 && walk_step(cell, step, first, end))
+        return;
+    switch (cell->kind) {
+    case F32_CELL_SIMPLE:
+        F32(simple_step)(cell, step, first, end, scratch);
+        break;
+    case F32_CELL_LSTM:
+        F32(lstm_step)(cell, step, first, end, scratch);
+        break;
+    case F32_CELL_GRU_RESET_AFTER:
+        F32(gru_step)(cell, step, first, end, scratch);
+        break;
+    case F32_CELL_GRU_RESET_BEFORE:
+        if (phase == 0)
+            F32(gru_gates)(cell, step, first, end, scratch);
+        else
+            F32(gru_candidate)(cell, step, first, end, scratch);
+        break;
+    }
 }
 
 /* Where the h of step t of a sequence lies, t from 0: in y, or in turn in
@@ -159,15 +178,7 @@ void F32(cell_part)(const struct f32_cell *cell, size_t rows,
             step.c[r] = row[done + r].c;
             step.out[r] = row[done + r].y;
         }
-        if (step.rows > 1 ||
-            !run_walk(cell, &(struct f32_walk){.steps = 1,
-                                               .first = first_panel,
-                                               .end = end_panel,
-                                               .z = step.z[0],
-                                               .h = step.h[0],
-                                               .c = step.c[0],
-                                               .out = {step.out[0]}}))
-            run_step(cell, &step, phase, first_panel, end_panel,
-                     scratch + done * 2 * padded);
+        run_step(cell, &step, phase, first_panel, end_panel,
+                 scratch + done * 2 * padded);
     }
 }

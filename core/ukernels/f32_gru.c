@@ -57,25 +57,10 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     }
 }
 
-static void run_rows(const struct f32_cell *cell, const struct f32_step *step,
-                     size_t panel)
-{
-    const size_t chains = cell->recurrent.chains;
-    size_t rows;
-
-    for (size_t row = 0; row < step->rows; row += rows) {
-        rows = tile_next_rows(step->rows - row, chains);
-#define RUN(rows, chains)                                                     \
-    cell_block(cell, step, row, panel, 3, rows, 1, chains, finish)
-        TILE_CASES(RUN, rows, chains)
-#undef RUN
-    }
-}
-
 void F32(gru_step)(const struct f32_cell *cell, const struct f32_step *step,
                    size_t first, size_t end, float *scratch)
 {
     (void)scratch;
     for (size_t panel = first; panel < end; panel++)
-        run_rows(cell, step, panel);
+        cell_rows(cell, step, panel, 3, 1, finish);
 }

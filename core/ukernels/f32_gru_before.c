@@ -19,10 +19,8 @@ static float *update_of(const struct f32_cell *cell, size_t row,
 }
 
 /* Phase 1: u and r h of one panel. */
-VEC_INLINE void run_gates(const struct f32_cell *cell,
-                          const struct f32_step *step, size_t row,
-                          size_t panel, float *scratch, const int rows,
-                          const int chains)
+static void run_gates(const struct f32_cell *cell, const struct f32_step *step,
+                      size_t row, size_t panel, float *scratch, const int rows)
 {
     struct tile tile = cell_tile(&cell->recurrent, 2, panel);
     const size_t unit = panel * VEC_LANES;
@@ -30,13 +28,10 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
     vec sum[TILE_SUMS];
 
     for (int r = 0; r < rows; r++) {
-        const float *z = step->z[row + (size_t)r] + 3 * unit;
-
         tile.x[r] = step->h[row + (size_t)r];
-        sum[r * 2] = vec_load(z);
-        sum[r * 2 + 1] = vec_load(z + VEC_LANES);
+        tile.start[r] = step->z[row + (size_t)r] + 3 * unit;
     }
-    tile_sum(&tile, rows, 2, chains, sum);
+    F32(tile)(&tile, (size_t)rows, 2, sum);
     for (int r = 0; r < rows; r++) {
         const struct rnn_activation *ract = &cell->recurrent_activation;
         float *update = update_of(cell, row + (size_t)r, scratch) + unit;
@@ -55,21 +50,19 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
 VEC_INLINE void run_candidate(const struct f32_cell *cell,
                               const struct f32_step *step, size_t row,
                               size_t panel, float *scratch, const int rows,
-                              const int wide, const int chains)
+                              const int wide)
 {
     struct tile tile = cell_tile(&cell->candidate, 1, panel);
     const bool plain = cell_is_plain(cell);
     vec sum[TILE_SUMS];
 
+    tile.next_start = 3 * VEC_LANES;
     for (int r = 0; r < rows; r++) {
         tile.x[r] =
             update_of(cell, row + (size_t)r, scratch) + cell->candidate.stride;
-        for (int v = 0; v < wide; v++)
-            sum[r * wide + v] =
-                vec_load(step->z[row + (size_t)r] +
-                         ((panel + (size_t)v) * 3 + 2) * VEC_LANES);
+        tile.start[r] = step->z[row + (size_t)r] + (panel * 3 + 2) * VEC_LANES;
     }
-    tile_sum(&tile, rows, wide, chains, sum);
+    F32(tile)(&tile, (size_t)rows, (size_t)wide, sum);
     for (int r = 0; r < rows; r++) {
         const float *u = update_of(cell, row + (size_t)r, scratch);
 
@@ -88,40 +81,27 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
 void F32(gru_gates)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
-    const size_t chains = cell->recurrent.chains;
     size_t rows;
 
     for (size_t panel = first; panel < end; panel++)
         for (size_t row = 0; row < step->rows; row += rows) {
-            rows = tile_next_rows(step->rows - row, chains);
-#define RUN(rows, chains)                                                     \
-    run_gates(cell, step, row, panel, scratch, rows, chains)
-            TILE_CASES(RUN, rows, chains)
-#undef RUN
+            rows = tile_next_rows(step->rows - row);
+            run_gates(cell, step, row, panel, scratch, (int)rows);
         }
 }
 
 /* Phase 2 for `wide` panels and all rows. */
-#define CANDIDATES(wide)                                                      \
-    static void candidates_##wide(const struct f32_cell *cell,                \
-                                  const struct f32_step *step, size_t panel,  \
-                                  float *scratch)                             \
-    {                                                                         \
-        const size_t chains = cell->candidate.chains;                         \
-        size_t rows;                                                          \
-                                                                              \
-        for (size_t row = 0; row < step->rows; row += rows) {                 \
-            rows = tile_next_rows(step->rows - row, chains);                  \
-            TILE_CASES(RUN_##wide, rows, chains)                              \
-        }                                                                     \
-    }
-#define RUN_1(rows, chains)                                                   \
-    run_candidate(cell, step, row, panel, scratch, rows, 1, chains)
-#define RUN_4(rows, chains)                                                   \
-    run_candidate(cell, step, row, panel, scratch, rows, 4, chains)
+VEC_INLINE void candidates(const struct f32_cell *cell,
+                           const struct f32_step *step, size_t panel,
+                           float *scratch, const int wide)
+{
+    size_t rows;
 
-CANDIDATES(1)
-CANDIDATES(4)
+    for (size_t row = 0; row < step->rows; row += rows) {
+        rows = tile_next_rows(step->rows - row);
+        run_candidate(cell, step, row, panel, scratch, (int)rows, wide);
+    }
+}
 
 void F32(gru_candidate)(const struct f32_cell *cell,
                         const struct f32_step *step, size_t first, size_t end,
@@ -130,7 +110,7 @@ void F32(gru_candidate)(const struct f32_cell *cell,
     size_t panel = first;
 
     for (; panel + 4 <= end; panel += 4)
-        candidates_4(cell, step, panel, scratch);
+        candidates(cell, step, panel, scratch, 4);
     for (; panel < end; panel++)
-        candidates_1(cell, step, panel, scratch);
+        candidates(cell, step, panel, scratch, 1);
 }

@@ -48,30 +48,6 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     }
 }
 
-/* All rows, `wide` panels. */
-#define TILES(wide)                                                           \
-    static void rows_##wide(const struct f32_cell *cell,                      \
-                            const struct f32_step *step, size_t panel)        \
-    {                                                                         \
-        const size_t chains = cell->recurrent.chains;                         \
-        size_t rows;                                                          \
-                                                                              \
-        for (size_t row = 0; row < step->rows; row += rows) {                 \
-            rows = tile_next_rows(step->rows - row, chains);                  \
-            TILE_CASES(RUN_##wide, rows, chains)                              \
-        }                                                                     \
-    }
-#define RUN_1(rows, chains)                                                   \
-    cell_block(cell, step, row, panel, 1, rows, 1, chains, finish)
-#define RUN_2(rows, chains)                                                   \
-    cell_block(cell, step, row, panel, 1, rows, 2, chains, finish)
-#define RUN_4(rows, chains)                                                   \
-    cell_block(cell, step, row, panel, 1, rows, 4, chains, finish)
-
-TILES(1)
-TILES(2)
-TILES(4)
-
 void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
                       size_t first, size_t end, float *scratch)
 {
@@ -79,9 +55,9 @@ void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
 
     (void)scratch;
     for (; panel + 4 <= end; panel += 4)
-        rows_4(cell, step, panel);
+        cell_rows(cell, step, panel, 1, 4, finish);
     for (; panel + 2 <= end; panel += 2)
-        rows_2(cell, step, panel);
+        cell_rows(cell, step, panel, 1, 2, finish);
     if (panel < end)
-        rows_1(cell, step, panel);
+        cell_rows(cell, step, panel, 1, 1, finish);
 }

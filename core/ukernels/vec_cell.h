@@ -43,6 +43,8 @@ VEC_INLINE struct tile cell_tile(const struct f32_product *product,
         .next_input = next_input,
         .next_panel = product->inputs * next_input,
         .gates = (size_t)gates,
+        .chains = product->chains,
+        .next_start = VEC_LANES,
     };
 }
 
@@ -85,38 +87,6 @@ VEC_INLINE struct cell_at cell_at(const struct cell_at *row, size_t panel,
         .c = gates == 4 ? row->c + unit : NULL,
         .out = row->out + unit,
     };
-}
-
-/* One step of `panels` panels of `rows` rows. */
-VEC_INLINE void cell_block(const struct f32_cell *cell,
-                           const struct f32_step *step, size_t row,
-                           size_t panel, const int gates, const int rows,
-                           const int panels, const int chains,
-                           cell_end_fn *const end)
-{
-    struct tile tile = cell_tile(&cell->recurrent, gates, panel);
-    const bool plain = cell_is_plain(cell);
-    const int wide = panels * gates;
-    vec sum[TILE_SUMS];
-
-    for (int r = 0; r < rows; r++) {
-        tile.x[r] = step->h[row + (size_t)r];
-        for (int v = 0; v < wide; v++)
-            sum[r * wide + v] =
-                cell_start(cell, step->z[row + (size_t)r], panel, gates, v);
-    }
-    tile_sum(&tile, rows, wide, chains, sum);
-    for (int r = 0; r < rows; r++) {
-        const size_t n = row + (size_t)r;
-        const struct cell_at at = {step->z[n], step->h[n], step->c[n],
-                                   step->out[n]};
-
-        for (int p = 0; p < panels; p++) {
-            const struct cell_at here = cell_at(&at, panel + (size_t)p, gates);
-
-            end(cell, plain, sum + r * wide + p * gates, &here);
-        }
-    }
 }
 
 /* The sums of vectors [first, first + part) of a group, into all[first ..]. */
@@ -169,6 +139,100 @@ VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
         }
     }
     return panel;
+}
+
+/* Sums of so few inputs are over before a tile of several rows pays. */
+#define CELL_FEW_INPUTS 8
+
+/* One step of `panels` panels of a plain small cell, row by row. */
+VEC_INLINE void cell_small_rows(const struct f32_cell *cell,
+                                const struct f32_step *step, size_t panel,
+                                const int gates, const int panels,
+                                cell_end_fn *const end)
+{
+    const int most = gates == 4 && VEC_REGISTERS == 16 ? 2 : gates;
+    const struct cell_way way = {gates, panels, gates == 1 ? panels : most,
+                                 4,     true,   end};
+
+    for (size_t r = 0; r < step->rows; r++) {
+        const struct cell_at row = {step->z[r], step->h[r], step->c[r],
+                                    step->out[r]};
+
+        cell_groups(cell, &row, panel, panel + (size_t)panels, way, panels);
+    }
+}
+
+/* One step of `panels` panels, of all rows. */
+VEC_INLINE void cell_rows(const struct f32_cell *cell,
+                          const struct f32_step *step, size_t panel,
+                          const int gates, const int panels,
+                          cell_end_fn *const end)
+{
+    struct tile tile = cell_tile(&cell->recurrent, gates, panel);
+    const bool plain = cell_is_plain(cell);
+    const int wide = panels * gates;
+    const size_t column = panel * (size_t)gates * VEC_LANES;
+    vec sum[TILE_SUMS];
+    size_t rows;
+
+    if (plain && tile.chains == 4 && tile.inputs <= CELL_FEW_INPUTS) {
+        cell_small_rows(cell, step, panel, gates, panels, end);
+        return;
+    }
+    if (gates == 3)
+        tile.last = cell->recurrent.bias + column + 2 * VEC_LANES;
+    for (size_t row = 0; row < step->rows; row += rows) {
+        rows = tile_next_rows(step->rows - row);
+        for (size_t r = 0; r < rows; r++) {
+            tile.x[r] = step->h[row + r];
+            tile.start[r] = step->z[row + r] + column;
+        }
+        F32(tile)(&tile, rows, (size_t)wide, sum);
+        for (size_t r = 0; r < rows; r++) {
+            const struct cell_at at = {step->z[row + r], step->h[row + r],
+                                       step->c[row + r], step->out[row + r]};
+
+            for (int p = 0; p < panels; p++) {
+                const struct cell_at here =
+                    cell_at(&at, panel + (size_t)p, gates);
+
+                end(cell, plain, sum + (int)r * wide + p * gates, &here);
+            }
+        }
+    }
+}
+
+/* One step of `panels` panels of `rows` rows, a constant, sums and ends in one
+ * function. */
+VEC_INLINE void cell_block(const struct f32_cell *cell,
+                           const struct f32_step *step, size_t row,
+                           size_t panel, const int gates, const int rows,
+                           const int panels, const int chains,
+                           cell_end_fn *const end)
+{
+    struct tile tile = cell_tile(&cell->recurrent, gates, panel);
+    const bool plain = cell_is_plain(cell);
+    const int wide = panels * gates;
+    vec sum[TILE_SUMS];
+
+    for (int r = 0; r < rows; r++) {
+        tile.x[r] = step->h[row + (size_t)r];
+        for (int v = 0; v < wide; v++)
+            sum[r * wide + v] =
+                cell_start(cell, step->z[row + (size_t)r], panel, gates, v);
+    }
+    tile_sum(&tile, rows, wide, chains, sum);
+    for (int r = 0; r < rows; r++) {
+        const size_t n = row + (size_t)r;
+        const struct cell_at at = {step->z[n], step->h[n], step->c[n],
+                                   step->out[n]};
+
+        for (int p = 0; p < panels; p++) {
+            const struct cell_at here = cell_at(&at, panel + (size_t)p, gates);
+
+            end(cell, plain, sum + r * wide + p * gates, &here);
+        }
+    }
 }
 
 /* All steps of a walk. */

@@ -21,6 +21,12 @@ struct tile {
     size_t next_input; /* floats from one input's weights to the next */
     size_t next_panel; /* floats from one panel to the next */
     size_t gates;      /* vectors of one panel that belong to the tile */
+    /* For F32(tile)(): */
+    size_t chains;
+    const float *start[TILE_ROWS]; /* where each row's first sum begins */
+    size_t next_start;             /* floats from there to the next */
+    const float *last; /* where the last vector of every row begins; NULL:
+                          as the others */
 };
 
 /* Where the weights of vector v lie, relative to vector 0. */
@@ -101,64 +107,16 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
 }
 
 /* Rows of the next tile when `left` remain: tiles of nearly equal height. */
-VEC_INLINE size_t tile_next_rows(size_t left, size_t chains)
+VEC_INLINE size_t tile_next_rows(size_t left)
 {
-    const size_t most = chains < TILE_ROWS ? TILE_ROWS / chains : 1;
-    const size_t tiles = (left + most - 1) / most;
+    const size_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
 
     return (left + tiles - 1) / tiles;
 }
 
-/* TILE_CASES(RUN, rows, chains) runs RUN(rows, chains) with constants, for
- * each pair that tile_next_rows() lets come about. */
-#if TILE_ROWS == 6
-#define TILE_CASES(RUN, rows, chains)                                         \
-    switch ((rows)*8 + (chains)) {                                            \
-        TILE_CASE(RUN, 1, 1)                                                  \
-        TILE_CASE(RUN, 2, 1)                                                  \
-        TILE_CASE(RUN, 3, 1)                                                  \
-        TILE_CASE(RUN, 4, 1)                                                  \
-        TILE_CASE(RUN, 5, 1)                                                  \
-        TILE_CASE(RUN, 6, 1)                                                  \
-        TILE_CASE(RUN, 1, 2)                                                  \
-        TILE_CASE(RUN, 2, 2)                                                  \
-        TILE_CASE(RUN, 3, 2)                                                  \
-        TILE_CASE(RUN, 1, 4)                                                  \
-    }
-#elif TILE_ROWS == 3
-#define TILE_CASES(RUN, rows, chains)                                         \
-    switch ((rows)*8 + (chains)) {                                            \
-        TILE_CASE(RUN, 1, 1)                                                  \
-        TILE_CASE(RUN, 2, 1)                                                  \
-        TILE_CASE(RUN, 3, 1)                                                  \
-        TILE_CASE(RUN, 1, 2)                                                  \
-        TILE_CASE(RUN, 1, 4)                                                  \
-    }
-#elif TILE_ROWS == 1
-#define TILE_CASES(RUN, rows, chains)                                         \
-    switch ((rows)*8 + (chains)) {                                            \
-        TILE_CASE(RUN, 1, 1)                                                  \
-        TILE_CASE(RUN, 1, 2)                                                  \
-        TILE_CASE(RUN, 1, 4)                                                  \
-    }
-#else
-#error "TILE_CASES lacks this number of rows"
-#endif
-#define TILE_ROW_CASES(RUN, chains)                                           \
-    switch (chains) {                                                         \
-    case 1:                                                                   \
-        RUN(1, 1);                                                            \
-        break;                                                                \
-    case 2:                                                                   \
-        RUN(1, 2);                                                            \
-        break;                                                                \
-    case 4:                                                                   \
-        RUN(1, 4);                                                            \
-        break;                                                                \
-    }
-#define TILE_CASE(RUN, rows, chains)                                          \
-    case (rows)*8 + (chains):                                                 \
-        RUN(rows, chains);                                                    \
-        break;
+/* The sums of a tile of any height and width that f32_tile.c knows: `wide`
+ * vectors, which belong to one panel (gates == wide) or to as many (gates ==
+ * 1).  Leaves sum[row * wide + v]. */
+void F32(tile)(const struct tile *tile, size_t rows, size_t wide, vec *sum);
 
 #endif
