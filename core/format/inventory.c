@@ -7,260 +7,14 @@
 
 #include "core/format/class_weights.h"
 #include "core/format/fields.h"
+#include "core/format/inventory_parts.h"
 #include "core/format/json.h"
-
-static const char *text_of(const struct rnn_json *object, const char *key)
-{
-    return rnn_json_text(rnn_json_member(object, key));
-}
-
-static enum rnn_status refuse_class(const char *name, const char *class_name,
-                                    struct rnn_error *err)
-{
-    return rnn_fail(err, RNN_UNSUPPORTED,
-                    "layer \"%.80s\" is a %.80s, which is not supported; "
-                    "docs/layers.md lists the layers that are",
-                    name, class_name);
-}
 
 /* Where a list of layers stands. */
 struct place {
     const char *prefix; /* "inner/" */
     size_t model;
 };
-
-static const char *join(struct arena *arena, const char *prefix,
-                        const char *name, const char *end)
-{
-    size_t size = strlen(prefix) + strlen(name) + strlen(end) + 1;
-    char *joined = arena_alloc(arena, size, 1, 1);
-
-    if (joined)
-        snprintf(joined, size, "%s%s%s", prefix, name, end);
-    return joined;
-}
-
-/* The layer that is read: its first entry is `first`, if it has one. */
-struct reading {
-    struct rnn_layer_weights *layers; /* [inventory->layer_count + ...] */
-    struct rnn_inventory *inventory;
-    size_t first;
-};
-
-static enum rnn_status read_inner(const struct rnn_json *item,
-                                  const struct rnn_layer_weights *around,
-                                  const struct reading *reading,
-                                  struct rnn_error *err);
-
-/* One entry like `around`; it stays if it holds weights. */
-static void keep(const struct rnn_layer_weights *around,
-                 const struct reading *reading)
-{
-    size_t index = reading->inventory->layer_count;
-
-    reading->layers[index] = *around;
-    reading->layers[index].is_second = index > reading->first;
-    reading->inventory->layer_count += around->weight_count > 0;
-}
-
-/* A part of `around` that is called `name`, in the folder `inside`. */
-static enum rnn_status enter(const struct rnn_layer_weights *around,
-                             const char *name, const char *inside,
-                             const char *side, struct arena *arena,
-                             struct rnn_layer_weights *part,
-                             struct rnn_error *err)
-{
-    *part = *around;
-    part->name = join(arena, around->name, "/", name);
-    part->inside =
-        *around->inside ? join(arena, around->inside, "/", inside) : inside;
-    if (side)
-        part->side = side;
-    if (!part->name || !part->inside)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    return RNN_OK;
-}
-
-/* ---- the cells of an RNN -------------------------------------------------*/
-
-/* The list of cells of a StackedRNNCells; NULL: `item` is none. */
-static const struct rnn_json *stack_of(const struct rnn_json *item)
-{
-    const char *class_name = text_of(item, "class_name");
-
-    if (!class_name || strcmp(class_name, "StackedRNNCells") != 0)
-        return NULL;
-    return rnn_json_member(rnn_json_member(item, "config"), "cells");
-}
-
-/* How many of the cells before `cell` are of its class: they number its
- * folder. */
-static size_t number_of(const struct rnn_json *cells,
-                        const struct rnn_json *cell)
-{
-    size_t number = 0;
-
-    for (const struct rnn_json *other = rnn_json_first(cells); other != cell;
-         other = rnn_json_next(other))
-        number +=
-            !strcmp(text_of(other, "class_name"), text_of(cell, "class_name"));
-    return number;
-}
-
-/* Cell `index` is called "cell_3"; its folder is "cell/cells/lstm_cell_1". */
-static enum rnn_status read_cell(const struct rnn_json *cells, size_t index,
-                                 const struct rnn_json *item,
-                                 const struct rnn_layer_weights *around,
-                                 const struct reading *reading,
-                                 struct rnn_error *err)
-{
-    struct arena *arena = &reading->inventory->arena;
-    const char *class_name = text_of(item, "class_name");
-    const char *name = text_of(rnn_json_member(item, "config"), "name");
-    const struct class_weights *known;
-    struct rnn_layer_weights cell;
-    char folder[100], called[40];
-    const char *inside;
-    enum rnn_status status;
-
-    if (!class_name || !name)
-        return rnn_fail(err, RNN_BAD_MODEL,
-                        "layer \"%.80s\": its cell %zu has no class_name or "
-                        "no name",
-                        around->name, index);
-    known = class_weights_find(class_name);
-    if (!known)
-        return refuse_class(around->name, class_name, err);
-    snprintf(folder, sizeof(folder), "cell/cells/%s_%zu", known->snake_name,
-             number_of(cells, item));
-    if (!number_of(cells, item))
-        snprintf(folder, sizeof(folder), "cell/cells/%s", known->snake_name);
-    snprintf(called, sizeof(called), "cell_%zu", index);
-    inside = join(arena, folder, "", "");
-    if (!inside)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    status = enter(around, called, inside, NULL, arena, &cell, err);
-    if (status)
-        return status;
-    cell.cell = join(arena, name, "", "");
-    if (!cell.cell)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    return read_inner(item, &cell, reading, err);
-}
-
-static enum rnn_status read_stack(const struct rnn_json *cells,
-                                  const struct rnn_layer_weights *around,
-                                  const struct reading *reading,
-                                  struct rnn_error *err)
-{
-    size_t index = 0;
-    enum rnn_status status = RNN_OK;
-
-    for (const struct rnn_json *item = rnn_json_first(cells); item && !status;
-         item = rnn_json_next(item))
-        status = read_cell(cells, index++, item, around, reading, err);
-    return status;
-}
-
-/* ---- parts ---------------------------------------------------------------*/
-
-static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
-                                    const struct rnn_json *config,
-                                    const struct rnn_layer_weights *around,
-                                    const struct reading *reading,
-                                    struct rnn_error *err)
-{
-    enum rnn_status status = RNN_OK;
-
-    for (size_t i = 0; i < 2 && wrapper->parts[i].name && !status; i++) {
-        const struct rnn_json *inner =
-            rnn_json_member(config, wrapper->parts[i].field);
-        struct rnn_layer_weights part;
-
-        if (rnn_json_is_null(inner))
-            inner = rnn_json_member(config, wrapper->parts[i].or_field);
-        if (!text_of(inner, "class_name"))
-            return rnn_fail(err, RNN_BAD_MODEL,
-                            "layer \"%.80s\" (%s) has no %s", around->name,
-                            wrapper->class_name, wrapper->parts[i].field);
-        if (stack_of(inner))
-            return read_stack(stack_of(inner), around, reading, err);
-        status = enter(around, wrapper->parts[i].name, wrapper->parts[i].name,
-                       wrapper->parts[i].side, &reading->inventory->arena,
-                       &part, err);
-        if (!status)
-            status = read_inner(inner, &part, reading, err);
-    }
-    return status;
-}
-
-/* A layer made of smaller ones that no configuration lists. */
-static enum rnn_status read_compound(const struct class_compound *compound,
-                                     const struct rnn_json *config,
-                                     const struct rnn_layer_weights *around,
-                                     const struct reading *reading,
-                                     struct rnn_error *err)
-{
-    enum rnn_status status = RNN_OK;
-
-    for (size_t i = 0; compound->parts[i].name && !status; i++) {
-        struct rnn_layer_weights part;
-
-        status = enter(around, compound->parts[i].name,
-                       compound->parts[i].folder, compound->parts[i].side,
-                       &reading->inventory->arena, &part, err);
-        if (status)
-            return status;
-        part.may_be_private = true;
-        class_compound_fill(compound, i, config, &part);
-        keep(&part, reading);
-    }
-    return status;
-}
-
-static enum rnn_status read_nested(const struct rnn_json *item,
-                                   struct rnn_layer_weights *layers,
-                                   struct rnn_inventory *inventory,
-                                   struct rnn_error *err);
-
-/* What `around` says is one entry, several, or a model. */
-static enum rnn_status read_inner(const struct rnn_json *item,
-                                  const struct rnn_layer_weights *around,
-                                  const struct reading *reading,
-                                  struct rnn_error *err)
-{
-    struct rnn_inventory *inventory = reading->inventory;
-    const struct rnn_json *config = rnn_json_member(item, "config");
-    const char *class_name = text_of(item, "class_name");
-    const struct class_wrapper *wrapper = class_wrapper_find(class_name);
-    const struct class_compound *compound = class_compound_find(class_name);
-    const struct class_weights *known = class_weights_find(class_name);
-    struct rnn_layer_weights entry = *around;
-
-    if (wrapper)
-        return read_wrapper(wrapper, config, around, reading, err);
-    if (compound)
-        return read_compound(compound, config, around, reading, err);
-    if (class_weights_of_model(class_name)) {
-        entry.is_model = true;
-        entry.is_second = inventory->layer_count > reading->first;
-        reading->layers[inventory->layer_count] = entry;
-        return read_nested(item, reading->layers, inventory, err);
-    }
-    if (!known)
-        return refuse_class(around->name, class_name, err);
-    if (*known->inside && *around->inside)
-        entry.inside =
-            join(&inventory->arena, around->inside, "/", known->inside);
-    else if (*known->inside)
-        entry.inside = known->inside;
-    if (!entry.inside)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
-    entry.unread = known->unread;
-    class_weights_fill(known, config, &entry);
-    keep(&entry, reading);
-    return RNN_OK;
-}
 
 /* What all entries of a layer have in common: where .keras files keep its
  * class, and what it is called. */
@@ -271,11 +25,11 @@ static enum rnn_status begin_layer(const struct rnn_json *item, size_t index,
                                    struct rnn_error *err)
 {
     const struct rnn_json *config = rnn_json_member(item, "config");
-    const char *class_name = text_of(item, "class_name");
-    const char *name = text_of(config, "name");
+    const char *class_name = inventory_text(item, "class_name");
+    const char *name = inventory_text(config, "name");
 
     if (!name)
-        name = text_of(item, "name");
+        name = inventory_text(item, "name");
     if (!class_name || !config || !name || !*name)
         return rnn_fail(err, RNN_BAD_MODEL,
                         "layer %zu of the architecture has no class_name, no "
@@ -283,9 +37,9 @@ static enum rnn_status begin_layer(const struct rnn_json *item, size_t index,
                         index);
     *layer = (struct rnn_layer_weights){.model = place->model, .inside = ""};
     if (!class_names_find(class_name, &layer->class_name, &layer->snake_name))
-        return refuse_class(name, class_name, err);
-    layer->name = join(arena, place->prefix, name, "");
-    layer->layer_name = join(arena, "", name, "");
+        return inventory_refuse(name, class_name, err);
+    layer->name = inventory_join(arena, place->prefix, name, "");
+    layer->layer_name = inventory_join(arena, "", name, "");
     if (!layer->name || !layer->layer_name)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     return RNN_OK;
@@ -309,7 +63,7 @@ static size_t count_layers(const struct rnn_json *json)
 
     if (!rnn_json_is_array(json) && !rnn_json_is_object(json))
         return 0;
-    if (text_of(json, "class_name"))
+    if (inventory_text(json, "class_name"))
         count = CLASS_COMPOUND_PARTS;
     for (const struct rnn_json *item = rnn_json_first(json); item;
          item = rnn_json_next(item))
@@ -351,16 +105,17 @@ static enum rnn_status read_layers(const struct rnn_json *list,
 
 /* A model as a layer, whose entry is the next: it stays in the list only if
  * it holds weights. */
-static enum rnn_status read_nested(const struct rnn_json *item,
-                                   struct rnn_layer_weights *layers,
-                                   struct rnn_inventory *inventory,
-                                   struct rnn_error *err)
+enum rnn_status inventory_read_model(const struct rnn_json *item,
+                                     struct rnn_layer_weights *layers,
+                                     struct rnn_inventory *inventory,
+                                     struct rnn_error *err)
 {
     size_t index = inventory->layer_count++;
     struct place place = {.model = index};
     enum rnn_status status;
 
-    place.prefix = join(&inventory->arena, layers[index].name, "/", "");
+    place.prefix =
+        inventory_join(&inventory->arena, layers[index].name, "/", "");
     if (!place.prefix)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     if (!rnn_json_is_array(layers_of(item)))
@@ -384,7 +139,8 @@ static enum rnn_status read_layers(const struct rnn_json *list,
 
     for (const struct rnn_json *item = rnn_json_first(list); item;
          item = rnn_json_next(item)) {
-        struct reading reading = {layers, inventory, inventory->layer_count};
+        struct inventory_reading reading = {layers, inventory,
+                                            inventory->layer_count};
         struct rnn_layer_weights whole;
         enum rnn_status status;
 
@@ -394,7 +150,7 @@ static enum rnn_status read_layers(const struct rnn_json *list,
         status = begin_layer(item, index - 1, place, &inventory->arena, &whole,
                              err);
         if (!status)
-            status = read_inner(item, &whole, &reading, err);
+            status = inventory_read(item, &whole, &reading, err);
         if (status)
             return status;
     }
@@ -427,7 +183,7 @@ static enum rnn_status find_layers(const struct rnn_json *root,
                                    const struct rnn_json **list,
                                    struct rnn_error *err)
 {
-    const char *class_name = text_of(root, "class_name");
+    const char *class_name = inventory_text(root, "class_name");
 
     if (!class_name)
         return rnn_fail(err, RNN_BAD_MODEL,

@@ -165,7 +165,7 @@ static enum rnn_status settle(struct concatenate_call *call, struct node *node,
                               struct rnn_error *err)
 {
     bool timed = node->inputs[0]->has_time, has_time;
-    struct rnn_shape shape;
+    struct rnn_shape shape = {0};
     enum rnn_status status = find_shape(node, call, &shape, err);
 
     if (status)

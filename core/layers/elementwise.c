@@ -14,6 +14,7 @@
  *
  * Keras: keras/src/ops/numpy.py; tf.math
  */
+#include <assert.h>
 #include <math.h>
 #include <stdalign.h>
 #include <string.h>
@@ -49,7 +50,7 @@ ELEMENT_ROW(negative, -a)
 ELEMENT_ROW(absolute, fabsf(a))
 ELEMENT_ROW(square, (a * a))
 ELEMENT_ROW(sqrt, sqrtf(a))
-ELEMENT_ROW(rsqrt, (float)(1 / sqrt(a)))
+ELEMENT_ROW(rsqrt, (float)(1 / sqrt((double)a)))
 ELEMENT_ROW(reciprocal, 1 / a)
 ELEMENT_ROW(log, plain_log(a))
 
@@ -259,7 +260,7 @@ enum rnn_status element_connect(struct layer *layer, struct node *node,
     struct element_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
                                              alignof(struct element_call));
     const struct value *timed = NULL;
-    struct rnn_shape shape;
+    struct rnn_shape shape = {0};
     enum rnn_status status = RNN_OK;
 
     if (!call)
@@ -356,8 +357,9 @@ bool element_run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     size_t units = nd_units(run, output, node->whole);
 
+    assert(call->count == 1 || call->count == 2);
     for (size_t i = 0; i < units; i++) {
-        struct nd y = nd_unit(run, output, i, node->whole), in[2];
+        struct nd y = nd_unit(run, output, i, node->whole), in[2] = {{0}};
         uint64_t work = run_work(4 * (uint64_t)nd_count(&y), 1);
 
         if (!run_may_go_on(run, work))

@@ -95,12 +95,9 @@ struct unit {
 static struct nd pick_output(const struct lanes *lanes,
                              const struct unit *unit)
 {
-    struct nd outer = {.data = unit->y.data};
-
     if (!unit->folds || unit->y.rank == unit->x.rank)
         return pick(lanes, &unit->y, unit->skip, false);
-    outer = unit->y;
-    return outer;
+    return unit->y;
 }
 
 static void run_unit(const struct lanes *lanes, const struct node *node,

@@ -116,9 +116,8 @@ static void find_way(struct move *move, const struct value *x)
     bool last = x->has_time && move->is_taken[0] && move->place[0] == -1;
 
     move->how = MOVE_WHOLE;
-    if (x->has_time && keeps(&move->axes[0]) && !move->axes[0].from)
-        move->how = MOVE_ITEMS;
-    else if (move->rank == 1 && !x->has_time)
+    if (x->has_time ? keeps(&move->axes[0]) && !move->axes[0].from
+                    : move->rank == 1)
         move->how = MOVE_ITEMS;
     else if (move->rank == 1 && last)
         move->how = MOVE_LAST;
@@ -192,7 +191,7 @@ enum rnn_status move_connect(struct move *move, struct node *node,
                              struct rnn_error *err)
 {
     const struct value *x = node->inputs[0];
-    struct rnn_shape shape;
+    struct rnn_shape shape = {0};
     bool has_time, from_time, open;
     enum rnn_status status = check_places(move, node, err);
 

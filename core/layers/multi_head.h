@@ -1,5 +1,6 @@
-/* multi_head.h: one attention of several heads, as it is connected
- * (multi_head_attention.c) and as it runs (multi_head.c).
+/* multi_head.h: one attention of several heads, as it is read
+ * (multi_head_fields.c), connected (multi_head_attention.c) and run
+ * (multi_head.c).
  *
  * Memory   In the model's arena; at work, the node's scratch.
  * Threads  Written while a layer is connected, afterwards only read.
@@ -34,6 +35,11 @@ struct multi_head_call {
     size_t past;
     size_t keys, values, count;
 };
+
+/* The fields, into the layer's struct multi_head. */
+RNN_CHECKED enum rnn_status multi_head_read(struct layer *layer,
+                                            struct fields *fields,
+                                            struct rnn_error *err);
 
 /* A node whose layer's `own` is a struct multi_head, and its own the call. */
 size_t multi_head_scratch(const struct node *node, size_t rows, size_t items);

@@ -28,7 +28,7 @@ extern const struct layer_class operator_add, operator_subtract,
     operator_hard_sigmoid, operator_selu, operator_leaky_relu, operator_elu,
     operator_gelu, operator_softmax, operator_log_softmax,
     operator_concatenate, operator_matmul, operator_einsum, operator_cast,
-    operator_identity;
+    operator_identity, operator_normalize;
 
 struct known {
     const char *keras_3; /* class_name; NULL: none */
@@ -112,6 +112,7 @@ static const struct known known[] = {
     {"Stack", "stack", &operator_stack},
     {"Matmul", "linalg.matmul", &operator_matmul},
     {"Einsum", NULL, &operator_einsum},
+    {"Normalize", "math.l2_normalize", &operator_normalize},
     {"Cast", "cast", &operator_cast},
     {"StopGradient", "stop_gradient", &operator_identity},
     {NULL, "identity", &operator_identity},

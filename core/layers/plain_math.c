@@ -72,7 +72,7 @@ float plain_power(float x, float y)
         return powf(x, y); /* an exact case, or one that is not finite */
     if (x < 0 && floorf(y) != y)
         return NAN;
-    z = y * natural_log(fabs(x));
+    z = y * natural_log(fabs((double)x));
     if (fabs(z) > 200)
         z = z > 0 ? 200 : -200;
     z = exponential(z);

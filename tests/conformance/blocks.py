@@ -160,7 +160,7 @@ def einsum_dense(draw, shape):
     if len(shape) == 2:
         equation, out = ("abc,cd->abd", (None, units))
         if draw.chance(0.3):
-            equation = "...c,cd->...d"
+            equation, out = ("...c,cd->...d", units)
     more = {"bias_axes": equation[-1]} if draw.chance(0.6) else {}
     return [draw.layer("EinsumDense", equation, out, **more)]
 

@@ -248,6 +248,13 @@ def attention_by_hand(keras):
     )
 
 
+def lengths(keras):
+    x = keras.Input((5, 4))
+    h = keras.layers.SimpleRNN(4, return_sequences=True)(x)
+    f = keras.ops.normalize if is_keras_3(keras) else tf.math.l2_normalize
+    return keras.Model(x, [f(h, axis=-1), f(x, axis=1), f(h, axis=[1, 2])])
+
+
 def functions_of_steps(keras):
     x = keras.Input((None, 4))
     h = keras.layers.SimpleRNN(4, return_sequences=True)(x)
@@ -299,6 +306,7 @@ CASES = [
     Case("op_reduced", reduced, streams=True),
     Case("op_reduced_whole", reduced_whole, streams=False),
     Case("op_attention", attention_by_hand, streams=False),
+    Case("op_lengths", lengths, streams=False),
     Case("op_functions", functions_of_steps, streams=True),
 ]
 

@@ -69,8 +69,11 @@ static void an_array_is_seen_with_other_axes(void **state)
     nd_permute(&nd, order);
     to = nd_plain(copy, 3, (size_t[]){4, 2, 3});
     nd_copy(&nd, &to);
-    for (size_t i = 0; i < 24; i++)
-        assert_true(copy[i] == (float)(i / 3 % 2 * 12 + i % 3 * 4 + i / 6));
+    for (size_t i = 0; i < 24; i++) {
+        size_t from = i / 3 % 2 * 12 + i % 3 * 4 + i / 6;
+
+        assert_true(copy[i] == numbers[from]);
+    }
     /* Row by row into another shape. */
     to = nd_plain(flat, 1, (size_t[]){24});
     nd_copy(&nd, &to);

@@ -176,9 +176,10 @@ static void an_axis_of_one_is_repeated(void **state)
     for (size_t i = 0; i < 3; i++) {
         y = graph_run(&b, x, T, i);
         for (size_t k = 0; k < T * D; k++) {
+            size_t t = k / D;
             float should = i == 0   ? x[(T - 1) * D + k % D] - x[k]
-                           : i == 1 ? x[k] * x[k / D * D]
-                                    : x[k] + (float)(k / D + 1);
+                           : i == 1 ? x[k] * x[t * D]
+                                    : x[k] + (float)(t + 1);
 
             assert_true(y[k] == should);
         }
@@ -351,6 +352,37 @@ static void sums_go_along_axes(void **state)
     model_builder_release(&b);
 }
 
+static void lengths_become_one(void **state)
+{
+    struct model_builder b;
+    float *x = some_x(), *y;
+
+    (void)state;
+    begin(&b, "null, 4");
+    graph_operator(&b, "Normalize", "n",
+                   "\"axis\": -1, \"order\": 2, \"epsilon\": null", "$x");
+    graph_operator(&b, "Multiply", "zero", "", "$x, 0");
+    graph_operator(&b, "Normalize", "z", "\"axis\": 1", "$zero");
+    graph_end(&b, "x,0,0", "n,0,0 z,0,0", NULL);
+    y = graph_run(&b, x, T, 0);
+    for (size_t i = 0; i < T * D; i++) {
+        const float *at = x + i / D * D;
+        double sum = 0;
+
+        for (size_t k = 0; k < D; k++)
+            sum += (double)at[k] * at[k];
+        assert_true(fabs(y[i] - x[i] / sqrt(sum)) < 1e-6);
+    }
+    free(y);
+    y = graph_run(&b, x, T, 1);
+    for (size_t i = 0; i < T * D; i++)
+        assert_true(y[i] == 0);
+    free(y);
+    graph_check_bits(&b, 0);
+    free(x);
+    model_builder_release(&b);
+}
+
 /* ---- refusals ------------------------------------------------------------*/
 
 static const struct {
@@ -386,6 +418,7 @@ static const struct {
     {"null, 4", "Mean", "\"axis\": 3", "$x", "an axis of what"},
     {"null, 4", "Mean", "\"axis\": [1, 1]", "$x", "each axis once"},
     {"null, 4", "Mean", "\"axis\": 1, \"keepdims\": 7", "$x", "true or false"},
+    {"null, 4", "Normalize", "\"axis\": 1, \"order\": 1", "$x", "order 2"},
     {"null, 4", "Transpose", "\"axes\": [0, 2, 1]", "$x", "left open"},
     {"null, 4", "Transpose", "\"axes\": [1, 0, 2]", "$x", "the batch first"},
     {"null, 4", "Squeeze", "\"axis\": 2", "$x", "not of one"},
@@ -435,6 +468,7 @@ int main(void)
         cmocka_unit_test(slices_of_time_make_other_sequences),
         cmocka_unit_test(a_sequence_may_be_too_short_for_a_slice),
         cmocka_unit_test(sums_go_along_axes),
+        cmocka_unit_test(lengths_become_one),
         cmocka_unit_test(what_cannot_be_done_is_refused),
     };
 

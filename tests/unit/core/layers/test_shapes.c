@@ -161,17 +161,18 @@ static void a_softmax_may_go_along_time(void **state)
     for (size_t k = 0; k < D; k++) {
         sum = 0;
         for (size_t t = 0; t < T; t++)
-            sum += exp(x[t * D + k]);
+            sum += exp((double)x[t * D + k]);
         for (size_t t = 0; t < T; t++)
-            assert_true(fabs(y[t * D + k] - exp(x[t * D + k]) / sum) < 1e-6);
+            assert_true(fabs(y[t * D + k] - exp((double)x[t * D + k]) / sum) <
+                        1e-6);
     }
     free(y);
     y = run_layer("Softmax", "\"axis\": [1, 2]", x);
     sum = 0;
     for (size_t i = 0; i < T * D; i++)
-        sum += exp(x[i]);
+        sum += exp((double)x[i]);
     for (size_t i = 0; i < T * D; i++)
-        assert_true(fabs(y[i] - exp(x[i]) / sum) < 1e-6);
+        assert_true(fabs(y[i] - exp((double)x[i]) / sum) < 1e-6);
     free(y);
     free(x);
 }
