@@ -6,8 +6,8 @@
  *
  * Each shape is a function of its own: inlined where sums are finished, a tile
  * leaves the compiler too few integer registers for its rows' addresses, and
- * to fetch those costs the ports of multiply-adds (measured: GRU 128 in a
- * batch 14 %).
+ * to fetch those costs the ports of multiply-adds (measured: a batch of GRU
+ * 256 took 12 % more on AVX-512, 69 % more on AVX2).
  *
  * Compiled once for each instruction set.
  */
