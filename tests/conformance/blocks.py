@@ -473,7 +473,7 @@ def multi_head(draw, tensors):
         use_bias=draw.chance(0.8),
     )
     causal = {"use_causal_mask": True} if draw.chance(0.4) else {}
-    return layer(tensors[0], tensors[-1], **causal)
+    return layer(tensors[0], tensors[1], **causal)
 
 
 def grouped_query(draw, tensors):
@@ -483,7 +483,7 @@ def grouped_query(draw, tensors):
         num_query_heads=4,
         num_key_value_heads=draw.pick((1, 2, 4)),
     )
-    return layer(tensors[0], tensors[-1])
+    return layer(tensors[0], tensors[1])
 
 
 def arithmetic(draw, tensors):
@@ -514,7 +514,7 @@ def initial_state(draw, tensors):
     encoder = draw.layer(kind, units, return_state=True)
     _, *state = encoder(tensors[0])
     decoder = draw.layer(kind, units, return_sequences=draw.chance(0.7))
-    return decoder(tensors[-1], initial_state=state)
+    return decoder(tensors[1], initial_state=state)
 
 
 MERGE = (
