@@ -8,29 +8,31 @@
 
 #include "core/ukernels/tables.h"
 
-/* One sequence by a walk; false when its cell has none. */
-static bool run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
+static bool has_walk(const struct f32_cell *cell)
 {
-    if (f32_cell_takes_rows(cell))
-        return false;
+    return cell->kind != F32_CELL_GRU_RESET_BEFORE &&
+           !f32_cell_takes_rows(cell);
+}
+
+static void run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
+{
     switch (cell->kind) {
     case F32_CELL_SIMPLE:
         F32(simple_walk)(cell, walk);
-        return true;
+        break;
     case F32_CELL_LSTM:
         F32(lstm_walk)(cell, walk);
-        return true;
+        break;
     case F32_CELL_GRU_RESET_AFTER:
         F32(gru_walk)(cell, walk);
-        return true;
-    case F32_CELL_GRU_RESET_BEFORE:
+        break;
+    case F32_CELL_GRU_RESET_BEFORE: /* has none */
         break;
     }
-    return false;
 }
 
-/* A step of the only sequence; false when its cell has no walk. */
-static bool walk_step(const struct f32_cell *cell, const struct f32_step *step,
+/* A step of the only sequence. */
+static void walk_step(const struct f32_cell *cell, const struct f32_step *step,
                       size_t first, size_t end)
 {
     const struct f32_walk walk = {
@@ -43,7 +45,7 @@ static bool walk_step(const struct f32_cell *cell, const struct f32_step *step,
         .out = {step->out[0]},
     };
 
-    return run_walk(cell, &walk);
+    run_walk(cell, &walk);
 }
 
 static void run_step(const struct f32_cell *cell, const struct f32_step *step,
@@ -53,8 +55,10 @@ static void run_step(const struct f32_cell *cell, const struct f32_step *step,
         F32(rows_step)(cell, step, first, end, scratch);
         return;
     }
-    if (step->rows == 1 && walk_step(cell, step, first, end))
+    if (step->rows == 1 && has_walk(cell)) {
+        walk_step(cell, step, first, end);
         return;
+    }
     switch (cell->kind) {
     case F32_CELL_SIMPLE:
         F32(simple_step)(cell, step, first, end, scratch);
@@ -84,12 +88,12 @@ static float *place_of(const struct f32_cell_row *row, size_t steps, size_t t,
     return (steps - 1 - t) % 2 == 0 ? row->h : spare;
 }
 
-/* One sequence; false when its cell has no walk. */
-static bool run_one(const struct f32_cell *cell, size_t steps,
-                    const struct f32_cell_row *row, const float *first_h,
-                    size_t z_stride, size_t y_stride, float *spare)
+/* All steps of the only sequence. */
+static void walk_steps(const struct f32_cell *cell, size_t steps,
+                       const struct f32_cell_row *row, const float *first_h,
+                       size_t z_stride, size_t y_stride, float *spare)
 {
-    struct f32_walk walk = {
+    const struct f32_walk walk = {
         .steps = steps,
         .end = cell->recurrent.panels,
         .z = row->z,
@@ -101,7 +105,7 @@ static bool run_one(const struct f32_cell *cell, size_t steps,
         .out_stride = row->y ? y_stride : 0,
     };
 
-    return run_walk(cell, &walk);
+    run_walk(cell, &walk);
 }
 
 /* Up to F32_CELL_ROWS sequences. */
@@ -123,8 +127,8 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
             step.h[r] = spare + r * padded;
         }
     }
-    if (rows == 1 &&
-        run_one(cell, steps, row, step.h[0], z_stride, y_stride, spare)) {
+    if (rows == 1 && has_walk(cell)) {
+        walk_steps(cell, steps, row, step.h[0], z_stride, y_stride, spare);
         if (row->y)
             memcpy(row->h, row->y + (steps - 1) * y_stride,
                    padded * sizeof(float));

@@ -11,8 +11,9 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_math.h"
 
-#define TILE_ROWS VEC_ROWS
-#define TILE_SUMS 24 /* vectors, all chains together */
+#define TILE_ROWS   VEC_ROWS
+#define TILE_SUMS   24 /* vectors, all chains together */
+#define TILE_CHAINS 4  /* at most, but for those in lanes */
 
 struct tile {
     const float *x[TILE_ROWS]; /* inputs of each row */
@@ -104,6 +105,37 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
         for (int i = 0; i < rows * wide; i++)
             sum[i] = vec_add(sum[i], more[i]);
     }
+}
+
+/* What the sum of vector v of a row starts from. */
+VEC_INLINE vec tile_start(const struct tile *tile, int row, const int wide,
+                          int v)
+{
+    const float *from = tile->start[row] + (size_t)v * tile->next_start;
+
+    return vec_load(tile->last && v == wide - 1 ? tile->last : from);
+}
+
+/* One row, as F32(tile)() does it, inline. */
+VEC_INLINE void tile_row(const struct tile *tile, const int wide, vec *out)
+{
+    vec sum[TILE_SUMS];
+
+    for (int v = 0; v < wide; v++)
+        sum[v] = tile_start(tile, 0, wide, v);
+    switch (wide > 4 ? 1 : tile->chains) {
+    case 1:
+        tile_sum(tile, 1, wide, 1, sum);
+        break;
+    case 2:
+        tile_sum(tile, 1, wide, 2, sum);
+        break;
+    default:
+        tile_sum(tile, 1, wide, TILE_CHAINS, sum);
+        break;
+    }
+    for (int v = 0; v < wide; v++)
+        out[v] = sum[v];
 }
 
 /* Rows of the next tile when `left` remain: tiles of nearly equal height. */

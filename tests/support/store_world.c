@@ -187,6 +187,18 @@ enum session_result store_world_call(struct store_world *world,
     return commit(world, &loan, &change);
 }
 
+void store_world_finish(struct store_world *world, const char *id,
+                        enum session_fate fate, const char *reply)
+{
+    assert_int_equal(
+        store_world_call(world, &(struct store_call){.id = id,
+                                                     .step = 9,
+                                                     .fate = fate,
+                                                     .reply = reply,
+                                                     .digest = 5}),
+        SESSION_OK);
+}
+
 void store_world_put(struct store_world *world, const char *id, uint64_t step,
                      float number)
 {

@@ -67,6 +67,10 @@ struct store_call {
 enum session_result store_world_call(struct store_world *world,
                                      const struct store_call *call);
 
+/* Step 9 of session `id` is its last call. */
+void store_world_finish(struct store_world *world, const char *id,
+                        enum session_fate fate, const char *reply);
+
 /* A session that is made, or goes on, to `step`, with a kept reply. */
 void store_world_put(struct store_world *world, const char *id, uint64_t step,
                      float number);
