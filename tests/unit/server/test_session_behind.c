@@ -1,6 +1,5 @@
 /* Sessions and the store behind them: what comes back after an end, what is
  * refused. */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,7 +13,6 @@
 
 #include "server/clock.h"
 #include "server/session_internal.h"
-#include "server/store/store.h"
 #include "tests/support/nap.h"
 #include "tests/support/store_world.h"
 
@@ -224,113 +222,6 @@ static void an_id_that_was_never_used_is_made_beside_those_at_rest(
     store_world_assert(&world, "b", 2, 2.0f);
 }
 
-/* A store that does not answer for a while: its thread sleeps in the end of a
- * job of ours. */
-static void sleep_long(struct store_job *job)
-{
-    (void)job;
-    nap_ms(400);
-}
-
-static void hold_store(struct store_job *job)
-{
-    *job = (struct store_job){
-        .task = STORE_READ, .row = {.id = "-"}, .done = sleep_long};
-    world.store->behind->ops->submit(world.store->behind, job);
-}
-
-/* Nobody waits longer than store_timeout; what was sent is done all the same,
- * and the session is not lent in between. */
-static void a_slow_store_is_503_and_its_outcome_comes_later(void **state)
-{
-    struct store_call next = {
-        .id = "a", .step = 2, .number = 2.0f, .reply = "second", .digest = 9};
-    struct session_info info;
-    struct store_job job;
-
-    (void)state;
-    world.config.session_wait = 5000;
-    store_world_open(&world);
-    store_world_put(&world, "a", 1, 1.0f);
-    hold_store(&job);
-    world.config.store_timeout = 50;
-    assert_int_equal(store_world_call(&world, &next), SESSION_REFUSED);
-    assert_int_equal(world.problem.type, PROBLEM_STORE_UNREACHABLE);
-    assert_non_null(strstr(world.problem.detail, "is not known"));
-    /* Whoever comes next waits for the outcome. */
-    world.config.store_timeout = 20000;
-    assert_int_equal(store_world_look(&world, "a", &info, NULL), SESSION_OK);
-    assert_int_equal(info.step, 2);
-    /* The same for one that is new. */
-    hold_store(&job);
-    world.config.store_timeout = 50;
-    next = (struct store_call){
-        .id = "n", .want = SESSION_WANT_NEW, .step = 1, .number = 1.0f};
-    assert_int_equal(store_world_call(&world, &next), SESSION_REFUSED);
-    world.config.store_timeout = 20000;
-    store_world_assert(&world, "n", 1, 1.0f);
-    reopen();
-    store_world_assert(&world, "a", 2, 2.0f);
-    store_world_assert(&world, "n", 1, 1.0f);
-}
-
-static void a_slow_store_is_503_for_who_must_be_read(void **state)
-{
-    struct store_job job;
-
-    (void)state;
-    world.config.session_wait = 10;
-    store_world_open(&world);
-    store_world_put(&world, "a", 1, 1.0f);
-    reopen();
-    hold_store(&job);
-    world.config.store_timeout = 50;
-    store_world_refuse(&world, "a", PROBLEM_STORE_UNREACHABLE);
-    assert_non_null(strstr(world.problem.detail, "store_timeout = 50 ms"));
-    store_world_refuse(&world, "x", PROBLEM_STORE_UNREACHABLE);
-    world.config.store_timeout = 20000;
-    store_world_assert(&world, "a", 1, 1.0f);
-    store_world_refuse(&world, "x", PROBLEM_NO_SUCH_SESSION);
-    store_world_put(&world, "x", 1, 1.0f);
-}
-
-/* Twenty threads want one session that is at rest, and ten of them one that
- * is nowhere: it is read once at a time, made once. */
-static void *want(void *arg)
-{
-    const char *id = arg;
-    struct store_world own = world; /* its own problem and wakes */
-    struct store_call call = {
-        .id = id, .want = SESSION_WANT_ANY, .ttl_ms = 3600000, .number = 3.0f};
-
-    sem_init(&own.woken, 0, 0);
-    for (int i = 0; i < 20; i++)
-        if (store_world_call(&own, &call) != SESSION_OK)
-            fail_msg("%s", own.problem.detail);
-    sem_destroy(&own.woken);
-    return NULL;
-}
-
-static void many_threads_find_one_session(void **state)
-{
-    pthread_t threads[20];
-
-    (void)state;
-    world.config.session_wait = 60000;
-    store_world_open(&world);
-    store_world_put(&world, "a", 1, 1.0f);
-    reopen();
-    for (int i = 0; i < 20; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, want,
-                                        (void *)(i % 2 ? "a" : "new")),
-                         0);
-    for (int i = 0; i < 20; i++)
-        pthread_join(threads[i], NULL);
-    assert_int_equal(world.store->count, 2);
-    store_world_assert(&world, "a", 0, 3.0f);
-    store_world_assert(&world, "new", 0, 3.0f);
-}
-
 /* ---- what is refused ---------------------------------------------------- */
 
 static void a_damaged_row_is_refused_for_its_session_alone(void **state)
@@ -430,9 +321,6 @@ int main(void)
         TEST(what_expired_while_nobody_ran_is_410_then_404),
         TEST(a_ttl_that_began_anew_comes_back),
         TEST(an_id_that_was_never_used_is_made_beside_those_at_rest),
-        TEST(a_slow_store_is_503_and_its_outcome_comes_later),
-        TEST(a_slow_store_is_503_for_who_must_be_read),
-        TEST(many_threads_find_one_session),
         TEST(a_damaged_row_is_refused_for_its_session_alone),
         TEST(another_models_session_is_refused_and_kept),
         TEST(two_owners_of_a_folder_are_one_too_many),
