@@ -56,9 +56,8 @@ enum rnn_status keras_read_shape(const struct rnn_json *array,
 static enum rnn_status check_input_dtype(struct fields *fields,
                                          struct rnn_error *err)
 {
-    static const char *const taken[] = {"float32",  "float64", "float16",
-                                        "bfloat16", "int32",   "int64",
-                                        "bool"};
+    static const char *const taken[] = {
+        "float32", "float64", "float16", "bfloat16", "int32", "int64", "bool"};
     const struct rnn_json *field = fields_get(fields, "dtype");
     const char *name = rnn_json_text(field);
 

@@ -192,7 +192,8 @@ static void fold(const struct node *node, const struct run *run)
     const struct value *input = node->inputs[0];
     bool max = is_max(node->layer);
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
-    struct view mask = max ? (struct view){0} : mask_view(run, input);
+    struct view none = {0};
+    struct view mask = max ? none : mask_view(run, input);
     size_t steps = run_steps(run, input), features = input->features;
 
     for (size_t r = 0; r < run->rows; r++) {

@@ -92,8 +92,14 @@ static size_t write_all(void)
 
 typedef size_t job_fn(void);
 
+#ifdef __clang__
+#define WHOLE __attribute__((noinline))
+#else
+#define WHOLE __attribute__((noinline, noclone))
+#endif
+
 /* Here callgrind begins and ends to count. */
-__attribute__((noinline, noclone)) size_t measured(job_fn *job);
+WHOLE size_t measured(job_fn *job);
 size_t measured(job_fn *job)
 {
     return job() + 1;

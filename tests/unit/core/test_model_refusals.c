@@ -328,9 +328,11 @@ static void mixed_and_quantised_policies_are_refused_by_name(void **state)
 static void policies_of_one_dtype_are_served(void **state)
 {
     static const char *const policies[] = {
-        "\"float64\"", "\"float16\"", "\"bfloat16\"",
-        "{\"class_name\": \"DTypePolicy\", \"config\": {\"name\": "
-        "\"float64\"}}"};
+        "\"float64\"",
+        "\"float16\"",
+        "\"bfloat16\"",
+        "{\"class_name\": \"Policy\", \"config\": {\"name\":\"float64\"}}",
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
