@@ -93,7 +93,7 @@ static size_t write_all(void)
 typedef size_t job_fn(void);
 
 /* Here callgrind begins and ends to count. */
-__attribute__((noinline, noclone)) size_t measured(job_fn *job);
+__attribute__((noinline)) size_t measured(job_fn *job);
 size_t measured(job_fn *job)
 {
     return job() + 1;
