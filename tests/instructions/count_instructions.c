@@ -92,14 +92,8 @@ static size_t write_all(void)
 
 typedef size_t job_fn(void);
 
-#ifdef __clang__
-#define WHOLE __attribute__((noinline))
-#else
-#define WHOLE __attribute__((noinline, noclone))
-#endif
-
 /* Here callgrind begins and ends to count. */
-WHOLE size_t measured(job_fn *job);
+__attribute__((noinline)) size_t measured(job_fn *job);
 size_t measured(job_fn *job)
 {
     return job() + 1;
