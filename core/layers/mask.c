@@ -134,6 +134,8 @@ enum rnn_status mask_settle(struct plan_builder *builder,
         pass(node);
         break;
     case MASK_JOINED:
+        if (mask_is_lost_in_lists(builder))
+            break;
         if (joins_time(node) && is_masked(node))
             return join_time(builder, layer, node, err);
         return join(builder, layer, node, err);

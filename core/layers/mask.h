@@ -36,6 +36,13 @@ RNN_CHECKED enum rnn_status mask_settle(struct plan_builder *builder,
                                         struct node *node,
                                         struct rnn_error *err);
 
+/* Keras 3.0 to 3.3 ask a list of inputs for its one mask, which it has not:
+ * what is called on a list there knows nothing of its masks. */
+static inline bool mask_is_lost_in_lists(const struct plan_builder *builder)
+{
+    return builder->keras_major == 3 && builder->keras_minor < 4;
+}
+
 /* `*rest` is `given` without its keyword `mask`, whose tensors are the masks
  * of the inputs by position now.  `is_model`: what is called is one, and does
  * not tell them from masks that come with its inputs.

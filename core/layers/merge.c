@@ -159,7 +159,7 @@ static enum rnn_status find_masks(const struct layer *layer,
                                   bool *leaves_out, struct rnn_error *err)
 {
     *leaves_out = false;
-    if (builder->keras_major < 3 ||
+    if (builder->keras_major < 3 || mask_is_lost_in_lists(builder) ||
         (layer->class != &layer_multiply && layer->class != &layer_maximum &&
          layer->class != &layer_minimum))
         return RNN_OK;

@@ -157,6 +157,27 @@ static void merges_join_masks(void **state)
             }
 }
 
+/* Before 3.4 Keras 3 lost the masks of a list. */
+static void merges_of_keras_3_0_to_3_3_know_no_masks(void **state)
+{
+    static const char *const versions_before[] = {"3.0.5", "3.3.3"};
+    static const char *const classes[] = {"Add", "Multiply", "Maximum",
+                                          "Concatenate"};
+
+    (void)state;
+    for (size_t v = 0; v < 2; v++)
+        for (size_t c = 0; c < 4; c++) {
+            struct model_builder b;
+
+            begin(&b, versions_before[v]);
+            graph_layer(&b, classes[c], "c", "", "m,0,0 n,0,0");
+            graph_layer(&b, "Dense", "y", "\"units\": 2", "c,0,0");
+            graph_dense(&b, "y", c == 3 ? 2 * D : D, D);
+            end(&b, "y,0,0");
+            check(&b, "111111", classes[c]);
+        }
+}
+
 static void concatenate_joins_masks(void **state)
 {
     static const char *const patterns[] = {"111011", "001011"};
@@ -345,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_pass_a_mask_or_drop_it),
         cmocka_unit_test(merges_join_masks),
+        cmocka_unit_test(merges_of_keras_3_0_to_3_3_know_no_masks),
         cmocka_unit_test(concatenate_joins_masks),
         cmocka_unit_test(joined_timesteps_keep_their_masks),
         cmocka_unit_test(keras_3_leaves_out_what_is_masked),
