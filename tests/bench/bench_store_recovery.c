@@ -21,7 +21,7 @@ static double seconds_since(uint64_t began_ns)
 
 static void fill(struct store_world *world, size_t count)
 {
-    char id[16];
+    char id[24];
 
     for (size_t i = 0; i < count; i++) {
         snprintf(id, sizeof(id), "%zu", i);
@@ -35,7 +35,7 @@ static void measure(size_t count)
     struct store_world world;
     uint64_t began, seed = 1;
     struct stat info;
-    char id[16];
+    char id[24];
 
     store_world_init(&world);
     world.config.durability = (char *)"async";

@@ -31,12 +31,14 @@ check_shell()
 }
 
 # The analyzer of gcc 12 loses sight of what is put into an array, and calls
-# it leaked; clang-tidy and the sanitizers look for leaks as well.  Tests end
-# at the first surprise: the analyzers' paths beyond it are not theirs.
+# it leaked or not initialized; clang-tidy, valgrind and the sanitizers look for
+# both as well.  Tests end at the first surprise: the analyzers' paths beyond it
+# are not theirs.
 check_gcc()
 {
     each "core config server" $here/compile.sh gcc -O1 -fanalyzer \
-        -Wno-analyzer-malloc-leak -c -o /dev/null
+        -Wno-analyzer-malloc-leak \
+        -Wno-analyzer-use-of-uninitialized-value -c -o /dev/null
     each tests $here/compile.sh gcc -O1 -c -o /dev/null
 }
 
