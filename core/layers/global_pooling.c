@@ -192,10 +192,11 @@ static void fold(const struct node *node, const struct run *run)
     const struct value *input = node->inputs[0];
     bool max = is_max(node->layer);
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
-    struct view none = {0};
-    struct view mask = max ? none : mask_view(run, input);
+    struct view mask = {0};
     size_t steps = run_steps(run, input), features = input->features;
 
+    if (!max)
+        mask = mask_view(run, input);
     for (size_t r = 0; r < run->rows; r++) {
         void *result = run->state[r] + pool->result;
         int64_t *count = (int64_t *)(void *)(run->state[r] + pool->count);
@@ -258,9 +259,10 @@ static void reduce_all(const struct node *node, const struct run *run)
     size_t items = run_items(run, input);
     size_t steps = pool->joins ? run_steps(run, input) : 1;
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
-    struct view mask =
-        is_max(node->layer) ? (struct view){0} : mask_view(run, input);
+    struct view mask = {0};
 
+    if (!is_max(node->layer))
+        mask = mask_view(run, input);
     for (size_t i = 0; i < items; i++)
         reduce_item(node, x.data + i * x.stride,
                     mask.data ? mask.data + i * mask.stride : NULL,

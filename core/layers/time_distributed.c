@@ -339,7 +339,7 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
         own->graph_layers = made->plan.layers;
     if (!status && node->inputs[0]->mask && !masked)
         status = check_steps(layer, builder, err);
-    if (!status && builder->keras_major < 3)
+    if (!status && outputs && builder->keras_major < 3)
         status =
             reduce_mask(layer, node, builder, outputs[0]->mask, given, err);
     return status;
