@@ -36,6 +36,8 @@ bool rnn_activation_parse(const char *name, unsigned keras_major,
         name = "silu";
     else if (strcasecmp(name, "hard_swish") == 0)
         name = "hard_silu";
+    else if (strcasecmp(name, "log_softmax_v2") == 0) /* of Keras 2.12 */
+        name = "log_softmax";
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         /* Ours, not Keras': the same name there has parameters. */
         if (i == RNN_ACT_HARD_SIGMOID_2 || i == RNN_ACT_GELU_TANH)

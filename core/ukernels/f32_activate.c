@@ -180,7 +180,7 @@ void F32(activate)(const struct rnn_activation *activation, size_t count,
     }
 }
 
-/* The same inside a cell, where sigmoid is the gates' own. */
+/* The same in a cell of tanh, where sigmoid is the gates' own. */
 void F32(gate_activate)(const struct rnn_activation *activation, size_t count,
                         float *x)
 {

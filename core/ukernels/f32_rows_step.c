@@ -46,7 +46,7 @@ static void activate(const struct rnn_activation *activation,
     if (rnn_activation_takes_rows(activation))
         F32(activate_rows)(activation, 1, gates->units, x, gates->padded);
     else
-        F32(gate_activate)(activation, gates->padded, x);
+        F32(activate)(activation, gates->padded, x);
 }
 
 static void finish_lstm(const struct f32_cell *cell, const struct gates *gates,

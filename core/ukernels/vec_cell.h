@@ -56,13 +56,14 @@ VEC_INLINE bool cell_is_plain(const struct f32_cell *cell)
             cell->recurrent_activation.kind == RNN_ACT_SIGMOID);
 }
 
-/* One vector through any activation of one number. */
+/* One vector through any activation of one number.  A gate that is a sigmoid
+ * is the exact one here: what it weighs may be of any size. */
 VEC_INLINE vec cell_activate(const struct rnn_activation *activation, vec x)
 {
     float lanes[VEC_LANES];
 
     vec_store(lanes, x);
-    F32(gate_activate)(activation, VEC_LANES, lanes);
+    F32(activate)(activation, VEC_LANES, lanes);
     return vec_load(lanes);
 }
 

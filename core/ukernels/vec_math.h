@@ -169,8 +169,8 @@ VEC_INLINE vec math_tanh(vec x)
     return math_tanh_piece(x, MATH_TANH_END, place, table);
 }
 
-/* The sigmoid of a cell's gates: 1/2 + tanh(x/2)/2, small absolute error and
- * a short way through. */
+/* The sigmoid of the gates between tanh: 1/2 + tanh(x/2)/2, small absolute
+ * error and a short way through. */
 VEC_INLINE vec math_gate(vec x)
 {
     static const float table[8][8] = {TANH_TABLE(GATE_ROW)};

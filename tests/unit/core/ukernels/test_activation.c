@@ -23,7 +23,7 @@ static void names_are_known_in_any_case(void **state)
     }
 }
 
-static void other_names_of_silu_are_known(void **state)
+static void other_names_are_known(void **state)
 {
     struct rnn_activation act;
 
@@ -32,6 +32,8 @@ static void other_names_of_silu_are_known(void **state)
     assert_int_equal(act.kind, RNN_ACT_SILU);
     assert_true(rnn_activation_parse("hard_swish", 3, &act));
     assert_int_equal(act.kind, RNN_ACT_HARD_SILU);
+    assert_true(rnn_activation_parse("log_softmax_v2", 2, &act));
+    assert_int_equal(act.kind, RNN_ACT_LOG_SOFTMAX);
 }
 
 static void hard_sigmoid_is_that_of_its_keras(void **state)
@@ -96,7 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_known_in_any_case),
-        cmocka_unit_test(other_names_of_silu_are_known),
+        cmocka_unit_test(other_names_are_known),
         cmocka_unit_test(hard_sigmoid_is_that_of_its_keras),
         cmocka_unit_test(what_keras_does_not_know_is_refused),
         cmocka_unit_test(parameters_begin_with_keras_defaults),
