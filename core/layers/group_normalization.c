@@ -118,11 +118,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!status)
         status = find_axis(layer, x, axis, err);
     if (!status && x->mask && builder->keras_major < 3)
-        status = rnn_fail(err, RNN_UNSUPPORTED,
-                          "layer \"%.100s\" (GroupNormalization) is given a "
-                          "mask, which Keras 2 weighs its means with; that is "
-                          "not supported",
-                          layer->name);
+        status =
+            rnn_fail(err, RNN_UNSUPPORTED,
+                     "layer \"%.100s\" (GroupNormalization) is given a "
+                     "mask, which Keras 2 puts on the wrong axes, so that "
+                     "its answer depends on the batch",
+                     layer->name);
     if (!status && !layer->calls && own->scale)
         status = keep(layer, builder, "gamma", &own->gamma, err);
     if (!status && !layer->calls && own->center)
