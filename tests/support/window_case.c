@@ -12,6 +12,7 @@
 #include "core/model.h"
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 
 size_t pick_size(uint64_t *seed, size_t least, size_t most)
@@ -156,19 +157,6 @@ void assert_close(float got, double want, double scale)
                  (double)got, want, scale);
 }
 
-void assert_load_refused(struct model_builder *builder, const char *says)
-{
-    struct rnn_model *model = NULL;
-    struct rnn_error err = {.message = ""};
-
-    model_builder_finish(builder);
-    assert_int_not_equal(
-        rnn_model_load(builder->bytes, builder->size, NULL, &model, &err),
-        RNN_OK);
-    if (!strstr(err.message, says))
-        fail_msg("\"%s\" does not say \"%s\"", err.message, says);
-}
-
 void assert_fields_refused(const char *class_name, const char *shape,
                            const char *fields, const char *says)
 {
@@ -178,6 +166,5 @@ void assert_fields_refused(const char *class_name, const char *shape,
     graph_input(&b, "x", shape);
     graph_layer(&b, class_name, "w", fields, "x,0,0");
     graph_end(&b, "x,0,0", "w,0,0", NULL);
-    assert_load_refused(&b, says);
-    model_builder_release(&b);
+    model_assert_refused(&b, says);
 }

@@ -53,11 +53,8 @@ const float *window_case_weight(struct model_builder *builder,
 /* Is `got` the rounded `want`, a sum of numbers of size `scale`? */
 void assert_close(float got, double want, double scale);
 
-/* The model of `builder` must be refused with a sentence that holds `says`. */
-void assert_load_refused(struct model_builder *builder, const char *says);
-
 /* A model of one layer of this class and these fields over [timesteps, 4]
- * must be refused so. */
+ * must be refused with a sentence that holds `says`. */
 void assert_fields_refused(const char *class_name, const char *shape,
                            const char *fields, const char *says);
 

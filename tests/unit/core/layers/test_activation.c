@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/support/layer_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 #include "tests/support/step_check.h"
 
@@ -229,20 +230,13 @@ static void parameters_that_are_none_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct model_builder b;
-        struct rnn_model *model = NULL;
-        struct rnn_error err = {.message = ""};
 
         model_builder_init(&b, 0, 4);
         model_builder_add(&b,
                           &(struct model_layer){.class_name = cases[i].class,
                                                 .bare = true,
                                                 .more = cases[i].fields});
-        model_builder_finish(&b);
-        assert_int_not_equal(
-            rnn_model_load(b.bytes, b.size, NULL, &model, &err), RNN_OK);
-        if (!strstr(err.message, cases[i].says))
-            fail_msg("\"%s\" does not say \"%s\"", err.message, cases[i].says);
-        model_builder_release(&b);
+        model_assert_refused(&b, cases[i].says);
     }
 }
 

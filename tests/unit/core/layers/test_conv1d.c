@@ -12,6 +12,7 @@
 
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 #include "tests/support/window_case.h"
 
@@ -243,8 +244,7 @@ static void paths_of_other_lengths_do_not(void **state)
     add_conv(&b, "a", "", "x,0,0");
     graph_layer(&b, "Add", "sum", "", "a,0,0 x,0,0");
     graph_end(&b, "x,0,0", "sum,0,0", NULL);
-    assert_load_refused(&b, "\"sum\"");
-    model_builder_release(&b);
+    model_assert_refused(&b, "\"sum\"");
 }
 
 static void too_short_is_an_error(void **state)
@@ -271,10 +271,9 @@ static void too_short_is_an_error(void **state)
     rnn_model_free(model);
     model_builder_release(&b);
     begin(&b, &it, 4);
-    assert_load_refused(&b,
-                        "layer \"w\" (Conv1D) needs 5 timesteps or more, it "
-                        "is given 4");
-    model_builder_release(&b);
+    model_assert_refused(&b,
+                         "layer \"w\" (Conv1D) needs 5 timesteps or more, it "
+                         "is given 4");
 }
 
 static void what_cannot_be_run_is_named(void **state)

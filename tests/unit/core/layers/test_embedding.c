@@ -12,6 +12,7 @@
 
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 #include "tests/support/step_check.h"
 
@@ -184,34 +185,21 @@ static void an_old_dtype_is_that_of_the_ids(void **state)
     model_builder_release(&b);
 }
 
-static void assert_refused(struct model_builder *b, const char *says)
-{
-    struct rnn_model *model = NULL;
-    struct rnn_error err = {.message = ""};
-
-    model_builder_finish(b);
-    assert_int_not_equal(rnn_model_load(b->bytes, b->size, NULL, &model, &err),
-                         RNN_OK);
-    if (!strstr(err.message, says))
-        fail_msg("\"%s\" does not say \"%s\"", err.message, says);
-    model_builder_release(b);
-}
-
 static void what_is_not_supported_is_refused_by_name(void **state)
 {
     struct model_builder b;
 
     (void)state;
     build(&b, 4, ", \"mask_zero\": 1", "[null, null]");
-    assert_refused(&b, "mask_zero is 1");
+    model_assert_refused(&b, "mask_zero is 1");
     build(&b, 4, "", "[null, null]");
     model_builder_replace(&b, "\"input_dim\": 11", "\"input_dim\": 12");
-    assert_refused(&b, "words/embeddings");
+    model_assert_refused(&b, "words/embeddings");
     build(&b, 4, "", "[null, null]");
     model_builder_replace(&b, "\"input_dim\": 11", "\"input_dim\": 99999999");
-    assert_refused(&b, "input_dim is 99999999");
+    model_assert_refused(&b, "input_dim is 99999999");
     build(&b, 4, ", \"lora_rank\": 2", "[null, null]");
-    assert_refused(&b, "lora_rank is 2");
+    model_assert_refused(&b, "lora_rank is 2");
 }
 
 /* Only ids come without an axis of features. */
@@ -228,7 +216,7 @@ static void a_sequence_of_numbers_needs_features(void **state)
         model_builder_add(&b, &(struct model_layer){.class_name = classes[i],
                                                     .units = i < 2 ? 3 : 0});
         model_builder_replace(&b, "[null, null, 4]", "[null, null]");
-        assert_refused(&b, "without an axis of features");
+        model_assert_refused(&b, "without an axis of features");
     }
 }
 
@@ -324,7 +312,7 @@ static void ids_are_no_numbers_of_a_graph(void **state)
         begin_graph(&b, cases[i].ids);
         graph_layer(&b, cases[i].class_name, "m", "", cases[i].calls);
         graph_end(&b, "x,0,0 y,0,0", "p,0,0 m,0,0", NULL);
-        assert_refused(&b, cases[i].says);
+        model_assert_refused(&b, cases[i].says);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "core/layers/mask.h"
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 
 #define T 6
@@ -290,15 +291,7 @@ static void a_mask_goes_through_models(void **state)
 
 static void assert_refused(struct model_builder *b, const char *says)
 {
-    struct rnn_model *model = NULL;
-    struct rnn_error err = {.message = ""};
-
-    model_builder_finish(b);
-    assert_int_equal(rnn_model_load(b->bytes, b->size, NULL, &model, &err),
-                     RNN_UNSUPPORTED);
-    if (!strstr(err.message, says))
-        fail_msg("\"%s\" does not say \"%s\"", err.message, says);
-    model_builder_release(b);
+    assert_int_equal(model_assert_refused(b, says), RNN_UNSUPPORTED);
 }
 
 static void masks_that_fit_nowhere_are_refused(void **state)

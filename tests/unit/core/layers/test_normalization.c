@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 #include "tests/support/step_check.h"
 
@@ -357,16 +358,9 @@ static void what_is_not_supported_is_refused_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct model_builder b;
-        struct rnn_model *model = NULL;
-        struct rnn_error err = {.message = ""};
 
         build(&b, 3, cases[i].class, cases[i].fields);
-        model_builder_finish(&b);
-        assert_int_not_equal(
-            rnn_model_load(b.bytes, b.size, NULL, &model, &err), RNN_OK);
-        if (!strstr(err.message, cases[i].says))
-            fail_msg("\"%s\" does not say \"%s\"", err.message, cases[i].says);
-        model_builder_release(&b);
+        model_assert_refused(&b, cases[i].says);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 
 #define T 9
@@ -442,20 +443,12 @@ static void what_cannot_be_done_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         struct model_builder b;
-        struct rnn_model *model = NULL;
-        struct rnn_error err = {.message = ""};
 
         begin(&b, refusals[i].shape);
         graph_operator(&b, refusals[i].class_name, "op", refusals[i].fields,
                        refusals[i].arguments);
         graph_end(&b, "x,0,0", "op,0,0", NULL);
-        model_builder_finish(&b);
-        if (!rnn_model_load(b.bytes, b.size, NULL, &model, &err) ||
-            !strstr(err.message, refusals[i].says))
-            fail_msg("%s(%s): \"%s\" does not say \"%s\"",
-                     refusals[i].class_name, refusals[i].arguments,
-                     err.message, refusals[i].says);
-        model_builder_release(&b);
+        model_assert_refused(&b, refusals[i].says);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 
 #define T 4
@@ -107,15 +108,7 @@ static void keras_2_makes_a_mask_of_timesteps(void **state)
 
 static void assert_refused(struct model_builder *b, const char *says)
 {
-    struct rnn_model *model = NULL;
-    struct rnn_error err = {.message = ""};
-
-    model_builder_finish(b);
-    assert_int_equal(rnn_model_load(b->bytes, b->size, NULL, &model, &err),
-                     RNN_UNSUPPORTED);
-    if (!strstr(err.message, says))
-        fail_msg("\"%s\" does not say \"%s\"", err.message, says);
-    model_builder_release(b);
+    assert_int_equal(model_assert_refused(b, says), RNN_UNSUPPORTED);
 }
 
 /* Keras 3 hands on the mask as it is, which no layer of timesteps takes. */
