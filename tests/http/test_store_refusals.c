@@ -20,22 +20,6 @@
 static struct store_daemon d;
 static struct api *const api = &d.api;
 
-static void start(const char *durability, const char *option,
-                  const char *value)
-{
-    store_daemon_start(&d, durability, option, value);
-}
-
-static void stop(void)
-{
-    store_daemon_stop(&d);
-}
-
-static void kill_hard(void)
-{
-    store_daemon_kill(&d);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -48,11 +32,6 @@ static int tear_down(void **state)
     (void)state;
     store_daemon_close(&d);
     return 0;
-}
-
-static void step(const char *id, int from, int to, const char *more)
-{
-    store_daemon_step(&d, id, from, to, more);
 }
 
 /* ---- what is refused ---------------------------------------------------- */
@@ -71,14 +50,15 @@ static void assert_ends(int code, const char *const *arguments,
 static void one_process_owns_a_state_dir(void **state)
 {
     (void)state;
-    start("step", NULL, NULL);
+    store_daemon_start(&d, "step", NULL, NULL);
     assert_ends(1,
                 (const char *[]){"--listen", "127.0.0.1:0", "--state-dir",
                                  d.folder, d.models.arguments[0], NULL},
                 "is in use by another rnnd (process ");
-    step("a", 0, 1, ", \"start\": true"); /* the first is unharmed */
+    store_daemon_step(&d, "a", 0, 1,
+                      ", \"start\": true"); /* the first is unharmed */
     api_assert_status(api, 200);
-    stop();
+    store_daemon_stop(&d);
 }
 
 static void a_store_that_cannot_be_is_said_at_start(void **state)
@@ -104,19 +84,19 @@ static void another_models_session_is_409_and_kept(void **state)
     char first[96], other[96];
 
     (void)state;
-    start("step", NULL, NULL);
+    store_daemon_start(&d, "step", NULL, NULL);
     api_post(api, "/predict",
              "{\"sequence\": [%s], \"session\": \"a\", \"start\": true, "
              "\"model\": \"seed\", \"mode\": \"window\"}",
              "[0.1,0.2,0.3]");
     api_assert_status(api, 200);
-    stop();
+    store_daemon_stop(&d);
     /* The file of the model is replaced: other weights. */
     snprintf(first, sizeof(first), "%s", d.models.arguments[0]);
     snprintf(other, sizeof(other), "seed=%s",
              strchr(d.models.arguments[1], '=') + 1);
     snprintf(d.models.arguments[0], sizeof(first), "%s", other);
-    start("step", NULL, NULL);
+    store_daemon_start(&d, "step", NULL, NULL);
     api_get(api, "/sessions/a");
     api_assert_problem(api, 409, "other-model", NULL);
     api_post(api, "/predict",
@@ -127,13 +107,13 @@ static void another_models_session_is_409_and_kept(void **state)
              "{\"sequence\": " ROW ", \"session\": \"a\", \"model\": "
              "\"seed\", \"start\": \"restart\"}");
     api_assert_problem(api, 409, "other-model", NULL);
-    stop();
+    store_daemon_stop(&d);
     snprintf(d.models.arguments[0], sizeof(first), "%s", first);
-    start("step", NULL, NULL);
+    store_daemon_start(&d, "step", NULL, NULL);
     api_get(api, "/sessions/a");
     api_assert_status(api, 200);
     assert_true(api_number(api, "step") == 1);
-    stop();
+    store_daemon_stop(&d);
 }
 
 /* rows: S79 */
@@ -142,10 +122,10 @@ static void a_damaged_session_is_500_for_itself_alone(void **state)
     sqlite3 *db = NULL;
 
     (void)state;
-    start("step", NULL, NULL);
-    step("a", 0, 2, ", \"start\": true");
-    step("b", 0, 2, ", \"start\": true");
-    stop();
+    store_daemon_start(&d, "step", NULL, NULL);
+    store_daemon_step(&d, "a", 0, 2, ", \"start\": true");
+    store_daemon_step(&d, "b", 0, 2, ", \"start\": true");
+    store_daemon_stop(&d);
     assert_int_equal(sqlite3_open(d.file, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
                                   "UPDATE sessions SET body = "
@@ -153,14 +133,14 @@ static void a_damaged_session_is_500_for_itself_alone(void **state)
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
-    start("step", NULL, NULL);
-    step("a", 2, 4, "");
+    store_daemon_start(&d, "step", NULL, NULL);
+    store_daemon_step(&d, "a", 2, 4, "");
     api_assert_problem(api, 500, "internal", NULL);
     assert_non_null(strstr(api_text(api, "detail"), "\"a\" is damaged"));
-    step("b", 2, 4, "");
+    store_daemon_step(&d, "b", 2, 4, "");
     api_assert_status(api, 200);
     assert_true(store_daemon_metric(&d, "rnnd_sessions_damaged_total") == 1);
-    stop();
+    store_daemon_stop(&d);
 }
 
 /* ---- a store that fails for a while ------------------------------------- */
@@ -188,12 +168,12 @@ static void a_full_disk_is_503_and_nothing_moves(void **state)
     char wanted[256];
 
     (void)state;
-    start("step", "--ready-needs-store", "yes");
-    step("a", 0, 2, ", \"start\": true");
+    store_daemon_start(&d, "step", "--ready-needs-store", "yes");
+    store_daemon_step(&d, "a", 0, 2, ", \"start\": true");
     api_assert_status(api, 200);
     limit_files(true);
     for (int i = 0; i < 5; i++) {
-        step("a", 2, 4, "");
+        store_daemon_step(&d, "a", 2, 4, "");
         api_assert_problem(api, 503, "store-unreachable", NULL);
         assert_string_equal(api_header(api, "Retry-After"), "1");
     }
@@ -211,17 +191,17 @@ static void a_full_disk_is_503_and_nothing_moves(void **state)
     assert_checks("/livez", 200, "failing");
     assert_true(store_daemon_metric(&d, "rnnd_store_failures_total") >= 7);
     limit_files(false);
-    step("a", 2, 4, "");
+    store_daemon_step(&d, "a", 2, 4, "");
     store_daemon_assert(&d, wanted);
     assert_null(api_header(api, "Idempotent-Replayed"));
     assert_checks("/readyz", 200, "ok");
     assert_non_null(strstr(daemon_log(&d.daemon), "the store fails: "));
     assert_non_null(strstr(daemon_log(&d.daemon), "the store works again"));
-    kill_hard();
-    start("step", NULL, NULL);
+    store_daemon_kill(&d);
+    store_daemon_start(&d, "step", NULL, NULL);
     api_get(api, "/sessions/a");
     assert_true(api_number(api, "step") == 4);
-    stop();
+    store_daemon_stop(&d);
 }
 
 /* rows: S78 R26 */
@@ -230,15 +210,15 @@ static void in_async_a_full_disk_does_not_stop_service(void **state)
     char wanted[256];
 
     (void)state;
-    start("async", NULL, NULL);
-    step("a", 0, 2, ", \"start\": true");
+    store_daemon_start(&d, "async", NULL, NULL);
+    store_daemon_step(&d, "a", 0, 2, ", \"start\": true");
     store_daemon_settle(&d);
     limit_files(true);
-    step("a", 2, 4, "");
+    store_daemon_step(&d, "a", 2, 4, "");
     api_assert_status(api, 200);
     daemon_wait_for(&d.daemon, "the store fails: ");
     store_daemon_reference(&d, 0, 6, wanted, sizeof(wanted));
-    step("a", 4, 6, "");
+    store_daemon_step(&d, "a", 4, 6, "");
     store_daemon_assert(&d, wanted);
     assert_checks("/readyz", 200, "failing");
     nap_ms(100);
@@ -246,11 +226,11 @@ static void in_async_a_full_disk_does_not_stop_service(void **state)
     limit_files(false);
     store_daemon_settle(&d);
     assert_checks("/readyz", 200, "ok");
-    kill_hard();
-    start("async", NULL, NULL);
+    store_daemon_kill(&d);
+    store_daemon_start(&d, "async", NULL, NULL);
     api_get(api, "/sessions/a");
     assert_true(api_number(api, "step") == 6);
-    stop();
+    store_daemon_stop(&d);
 }
 
 int main(void)
