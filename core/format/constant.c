@@ -3,21 +3,9 @@
 #include <float.h>
 #include <math.h>
 #include <stdalign.h>
-#include <string.h>
 
 #include "core/format/json.h"
 #include "core/format/numbers.h"
-
-const struct rnn_json *constant_unwrap(const struct rnn_json *json)
-{
-    const char *class_name =
-        rnn_json_text(rnn_json_member(json, "class_name"));
-
-    if (class_name && (!strcmp(class_name, "__numpy__") ||
-                       !strcmp(class_name, "__tensor__")))
-        return rnn_json_member(rnn_json_member(json, "config"), "value");
-    return json;
-}
 
 /* The shape as the first entry of each axis has it. */
 static bool find_shape(const struct rnn_json *json, struct rnn_shape *shape)
@@ -61,7 +49,7 @@ enum rnn_status constant_read(const struct rnn_json *json, const char *name,
     char text[120];
     float *next;
 
-    json = constant_unwrap(json);
+    json = rnn_numbers_unwrap(json);
     if (!json || !find_shape(json, &made.shape) ||
         !rnn_shape_count(&made.shape, 0, &made.count))
         made.count = 0;

@@ -34,7 +34,4 @@ RNN_CHECKED enum rnn_status constant_read(const struct rnn_json *json,
                                           struct constant *constant,
                                           struct rnn_error *err);
 
-/* An array of NumPy or a tensor: what it holds; else `json` itself. */
-const struct rnn_json *constant_unwrap(const struct rnn_json *json);
-
 #endif

@@ -6,8 +6,7 @@
 
 #include "core/format/json.h"
 
-/* What an array of NumPy holds; else `json` itself. */
-static const struct rnn_json *unwrap(const struct rnn_json *json)
+const struct rnn_json *rnn_numbers_unwrap(const struct rnn_json *json)
 {
     const char *class_name =
         rnn_json_text(rnn_json_member(json, "class_name"));
@@ -21,7 +20,7 @@ static const struct rnn_json *unwrap(const struct rnn_json *json)
 /* The row inside axes of one: [[[1, 2]]] is [1, 2]. */
 static const struct rnn_json *find_row(const struct rnn_json *json)
 {
-    json = unwrap(json);
+    json = rnn_numbers_unwrap(json);
     while (rnn_json_is_array(json) && rnn_json_count(json) == 1)
         json = rnn_json_first(json);
     return json;

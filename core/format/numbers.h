@@ -23,6 +23,9 @@ bool rnn_numbers_count(const struct rnn_json *json, size_t *count);
 /* The numbers, of which rnn_numbers_count() has told the count. */
 void rnn_numbers_read(const struct rnn_json *json, double *numbers);
 
+/* An array of NumPy or a tensor: what it holds; else `json` itself. */
+const struct rnn_json *rnn_numbers_unwrap(const struct rnn_json *json);
+
 /* Is `json` what Python writes as a bare NaN, Infinity or -Infinity? */
 bool rnn_numbers_named(const struct rnn_json *json, double *number);
 

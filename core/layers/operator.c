@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/format/constant.h"
 #include "core/format/json.h"
+#include "core/format/numbers.h"
 
 const char *const operator_inert[] = {"function", NULL};
 
@@ -295,7 +295,7 @@ enum rnn_status operator_list(const struct node *node,
 {
     enum rnn_status status = RNN_OK;
 
-    json = constant_unwrap(json);
+    json = rnn_numbers_unwrap(json);
     if (!rnn_json_is_array(json) || rnn_json_count(json) > capacity)
         return refuse_setting(node, json, "a list of whole numbers", err);
     *count = 0;
