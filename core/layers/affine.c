@@ -126,9 +126,9 @@ static void run_mapped(const struct affine *affine, const struct node *node,
                  x.data + i * x.stride, y.data + i * y.stride);
 }
 
-bool affine_run(const struct affine *affine, const struct node *node,
-                struct run *run)
+bool affine_run(const struct node *node, struct run *run)
 {
+    const struct affine *affine = node->layer->own;
     const struct value *input = node->inputs[0];
     size_t items = run_items(run, input), width = affine->width;
     size_t inner = input->features / width;

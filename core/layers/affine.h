@@ -5,6 +5,7 @@
  * mean that is large beside its deviation costs no digit, every instruction
  * set gives the same bits, and no result depends on what stands beside it.
  *
+ * Own      A layer's struct begins with its struct affine.
  * Memory   In the model's arena.
  * Threads  Written while a layer is connected, afterwards only read.
  */
@@ -46,8 +47,7 @@ RNN_CHECKED enum rnn_status affine_connect(struct node *node,
                                            struct plan_builder *builder,
                                            struct rnn_error *err);
 
-/* One chunk of `node`; false: the caller said stop. */
-bool affine_run(const struct affine *affine, const struct node *node,
-                struct run *run);
+/* The `run` of these layers. */
+bool affine_run(const struct node *node, struct run *run);
 
 #endif

@@ -16,11 +16,11 @@
 #include "core/layers/affine.h"
 
 struct batch_normalization {
+    struct affine affine; /* first */
     long axes[RNN_MAX_RANK];
     size_t axis_count;
     double epsilon;
     bool center, scale;
-    struct affine affine;
 };
 
 /* renorm, virtual batches and synchronisation are of training. */
@@ -153,13 +153,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-static bool run(const struct node *node, struct run *run)
-{
-    const struct batch_normalization *own = node->layer->own;
-
-    return affine_run(&own->affine, node, run);
-}
-
 const struct layer_class layer_batch_normalization = {
     .name = "BatchNormalization",
     .inert = inert,
@@ -168,5 +161,5 @@ const struct layer_class layer_batch_normalization = {
     .own_bytes = sizeof(struct batch_normalization),
     .read = read,
     .connect = connect,
-    .run = run,
+    .run = affine_run,
 };

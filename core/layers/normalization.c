@@ -19,13 +19,13 @@
 #include "core/layers/affine.h"
 
 struct normalization {
+    struct affine affine; /* first */
     bool invert, one_for_all;
     long axes[RNN_MAX_RANK];
     size_t axis_count;
     /* in the config, which is there until the first call; or NULL */
     const struct rnn_json *mean, *variance;
     size_t numbers; /* in each of them */
-    struct affine affine;
 };
 
 static const char *const inert[] = {NULL};
@@ -182,13 +182,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-static bool run(const struct node *node, struct run *run)
-{
-    const struct normalization *own = node->layer->own;
-
-    return affine_run(&own->affine, node, run);
-}
-
 const struct layer_class layer_normalization = {
     .name = "Normalization",
     .inert = inert,
@@ -197,5 +190,5 @@ const struct layer_class layer_normalization = {
     .own_bytes = sizeof(struct normalization),
     .read = read,
     .connect = connect,
-    .run = run,
+    .run = affine_run,
 };

@@ -12,10 +12,10 @@
 #include "core/layers/affine.h"
 
 struct rescaling {
+    struct affine affine; /* first */
     /* in the config, which is there until the first call */
     const struct rnn_json *scale, *offset;
     size_t scales, offsets; /* numbers in them */
-    struct affine affine;
 };
 
 static const char *const inert[] = {NULL};
@@ -99,13 +99,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-static bool run(const struct node *node, struct run *run)
-{
-    const struct rescaling *own = node->layer->own;
-
-    return affine_run(&own->affine, node, run);
-}
-
 const struct layer_class layer_rescaling = {
     .name = "Rescaling",
     .inert = inert,
@@ -114,5 +107,5 @@ const struct layer_class layer_rescaling = {
     .own_bytes = sizeof(struct rescaling),
     .read = read,
     .connect = connect,
-    .run = run,
+    .run = affine_run,
 };
