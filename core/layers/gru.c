@@ -116,21 +116,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-#define RECURRENT(label, keras, reader, masks)                                \
-    const struct layer_class layer_##label = {                                \
-        .name = (keras),                                                      \
-        .inert = recurrent_inert,                                             \
-        .keywords = recurrent_keywords,                                       \
-        .streaming = STREAM_STEPS,                                            \
-        .masking = (masks),                                                   \
-        .own_bytes = sizeof(struct recurrent),                                \
-        .read = (reader),                                                     \
-        .connect = connect,                                                   \
-        .scratch = recurrent_scratch,                                         \
-        .run = recurrent_run,                                                 \
-    }
-
-RECURRENT(gru, "GRU", read, MASK_PASSED);
-RECURRENT(gru_cell, "GRUCell", read, MASK_PASSED);
+RECURRENT(gru, "GRU", read, connect, MASK_PASSED);
+RECURRENT(gru_cell, "GRUCell", read, connect, MASK_PASSED);
 /* Keras does not run it under a mask. */
-RECURRENT(cudnn_gru, "CuDNNGRU", read_cudnn, MASK_REFUSED);
+RECURRENT(cudnn_gru, "CuDNNGRU", read_cudnn, connect, MASK_REFUSED);

@@ -211,6 +211,28 @@ size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
                     items, own->z_stride);
 }
 
+enum rnn_status recurrent_connect(struct layer *layer, struct node *node,
+                                  struct plan_builder *builder,
+                                  struct rnn_error *err)
+{
+    struct recurrent *own = layer->own;
+    struct recurrent_weights weights;
+    enum rnn_status status =
+        recurrent_take(layer, node, builder, 1, &weights, err);
+
+    if (!status && !layer->calls)
+        status =
+            recurrent_pack(layer, builder, own->features, 0, own->gates,
+                           weights.kernel, weights.bias, &own->input, err);
+    if (!status && !layer->calls)
+        status = recurrent_pack(layer, builder, own->units, 0, own->gates,
+                                weights.recurrent_kernel, NULL,
+                                &own->cell.recurrent, err);
+    if (!status)
+        status = recurrent_join(layer, node, builder, err);
+    return status;
+}
+
 struct recurrent_way *recurrent_way_of(const struct layer *layer)
 {
     return layer->class == &layer_rnn || layer->class == &layer_conv_lstm1d ||

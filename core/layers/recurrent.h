@@ -89,6 +89,28 @@ RNN_CHECKED enum rnn_status recurrent_join(struct layer *layer,
                                            struct plan_builder *builder,
                                            struct rnn_error *err);
 
+/* The `connect` of cells that need all gates of both kernels at once, and
+ * have one bias: SimpleRNN, LSTM. */
+RNN_CHECKED enum rnn_status recurrent_connect(struct layer *layer,
+                                              struct node *node,
+                                              struct plan_builder *builder,
+                                              struct rnn_error *err);
+
+/* What the classes of the three have in common, of their cells too. */
+#define RECURRENT(label, keras, reader, connector, masks)                     \
+    const struct layer_class layer_##label = {                                \
+        .name = (keras),                                                      \
+        .inert = recurrent_inert,                                             \
+        .keywords = recurrent_keywords,                                       \
+        .streaming = STREAM_STEPS,                                            \
+        .masking = (masks),                                                   \
+        .own_bytes = sizeof(struct recurrent),                                \
+        .read = (reader),                                                     \
+        .connect = (connector),                                               \
+        .scratch = recurrent_scratch,                                         \
+        .run = recurrent_run,                                                 \
+    }
+
 /* The way of a layer that goes through a sequence; NULL: `layer` is none. */
 struct recurrent_way *recurrent_way_of(const struct layer *layer);
 
