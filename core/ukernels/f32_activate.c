@@ -180,16 +180,13 @@ void F32(activate)(const struct rnn_activation *activation, size_t count,
     }
 }
 
-/* The same in a cell of tanh, where sigmoid is the gates' own. */
-void F32(gate_activate)(const struct rnn_activation *activation, size_t count,
+/* The sigmoid that cells of tanh have inline. */
+void F32(gate_activate)(const struct rnn_activation *sigmoid, size_t count,
                         float *x)
 {
     size_t i = 0;
 
-    if (activation->kind != RNN_ACT_SIGMOID) {
-        F32(activate)(activation, count, x);
-        return;
-    }
+    (void)sigmoid;
     for (; i + VEC_LANES <= count; i += VEC_LANES)
         vec_store(x + i, math_gate(vec_load(x + i)));
     if (i < count)

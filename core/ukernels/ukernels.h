@@ -152,10 +152,9 @@ struct rnn_ukernels {
     f32_cell_fn *cell;
     f32_cell_part_fn *cell_part;
     f32_activate_fn *activate;
-    f32_activate_fn *gate_activate; /* as in a cell of tanh, which has it
-                                       inline: sigmoid is one of small absolute
-                                       error and short latency there; all
-                                       others are the same */
+    f32_activate_fn *gate_activate; /* the sigmoid that cells of tanh have
+                                       inline, to be looked at: of small
+                                       absolute error and short latency */
     f32_activate_rows_fn *activate_rows;
 };
 
