@@ -12,10 +12,11 @@ counts=tests/instructions/counts.txt
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
+# What it says of itself, not its name: `cc` is gcc as well.
 # shellcheck disable=SC2086 # a compiler may be several words
-compiler="$(${CC:-gcc} --version | head -n 1) $(uname -m)"
-if [[ ! $compiler =~ ^gcc.*\ 12\.[0-9.]+\ x86_64$ ]]; then
-    echo "not judged: counts are those of gcc 12 on x86-64, not of $compiler"
+compiler=$(${CC:-cc} -E -P - <<<'__GNUC__ __clang__ __x86_64__' | xargs)
+if [ "$compiler" != "12 __clang__ 1" ]; then
+    echo "not judged: counts are those of gcc 12 on x86-64"
     echo "0 passed, 0 failed"
     exit 0
 fi
