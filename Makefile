@@ -310,7 +310,8 @@ PEER = @mkdir -p $(@D)
 $(BUILD)/tests/bench/peer_onednn: tests/bench/peer_onednn.c tests/bench/worker.h
 	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< -ldnnl
 $(BUILD)/tests/bench/peer_simdjson.so: tests/bench/peer_simdjson.cpp
-	$(PEER); $(CXX) $(CPPFLAGS) -std=c++17 -O3 -fPIC -shared -o $@ $< -lsimdjson
+	$(PEER); $(CXX) $(CPPFLAGS) -std=c++17 -O3 -march=native -fPIC \
+	    -shared -o $@ $< -lsimdjson
 # yyjson's source comes in its Python package.
 YYJSON = $(firstword $(wildcard build/venv-bench/lib/python3*/site-packages/yyjson))
 $(BUILD)/tests/bench/peer_yyjson.so: tests/bench/peer_yyjson.c
