@@ -114,6 +114,7 @@ def main():
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     options.rnnd = os.path.join(options.build, "rnnd")
+    os.sched_setaffinity(0, {place.ASKER_CORE})
     parts = choose(options)
     place.say(
         f"bench: {', '.join(parts) or 'nothing left to do'}; at most"

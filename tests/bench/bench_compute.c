@@ -60,7 +60,7 @@ static void *make(const struct worker_case *wanted, const char **why)
     numbers = worker_read(wanted->numbers, "", &size);
     outputs = calloc(wanted->batch * ours->units, sizeof(*outputs));
     for (size_t i = 0; i < wanted->batch; i++) {
-        ours->inputs[i] = numbers + i * WORKER_TIMESTEPS * features;
+        ours->inputs[i] = numbers + i * WORKER_STRIDE * features;
         ours->outputs[i] = outputs + i * ours->units;
         ours->sequences[i] =
             (struct rnn_sequence){.timesteps = wanted->timesteps,

@@ -19,7 +19,8 @@ import struct
 GATES = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 CELLS = tuple(GATES)
 SHAPES = ((3, 5), (16, 32), (32, 64), (64, 128), (128, 256), (256, 512))
-ROWS, TIMESTEPS = 64, 100  # of the numbers that a case takes its part of
+# Sequence i of a batch begins STRIDE timesteps behind sequence i - 1.
+ROWS, TIMESTEPS, STRIDE = 64, 1000, 5
 
 
 def draw(rng, count, scale):
@@ -138,13 +139,12 @@ def grid_model(folder, cell, inputs, units):
 
 
 def numbers_for(folder, features):
-    """A file of [ROWS][TIMESTEPS][features] float32."""
-    path = os.path.join(folder, f"numbers-{features}.f32")
+    """A file of timesteps of float32 for any batch (worker.h)."""
+    path = os.path.join(folder, f"timesteps-{features}.f32")
     if not os.path.exists(path):
         os.makedirs(folder, exist_ok=True)
         rng = random.Random(features)
         with open(path, "wb") as file:
-            file.write(
-                draw(rng, ROWS * TIMESTEPS * features, 1.0).tobytes()
-            )
+            count = (ROWS * STRIDE + TIMESTEPS) * features
+            file.write(draw(rng, count, 1.0).tobytes())
     return path

@@ -1,6 +1,7 @@
 """place.py: where things are, on which core they run, what the machine is, and
 how results are kept (build/bench/PART.json)."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -51,6 +52,17 @@ def packages(name):
 
 def pinned(core, *command):
     return ["taskset", "-c", str(core), *command]
+
+
+@contextlib.contextmanager
+def on(core):
+    """What is started herein inherits the core, without a program between."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def processor():

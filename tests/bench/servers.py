@@ -88,12 +88,13 @@ class Server:
         self.name, self.port = name, port
         begin = time.perf_counter()
         with open(os.path.join(place.RESULTS, name + ".log"), "wb") as log:
-            self.process = subprocess.Popen(
-                place.pinned(place.CORE, *command),
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **(environment or {})},
-            )
+            with place.on(place.CORE):
+                self.process = subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, **(environment or {})},
+                )
         try:
             self.await_answer(probe, begin + wait)
         except BaseException:
@@ -153,7 +154,7 @@ class Server:
 LIVEZ = ("GET", "/livez")
 
 
-def rnnd(options, served, *arguments):
+def rnnd(options, served, *arguments, first=LIVEZ):
     port = free_port()
     return Server(
         "rnnd",
@@ -167,7 +168,7 @@ def rnnd(options, served, *arguments):
             *[f"{name}={path}" for name, path in served.items()],
         ],
         port,
-        LIVEZ,
+        first,
     )
 
 
@@ -185,7 +186,7 @@ def nginx(options, served):
 
 
 def fastapi(engine):
-    def start(options, served):
+    def start(options, served, first=LIVEZ):
         folder, port = place.venv("bench"), free_port()
         if folder is None:
             raise RuntimeError("not to be installed from PyPI here")
@@ -199,7 +200,7 @@ def fastapi(engine):
                 *[f"{name}={path}" for name, path in served.items()],
             ],
             port,
-            LIVEZ,
+            first,
         )
 
     return start
@@ -225,7 +226,7 @@ def triton_backends(wheel):
     return os.path.dirname(folder)
 
 
-def triton(options, served):
+def triton(options, served, first=("GET", "/v2/health/ready")):
     if place.venv("triton") is None or place.venv("bench") is None:
         raise RuntimeError("not to be installed from PyPI here")
     wheel, port = place.packages("triton"), free_port()
@@ -253,7 +254,7 @@ def triton(options, served):
             *("--exit-timeout-secs", "1"),
         ],
         port,
-        ("GET", "/v2/health/ready"),
+        first,
         {"LD_LIBRARY_PATH": os.path.join(wheel, "nvidia_pytriton.libs")},
     )
 

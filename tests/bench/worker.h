@@ -10,8 +10,8 @@
  *
  * MODEL is a path without its ending: MODEL.safetensors, and MODEL.bin with
  * kernel, recurrent kernel and bias one after the other, as Keras has them.
- * NUMBERS are float32 [WORKER_ROWS][WORKER_TIMESTEPS][features], of which a
- * case takes the first sequences and timesteps.
+ * NUMBERS are timesteps of float32; sequence i begins WORKER_STRIDE timesteps
+ * behind sequence i - 1.
  */
 #ifndef TESTS_BENCH_WORKER_H
 #define TESTS_BENCH_WORKER_H
@@ -24,7 +24,7 @@
 #include <time.h>
 
 #define WORKER_ROWS      64
-#define WORKER_TIMESTEPS 100
+#define WORKER_STRIDE    5
 #define WORKER_CASES     4096
 #define WORKER_SHOWN     8
 

@@ -168,6 +168,18 @@ ENGINES = {
 }
 
 
+def sequences(path, numbers, batch, timesteps):
+    """[batch, timesteps, features]."""
+    features = native.read(path + ".safetensors").inputs
+    rows = np.fromfile(numbers, np.float32).reshape(-1, features)
+    return np.stack(
+        [
+            rows[i * models.STRIDE : i * models.STRIDE + timesteps]
+            for i in range(batch)
+        ]
+    )
+
+
 def sample(run, calls, least_ns):
     """CPU ns, elapsed ns of one call, and how many calls that took."""
     run()
@@ -192,12 +204,8 @@ def main():
         try:
             if words[0] == "add":
                 path, numbers, batch, timesteps = words[2:]
-                x = np.fromfile(numbers, np.float32).reshape(
-                    models.ROWS, models.TIMESTEPS, -1
-                )[: int(batch), : int(timesteps)]
-                cases[number], outputs = engine.make(
-                    path, np.ascontiguousarray(x)
-                )
+                x = sequences(path, numbers, int(batch), int(timesteps))
+                cases[number], outputs = engine.make(path, x)
                 cases[number]()
                 shown = np.asarray(outputs())[-1].ravel()[:SHOWN]
                 print("ok", *[f"{value:.9g}" for value in shown], flush=True)
