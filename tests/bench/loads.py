@@ -12,6 +12,7 @@ import random
 import re
 import subprocess
 
+import many
 import place
 import servers
 
@@ -42,6 +43,17 @@ function request()
 end
 """
 
+# One row to one of so many sessions (many.py), drawn anew for each request.
+AMONG = """
+local path, last = "{path}", {last}
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+function request()
+  return wrk.format(nil, path, nil, string.format('{{"session": "{id}", ' ..
+    '"sequence": [[0.25,-0.5,0.125]]}}', math.random(0, last)))
+end
+"""
+
 
 class Load:
     """path, body (bytes; None: GET), headers; sessions 0: none."""
@@ -51,6 +63,20 @@ class Load:
         self.headers = {**({"Content-Type": media} if body else {})}
         self.headers.update(headers or {})
 
+    def lua(self, path):
+        with open(path + ".body", "wb") as file:
+            file.write(self.body)
+        return LUA.format(
+            body=path + ".body",
+            path=self.path,
+            sessions=max(self.sessions, 1),
+            first=FIRST_ID,
+            headers="\n".join(
+                f'wrk.headers["{key}"] = "{value}"'
+                for key, value in self.headers.items()
+            ),
+        )
+
     def script(self, name):
         """The path of a Lua script for wrk; None for a GET."""
         if self.body is None:
@@ -58,22 +84,22 @@ class Load:
         folder = os.path.join(place.RESULTS, "loads")
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, re.sub(r"\W+", "-", name))
-        with open(path + ".body", "wb") as file:
-            file.write(self.body)
         with open(path + ".lua", "w", encoding="ascii") as file:
-            file.write(
-                LUA.format(
-                    body=path + ".body",
-                    path=self.path,
-                    sessions=max(self.sessions, 1),
-                    first=FIRST_ID,
-                    headers="\n".join(
-                        f'wrk.headers["{key}"] = "{value}"'
-                        for key, value in self.headers.items()
-                    ),
-                )
-            )
+            file.write(self.lua(path))
         return path + ".lua"
+
+
+class Among(Load):
+    """One row to one of `count` sessions made by many.py."""
+
+    def __init__(self, count):
+        super().__init__("/predict", b" ")
+        self.count = count
+
+    def lua(self, path):
+        return AMONG.format(
+            path=self.path, last=self.count - 1, id=many.LUA_ID
+        )
 
 
 def rows_of(model, timesteps=None):

@@ -9,6 +9,7 @@ import socket
 
 AT_ONCE = 64
 ID = "session-{:024d}"  # 32 characters
+LUA_ID = "session-%024d"
 
 
 def session_id(number):
