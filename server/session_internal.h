@@ -132,6 +132,13 @@ uint64_t session_record_until(const struct session_store *store,
 const struct served_model *session_record_model(
     const struct session_store *store, const struct record *record);
 
+/* The session that a record of this model tells of. */
+struct session_plan session_record_plan(const struct record *record,
+                                        const struct served_model *model);
+/* Does a live record hold what its model needs?  NULL, or what is wrong. */
+const char *session_record_fault(const struct record *record,
+                                 const struct session_plan *plan);
+
 /* The store behind has done something, or could not: `why`, else NULL. */
 void session_behind_says(struct session_store *store, const char *why);
 
