@@ -296,7 +296,16 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
                               $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
 	$(LINK) $(WRAP) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(TEST_LINK)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
-	$(LINK) $(WRAP) -o $@ $< $(TEST_LINK)
+	$(LINK) $(WRAP) -o $@ $< $(PEERS) $(TEST_LINK)
+
+# What bench_json runs beside us, where it is installed.
+ifneq ($(wildcard /usr/include/simdjson.h),)
+SIMDJSON := $(BUILD)/tests/bench/peer_simdjson.o
+$(BUILD)/tests/bench/bench_json: $(SIMDJSON)
+$(BUILD)/tests/bench/bench_json: PEERS := $(SIMDJSON) -lsimdjson -lstdc++
+$(SIMDJSON): tests/bench/peer_simdjson.cpp tests/bench/peer_simdjson.h
+	@mkdir -p $(@D); $(CXX) -I. -std=c++17 -O3 -c $< -o $@
+endif
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PRECIOUS: $(BUILD)/%.o

@@ -34,6 +34,8 @@ python3-venv              conformance  file /usr/lib/python3*/ensurepip/__init__
 python3                   bench        command python3
 nginx-light               bench        command nginx
 wrk                       bench        command wrk
+g++                       bench        command g++
+libsimdjson-dev           bench        file /usr/include/simdjson.h
 mmdebstrap                container    command mmdebstrap
 buildah                   container    command buildah
 podman                    container    command podman

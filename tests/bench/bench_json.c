@@ -1,9 +1,10 @@
-/* bench_json.c: tensors in and out, beside cJSON.
+/* bench_json.c: tensors in and out, beside cJSON and simdjson.
  *
  * Prints ns (of processor time) for each body read and each float written, the
- * middle of several rounds in which both take turns, and how many times faster
- * ours is.  Every round of a size reads another body, so that branch
- * predictors cannot learn one by heart.
+ * middle of several rounds in which all take turns, and how many times faster
+ * ours is.  simdjson is there twice, through its document and on demand, and
+ * is left out where it is not installed.  Every round of a size reads another
+ * body, so that branch predictors cannot learn one by heart.
  */
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "server/http/message.h"
 #include "server/json/json_writer.h"
 #include "server/json/predict_body.h"
+#include "tests/bench/peer_simdjson.h"
 
 #define ROUNDS 15
 #define BODIES 16
@@ -117,44 +119,83 @@ static double middle(double *times)
     return times[ROUNDS / 2];
 }
 
+/* ---- reading -------------------------------------------------------------*/
+
+enum reader { OURS, CJSON, DOCUMENT, ON_DEMAND, READERS };
+
+static const char *const reader_names[READERS] = {
+    "ours", "cJSON", "simdjson document", "simdjson on demand"};
+
+/* What one round of a reader reads. */
+struct reading {
+    struct text bodies[BODIES];
+    struct arena arena;
+    float *out;
+    size_t repeats; /* of ours */
+};
+
+static float read_with(enum reader reader, const struct text *text,
+                       struct reading *reading)
+{
+    switch (reader) {
+    case OURS:
+        return read_ours(text, &reading->arena);
+    case CJSON:
+        return read_cjson(text, reading->out);
+    case DOCUMENT:
+    case ON_DEMAND:
+    case READERS:
+        break;
+    }
+    if (!peer_simdjson(text->bytes, text->length, reader == ON_DEMAND,
+                       reading->out))
+        exit(1);
+    return reading->out[0];
+}
+
+/* ns for each body. */
+static double time_reader(enum reader reader, struct reading *reading)
+{
+    size_t repeats = reading->repeats / (reader == CJSON ? 4 : 1) + 1, i;
+    volatile float sink = 0;
+    double start = now_ns();
+
+    for (i = 0; i < repeats; i++)
+        sink += read_with(reader, &reading->bodies[i % BODIES], reading);
+    (void)sink;
+    return (now_ns() - start) / (double)repeats;
+}
+
 static void bench_read(size_t timesteps, size_t features, const char *format)
 {
-    size_t repeats = 400000 / (timesteps * features) + 1, i;
-    struct text bodies[BODIES];
-    double ours[ROUNDS], theirs[ROUNDS];
-    float *out = calloc(timesteps * features, sizeof(*out));
-    volatile float sink = 0;
-    struct arena arena;
+    size_t readers = peer_simdjson ? READERS : DOCUMENT, r, i;
+    struct reading reading = {.repeats = 400000 / (timesteps * features)};
+    double times[READERS][ROUNDS];
     uint64_t seed = 1;
     int round;
 
-    if (!out)
+    reading.out = calloc(timesteps * features, sizeof(*reading.out));
+    if (!reading.out)
         exit(1);
-    arena_init(&arena, 0);
+    arena_init(&reading.arena, 0);
     for (i = 0; i < BODIES; i++)
-        bodies[i] = make_body(timesteps, features, format, &seed);
-    for (round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
-
-        for (i = 0; i < repeats; i++)
-            sink += read_ours(&bodies[i % BODIES], &arena);
-        ours[round] = (now_ns() - start) / (double)repeats;
-        start = now_ns();
-        for (i = 0; i < repeats / 4 + 1; i++)
-            sink += read_cjson(&bodies[i % BODIES], out);
-        theirs[round] = (now_ns() - start) / (double)(repeats / 4 + 1);
-    }
-    printf("read,%zux%zu,%s,%zu bytes,%.0f ns,%.0f MB/s,cJSON %.0f ns,%.1f "
-           "times\n",
-           timesteps, features, format, bodies[0].length, middle(ours),
-           (double)bodies[0].length * 1e3 / middle(ours), middle(theirs),
-           middle(theirs) / middle(ours));
-    (void)sink;
+        reading.bodies[i] = make_body(timesteps, features, format, &seed);
+    for (round = 0; round < ROUNDS; round++)
+        for (r = 0; r < readers; r++)
+            times[r][round] = time_reader((enum reader)r, &reading);
+    printf("read,%zux%zu,%s,%zu bytes,%.0f ns", timesteps, features, format,
+           reading.bodies[0].length, middle(times[OURS]));
+    for (r = CJSON; r < readers; r++)
+        printf(",%s %.0f ns,%.2f times", reader_names[r], middle(times[r]),
+               middle(times[r]) / middle(times[OURS]));
+    printf("\n");
     for (i = 0; i < BODIES; i++)
-        free(bodies[i].bytes);
-    free(out);
-    arena_release(&arena);
+        free(reading.bodies[i].bytes);
+    free(reading.out);
+    arena_release(&reading.arena);
 }
+
+/* ---- writing -------------------------------------------------------------*/
 
 static void bench_write(size_t count)
 {
