@@ -52,9 +52,11 @@ ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
 # Their debug information costs more time than their code; and no fuzz target
 # is after them.
-# gcc would copy a tile's sums by `rep movs`, which costs more than a short sum.
+# gcc would copy a tile's sums by `rep movs`, which costs more than a short sum,
+# and write a tile's loop twice, which pushes its sums out of the registers.
 UKERNEL_FLAGS := -g1 $(if $(filter fuzz,$(SAN)),-fno-sanitize=all) \
-    $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
+    $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns \
+      -fno-version-loops-for-strides)
 
 # ---- what there is ----------------------------------------------------------
 UKERNEL_SRC := $(wildcard core/ukernels/f32_*.c)
