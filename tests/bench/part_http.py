@@ -83,6 +83,11 @@ def result(table, missing):
     }
 
 
+def prepare(options):
+    for name in ("bench", "triton"):
+        place.venv(name)
+
+
 def run(options, budget):
     if not shutil.which("wrk"):
         raise RuntimeError("wrk is not installed")
@@ -108,7 +113,7 @@ def run(options, budget):
                         table, (name, connections, server.name), **figures
                     )
                 if number % 8 == 7:
-                    place.save("http-partial", result(table, missing))
+                    yield result(table, missing)
             yield result(table, missing)
     finally:
         for server in running:

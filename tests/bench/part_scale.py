@@ -112,6 +112,13 @@ def measure_connections(options, models_served, quick, table):
             server.stop()
 
 
+def prepare(options):
+    place.venv("bench")
+    for _, cell, inputs, units, *_ in cases(options.quick):
+        models.grid_model(place.MODELS, cell, inputs, units)
+        models.numbers_for(place.MODELS, inputs)
+
+
 def run(options, budget):
     served = {"seed": servers.served_models(options.build)["seed"]}
     calls = Calls(options)

@@ -56,6 +56,11 @@ def bytes_of_a_session(options, models):
     return (after - before) * 2**20 / SESSIONS - state
 
 
+def prepare(options):
+    for name in ("bench", "triton"):
+        place.venv(name)
+
+
 def run(options, budget):
     native = {"seed": servers.served_models(options.build)["seed"]}
     keras = {"seed": os.path.join(place.EXAMPLES, "seed.keras")}
