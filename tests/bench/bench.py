@@ -91,9 +91,7 @@ def choose(options):
         names = list(QUICK_PARTS)
     if options.resume:
         names = [name for name in names if not is_done(name, options)]
-    minutes = options.minutes or (
-        QUICK_MINUTES if options.quick else MINUTES
-    )
+    minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     total = sum(SHARES[name] for name in names) or 1
     whole = 60 * minutes
     if options.part and not options.minutes:

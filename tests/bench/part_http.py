@@ -106,9 +106,7 @@ def run(options, budget):
                     load = make_load(server, model, mode, connections)
                     if load is None:
                         continue
-                    figures = loads.run_wrk(
-                        server, load, connections, 1, name
-                    )
+                    figures = loads.run_wrk(server, load, connections, 1, name)
                     samples.add(
                         table, (name, connections, server.name), **figures
                     )

@@ -99,9 +99,7 @@ def measure_connections(options, models_served, quick, table):
         for number, count in enumerate(CONNECTIONS[:: 2 if quick else 1]):
             for server in samples.rotated(running, number):
                 ours = server.name == "rnnd"
-                load = (
-                    loads.rnnd("seed", "json") if ours else loads.Load("/")
-                )
+                load = loads.rnnd("seed", "json") if ours else loads.Load("/")
                 samples.add(
                     table,
                     ("connections", "seed", server.name, count),

@@ -36,11 +36,7 @@ def read(text, table, limits):
         samples.add(
             table,
             key,
-            **{
-                name: float(row[name])
-                for name in row
-                if name not in KEY
-            },
+            **{name: float(row[name]) for name in row if name not in KEY},
         )
 
 

@@ -9,8 +9,8 @@ import time
 
 
 class Budget:
-    """Seconds that a part may take, from now: a first round, which is cut short
-    at the end, and more while they fit."""
+    """Seconds that a part may take, from now: a first round, which is cut
+    short at the end, and more while they fit."""
 
     def __init__(self, seconds, most_rounds):
         self.begin = time.monotonic()

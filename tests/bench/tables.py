@@ -38,9 +38,7 @@ def ratio(value):
 def folded(title, parts):
     """What a reader unfolds."""
     inner = "\n\n".join(parts)
-    return (
-        f"<details><summary>{title}</summary>\n\n{inner}\n\n</details>"
-    )
+    return f"<details><summary>{title}</summary>\n\n{inner}\n\n</details>"
 
 
 def spreads(rows, name):
@@ -273,13 +271,17 @@ def json(result):
     rows = []
     for (what, size, form), row in figures.items():
         texts = [
-            f"{figure(row[n])} ({ratio(row[n] / row['rnnd'])})"
-            if n in row
-            else ""
+            (
+                f"{figure(row[n])} ({ratio(row[n] / row['rnnd'])})"
+                if n in row
+                else ""
+            )
             for n in libraries
         ]
         of = f"`{form}`" if what == "read" else "float32"
-        rows.append([f"{what} {size}, {of}", figure(row["rnnd"], True), *texts])
+        rows.append(
+            [f"{what} {size}, {of}", figure(row["rnnd"], True), *texts]
+        )
     return (
         "ns for a body read and for a float written; in brackets over ours. "
         + spreads(result["rows"], "ns")

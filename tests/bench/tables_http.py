@@ -81,7 +81,9 @@ def summary(figures, connections):
     for load, model, mode in titles(figures):
         servers = figures.get((load, connections), {})
         ours = servers.get("rnnd", {}).get("cpu_us")
-        row = [f"{MODELS[model].split(':')[0]}{', ' * bool(mode)}{MODES[mode]}"]
+        row = [
+            f"{MODELS[model].split(':')[0]}{', ' * bool(mode)}{MODES[mode]}"
+        ]
         for name in PEER_NAMES:
             cpu = servers.get(name, {}).get("cpu_us")
             text = figure(cpu)
