@@ -88,7 +88,8 @@ UNIT_BIN  := $(call programs,$(UNIT_SRC))
 HTTP_BIN  := $(call programs,$(HTTP_SRC))
 FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
-PEER_BIN  := $(addprefix $(BUILD)/tests/bench/peer_,onednn simdjson.so yyjson.so)
+PEER_BIN  := $(addprefix $(BUILD)/tests/bench/peer_,onednn \
+                simdjson.so simdjson_document.so yyjson.so)
 CRASH_BIN := $(BUILD)/tests/crash/crash
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
@@ -311,9 +312,10 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 PEER = @mkdir -p $(@D)
 $(BUILD)/tests/bench/peer_onednn: tests/bench/peer_onednn.c tests/bench/worker.h
 	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< -ldnnl
-$(BUILD)/tests/bench/peer_simdjson.so: tests/bench/peer_simdjson.cpp
-	$(PEER); $(CXX) $(CPPFLAGS) -std=c++17 -O3 -march=native -fPIC \
-	    -shared -o $@ $< -lsimdjson
+$(BUILD)/tests/bench/peer_simdjson_document.so: PEER_FLAGS := -DJSON_PEER_DOCUMENT
+$(BUILD)/tests/bench/peer_simdjson%so: tests/bench/peer_simdjson.cpp
+	$(PEER); $(CXX) $(CPPFLAGS) $(PEER_FLAGS) -std=c++17 -O3 -march=native \
+	    -fPIC -shared -o $@ $< -lsimdjson
 # yyjson's source comes in its Python package.
 YYJSON = $(firstword $(wildcard build/venv-bench/lib/python3*/site-packages/yyjson))
 $(BUILD)/tests/bench/peer_yyjson.so: tests/bench/peer_yyjson.c

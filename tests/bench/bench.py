@@ -18,10 +18,10 @@ Parts, in the order of what they say for the time they take:
     load      a large .h5: time and memory
 
 Each part has a share of the minutes and takes as many rounds as fit; figures
-are medians of rounds in which all take turns.  Results go to
-build/bench/PART.json after every round, so a run that is stopped loses at most
-one; --resume leaves parts alone that are complete.  report.py makes
-BENCHMARKS.md of them.
+are medians of rounds in which all take turns.  What is installed or converted
+once comes before and does not count.  Results go to build/bench/PART.json as
+they come, so a run that is stopped loses little; --resume leaves parts alone
+that are complete.  report.py makes BENCHMARKS.md of them.
 """
 
 import argparse
@@ -35,15 +35,15 @@ import samples
 
 # part: share of the time; a part may end earlier
 SHARES = {
-    "step": 8,
+    "step": 9,
     "json": 3,
     "start": 5,
     "http": 38,
-    "compute": 28,
+    "compute": 25,
     "scale": 12,
     "store": 4,
-    "recovery": 1,
-    "load": 1,
+    "recovery": 2,
+    "load": 2,
 }
 QUICK_PARTS = ("step", "json", "start", "http", "compute", "scale")
 MINUTES, QUICK_MINUTES = 45, 5
@@ -51,25 +51,24 @@ MOST_ROUNDS = 15
 
 
 def measure(part, options, seconds):
+    module = importlib.import_module(f"part_{part}")
+    if hasattr(module, "prepare"):
+        module.prepare(options)
     begin = time.monotonic()
     place.say(f"{part}: up to {seconds:.0f} s")
-    budget = samples.Budget(
-        seconds, 1 if options.quick and part != "json" else MOST_ROUNDS
-    )
+    budget = samples.Budget(seconds, MOST_ROUNDS)
     about = {
         "part": part,
         "machine": place.describe(),
         "quick": options.quick,
         "complete": False,
-        "rounds": 0,
     }
-    module = importlib.import_module(f"part_{part}")
     result = {}
     for result in module.run(options, budget):
-        about["rounds"] += 1
+        about["rounds"] = budget.finished
         about["seconds"] = round(time.monotonic() - begin)
         place.save(part, {**about, **result})
-    about["complete"] = True
+    about.update(complete=True, rounds=max(budget.finished, 1))
     place.save(part, {**about, **result})
     place.say(
         f"{part}: {about['rounds']} rounds, {time.monotonic() - begin:.0f} s"
@@ -92,9 +91,7 @@ def choose(options):
         names = list(QUICK_PARTS)
     if options.resume:
         names = [name for name in names if not is_done(name, options)]
-    minutes = options.minutes or (
-        QUICK_MINUTES if options.quick else MINUTES
-    )
+    minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     total = sum(SHARES[name] for name in names) or 1
     whole = 60 * minutes
     if options.part and not options.minutes:
@@ -118,8 +115,8 @@ def main():
     parts = choose(options)
     place.say(
         f"bench: {', '.join(parts) or 'nothing left to do'}; at most"
-        f" {sum(parts.values()) / 60:.0f} minutes, beside what the peers take"
-        " to be installed once"
+        f" {sum(parts.values()) / 60:.3g} minutes, beside what the peers take"
+        " to be installed and their models to be converted once"
     )
     failed = []
     for part, seconds in parts.items():

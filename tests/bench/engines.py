@@ -91,6 +91,36 @@ def versions():
     return found
 
 
+def install():
+    for name in dict.fromkeys(PYTHON.values()):
+        place.venv(name)
+
+
+def convert(cases):
+    """Make the .tflite files of (model, batch, timesteps) that are not there,
+    all in one process."""
+    lacking = [
+        f"{os.path.join(place.MODELS, model)} {batch} {steps}"
+        for model, batch, steps in cases
+        if not os.path.exists(
+            f"{os.path.join(place.MODELS, model)}-{batch}-{steps}.tflite"
+        )
+    ]
+    if not lacking or place.venv("bench") is None:
+        return
+    place.say(f"  {len(lacking)} models are converted for LiteRT, once")
+    subprocess.run(
+        [
+            os.path.join(place.venv("bench"), "bin", "python"),
+            os.path.join(place.HERE, "worker.py"),
+            "convert",
+        ],
+        input="\n".join(lacking),
+        text=True,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def start(build, wanted=None):
     """(engines, why): ours first; why says of each that is missing."""
     folder = os.path.join(build, "tests", "bench")

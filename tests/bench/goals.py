@@ -179,9 +179,11 @@ def json_rows(result):
 
     def against(key, library):
         row = figures.get(key, {})
-        if library not in row:
-            return []
-        return [("", row[library] / row["rnnd"])]
+        return [
+            (name.removeprefix(library).strip(), row[name] / row["rnnd"])
+            for name in row
+            if name.startswith(library)
+        ]
 
     read = ("read", "1000x32", "%.8g")
     for library, goal in (("cJSON", 12), ("simdjson", 1.5)):

@@ -146,12 +146,8 @@ def rnnd(model, mode):
 
 def fastapi(model, mode):
     return {
-        "json": lambda: Load(
-            f"/{model}", text({"sequence": rows_of(model)})
-        ),
-        "binary": lambda: Load(
-            f"/{model}", packed(rows_of(model)), BINARY
-        ),
+        "json": lambda: Load(f"/{model}", text({"sequence": rows_of(model)})),
+        "binary": lambda: Load(f"/{model}", packed(rows_of(model)), BINARY),
         "step json": lambda: Load(
             f"/{model}/step",
             text({"session": str(FIRST_ID), "sequence": rows_of(model, 1)}),

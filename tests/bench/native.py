@@ -155,9 +155,7 @@ def onnx_step(model):
     for name in names:
         shape = [1, "B", model.units]
         graph.input.append(
-            helper.make_tensor_value_info(
-                name + "0", TensorProto.FLOAT, shape
-            )
+            helper.make_tensor_value_info(name + "0", TensorProto.FLOAT, shape)
         )
         graph.output.append(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

@@ -28,6 +28,18 @@ def grid(quick):
                     yield cell, *shape, batch, steps
 
 
+def prepare(options):
+    """Environments, models, and what LiteRT has to convert."""
+    engines.install()
+    for cell, inputs, units, batch, steps in grid(options.quick):
+        models.grid_model(place.MODELS, cell, inputs, units)
+        models.numbers_for(place.MODELS, inputs)
+    engines.convert(
+        (f"{cell}-{inputs}-{units}", batch, steps)
+        for cell, inputs, units, batch, steps in grid(options.quick)
+    )
+
+
 def run(options, budget):
     running, missing = engines.start(options.build)
     cases = list(grid(options.quick))
@@ -46,7 +58,7 @@ def run(options, budget):
         place.say(f"  {len(cases)} cases in {len(running)} engines")
         for turn in budget.rounds():
             for number, case in enumerate(cases):
-                if turn > 0 and budget.is_over():
+                if budget.is_over():
                     break
                 for engine in samples.rotated(running, turn + number):
                     took = engine.time(number, ms)

@@ -83,6 +83,11 @@ def result(table, missing):
     }
 
 
+def prepare(options):
+    for name in ("bench", "triton"):
+        place.venv(name)
+
+
 def run(options, budget):
     if not shutil.which("wrk"):
         raise RuntimeError("wrk is not installed")
@@ -101,14 +106,12 @@ def run(options, budget):
                     load = make_load(server, model, mode, connections)
                     if load is None:
                         continue
-                    figures = loads.run_wrk(
-                        server, load, connections, 1, name
-                    )
+                    figures = loads.run_wrk(server, load, connections, 1, name)
                     samples.add(
                         table, (name, connections, server.name), **figures
                     )
                 if number % 8 == 7:
-                    place.save("http-partial", result(table, missing))
+                    yield result(table, missing)
             yield result(table, missing)
     finally:
         for server in running:

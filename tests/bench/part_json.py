@@ -11,7 +11,7 @@ import samples
 def run(options, budget):
     folder = os.path.join(options.build, "tests", "bench")
     peers, missing = [], {}
-    for name in ("yyjson", "simdjson"):
+    for name in ("yyjson", "simdjson", "simdjson_document"):
         path = os.path.join(folder, f"peer_{name}.so")
         if os.path.exists(path):
             peers.append(path)

@@ -99,9 +99,7 @@ def measure_connections(options, models_served, quick, table):
         for number, count in enumerate(CONNECTIONS[:: 2 if quick else 1]):
             for server in samples.rotated(running, number):
                 ours = server.name == "rnnd"
-                load = (
-                    loads.rnnd("seed", "json") if ours else loads.Load("/")
-                )
+                load = loads.rnnd("seed", "json") if ours else loads.Load("/")
                 samples.add(
                     table,
                     ("connections", "seed", server.name, count),
@@ -110,6 +108,13 @@ def measure_connections(options, models_served, quick, table):
     finally:
         for server in running:
             server.stop()
+
+
+def prepare(options):
+    place.venv("bench")
+    for _, cell, inputs, units, *_ in cases(options.quick):
+        models.grid_model(place.MODELS, cell, inputs, units)
+        models.numbers_for(place.MODELS, inputs)
 
 
 def run(options, budget):

@@ -2,7 +2,7 @@
 server with the seed model alone.
 
 The time runs from before the process is made until the first 200 of a
-prediction; files are in the page cache, as they are for a daemon that restarts.
+prediction; files are in the page cache, as for a daemon that restarts.
 Memory is what is resident after that answer, of all processes of a server.
 """
 
@@ -54,6 +54,11 @@ def bytes_of_a_session(options, models):
     finally:
         server.stop()
     return (after - before) * 2**20 / SESSIONS - state
+
+
+def prepare(options):
+    for name in ("bench", "triton"):
+        place.venv(name)
 
 
 def run(options, budget):

@@ -13,6 +13,8 @@ import subprocess
 import place
 import samples
 
+KEY = ("isa", "cell", "D", "M", "batch")
+
 
 def read(text, table, limits):
     for line in text.splitlines():
@@ -30,16 +32,11 @@ def read(text, table, limits):
             )
     rows = [line for line in text.splitlines() if not line.startswith("#")]
     for row in csv.DictReader(rows):
-        key = tuple(
-            row[name] for name in ("isa", "cell", "D", "M", "batch")
-        )
+        key = tuple(row[name] for name in KEY)
         samples.add(
             table,
             key,
-            **{
-                name: float(row[name])
-                for name in ("median", "best", "bound", "ratio", "fma_percent")
-            },
+            **{name: float(row[name]) for name in row if name not in KEY},
         )
 
 
@@ -60,7 +57,5 @@ def run(options, budget):
                 read(done.stdout, table, limits)
         yield {
             "limits": samples.as_rows(limits, ("isa",)),
-            "rows": samples.as_rows(
-                table, ("isa", "cell", "D", "M", "batch")
-            ),
+            "rows": samples.as_rows(table, KEY),
         }

@@ -151,8 +151,7 @@ static float *transposed(const char *path, const struct shape *s)
     float *made = calloc(t * b * d, sizeof(*made));
 
     for (size_t i = 0; i < t * b; i++)
-        memcpy(made + i * d, all + (i % b * WORKER_STRIDE + i / b) * d,
-               d * 4);
+        memcpy(made + i * d, all + (i % b * WORKER_STRIDE + i / b) * d, d * 4);
     free(all);
     return made;
 }

@@ -58,16 +58,16 @@ def peers():
         "nvidia-pytriton",
         "yyjson",
     )
-    return "From PyPI: " + ", ".join(
-        f"{name} {versions[name]}" for name in names
-    ) + ". From Debian: nginx, wrk, libdnnl-dev (oneDNN 2), libsimdjson-dev."
+    return (
+        "From PyPI: "
+        + ", ".join(f"{name} {versions[name]}" for name in names)
+        + ". From Debian: nginx, wrk, libdnnl-dev (oneDNN 2), libsimdjson-dev."
+    )
 
 
 def replace(text, name, made):
     begin, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
-    pattern = re.compile(
-        re.escape(begin) + ".*?" + re.escape(end), re.DOTALL
-    )
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if not pattern.search(text):
         sys.exit(f"there is no {begin} ... {end}")
     return pattern.sub(lambda _: f"{begin}\n{made}\n{end}", text)

@@ -9,13 +9,14 @@ import time
 
 
 class Budget:
-    """Seconds that a part may take.  The first round runs whatever it takes,
-    unless even that passes the end; more rounds follow while they fit."""
+    """Seconds that a part may take, from now: a first round, which is cut
+    short at the end, and more while they fit."""
 
     def __init__(self, seconds, most_rounds):
         self.begin = time.monotonic()
         self.end = self.begin + seconds
         self.most_rounds = most_rounds
+        self.finished = 0
         self.longest = 0.0
 
     def rounds(self):
@@ -25,6 +26,7 @@ class Budget:
             if number > 0 and now + self.longest > self.end:
                 return
             yield number
+            self.finished += 1
             self.longest = max(self.longest, time.monotonic() - now)
 
     def is_over(self):

@@ -76,9 +76,7 @@ class Axis:
         decades = range(math.floor(self.low), math.ceil(self.high) + 1)
         factors = (1,) if self.high - self.low > 3 else (1, 2, 5)
         found = [f * 10.0**d for d in decades for f in factors]
-        return [
-            x for x in found if self.low <= math.log10(x) <= self.high
-        ]
+        return [x for x in found if self.low <= math.log10(x) <= self.high]
 
 
 def number(value):
@@ -101,9 +99,7 @@ def frame(plot, x_axis, y_axis):
     out = []
     for tick in x_axis.ticks():
         x = x_axis.at(tick)
-        out.append(
-            f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>'
-        )
+        out.append(f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>')
         out.append(label(x, bottom + 18, number(tick)))
     for tick in y_axis.ticks():
         y = y_axis.at(tick)
@@ -133,9 +129,7 @@ def lines(plot, x_axis, y_axis):
             for x, y in spots
         ]
         x, y = WIDTH - RIGHT + 16, TOP + 8 + 20 * index
-        out.append(
-            f'<path class="line c{colour}"{dashed} d="M{x} {y}h26"/>'
-        )
+        out.append(f'<path class="line c{colour}"{dashed} d="M{x} {y}h26"/>')
         out.append(label(x + 34, y + 4, name, "ink", "start"))
     return out
 

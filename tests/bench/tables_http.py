@@ -2,7 +2,7 @@
 sessions."""
 
 import samples
-from tables import figure, missing, ratio, spreads, table
+from tables import figure, folded, missing, ratio, spreads, table
 
 PEER_NAMES = {
     "rnnd": "**rnnd**",
@@ -12,7 +12,7 @@ PEER_NAMES = {
     "triton": "Triton",
 }
 MODELS = {
-    "livez": "`GET /livez`",
+    "livez": "GET /livez",
     "seed": "seed: SimpleRNN(5), T = 10, D = 3",
     "lstm64": "LSTM(64), T = 12, D = 8",
     "gru128": "GRU(128), T = 252, D = 1",
@@ -65,22 +65,55 @@ def server_rows(figures, load):
 HEAD = ["server", "connections", "req/s", "p50 µs", "p99 µs", "CPU µs"]
 
 
+def titles(figures):
+    """Load -> (model, mode) of those that were measured, in order."""
+    loads = {load for load, _ in figures}
+    for model in MODELS:
+        for mode in MODES:
+            load = f"{model} {mode}".strip()
+            if load in loads:
+                yield load, model, mode
+
+
+def summary(figures, connections):
+    """CPU us of a request: servers beside each other."""
+    rows = []
+    for load, model, mode in titles(figures):
+        servers = figures.get((load, connections), {})
+        ours = servers.get("rnnd", {}).get("cpu_us")
+        row = [
+            f"{MODELS[model].split(':')[0]}{', ' * bool(mode)}{MODES[mode]}"
+        ]
+        for name in PEER_NAMES:
+            cpu = servers.get(name, {}).get("cpu_us")
+            text = figure(cpu)
+            if cpu and ours and name != "rnnd":
+                text += f" ({ratio(cpu / ours)})"
+            row.append(text)
+        rows.append(row)
+    return table(["CPU µs (over rnnd)", *PEER_NAMES.values()], rows)
+
+
 def http(result):
     figures = figures_of(result)
     parts = [
-        "CPU µs is the processor time of the server, all its processes, for"
-        " each request. " + spreads(result["rows"], "cpu_us")
+        "Processor time of the server, all its processes, for each request at"
+        " 16 connections. " + spreads(result["rows"], "cpu_us"),
+        summary(figures, 16),
     ]
-    loads = list(dict.fromkeys(load for load, _ in figures))
     for model, title in MODELS.items():
-        for mode, what in MODES.items():
-            load = f"{model} {mode}".strip()
-            if load not in loads:
+        inner = []
+        for load, of, mode in titles(figures):
+            if of != model:
                 continue
-            title_line = f"{title}; {what}" if what else title
-            parts.append(f"{title_line}:")
-            parts.append(
+            if mode:
+                inner.append(f"{MODES[mode]}:")
+            inner.append(
                 table([*HEAD, "over rnnd"], server_rows(figures, load))
+            )
+        if inner:
+            parts.append(
+                folded(f"{title}: requests a second, latency, CPU", inner)
             )
     return "\n\n".join(parts) + missing(result)
 

@@ -23,10 +23,10 @@
 #include <string.h>
 #include <time.h>
 
-#define WORKER_ROWS      64
-#define WORKER_STRIDE    5
-#define WORKER_CASES     4096
-#define WORKER_SHOWN     8
+#define WORKER_ROWS   64
+#define WORKER_STRIDE 5
+#define WORKER_CASES  4096
+#define WORKER_SHOWN  8
 
 struct worker_case {
     const char *model, *numbers;

@@ -1,6 +1,8 @@
 """worker.py ENGINE: a peer in Python that does as it is told (worker.h says
 how), on one thread: onnxruntime, tensorflow, litert or torch.
 
+worker.py convert: make the .tflite files of the lines MODEL BATCH TIMESTEPS.
+
 Each gets its inputs in the layout that it likes best, made beforehand, and is
 called the cheapest way that its documentation knows.
 """
@@ -194,7 +196,17 @@ def sample(run, calls, least_ns):
         calls *= 2
 
 
+def convert_all():
+    for line in sys.stdin:
+        path, batch, timesteps = line.split()
+        model = native.read(path + ".safetensors")
+        LiteRT.convert(path, (int(batch), int(timesteps), model.inputs))
+
+
 def main():
+    if sys.argv[1] == "convert":
+        convert_all()
+        return
     engine, cases, calls = ENGINES[sys.argv[1]](), {}, {}
     for line in sys.stdin:
         words = line.split()
