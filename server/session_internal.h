@@ -182,6 +182,9 @@ void session_mark_changed(struct session_store *store,
                           struct session *session);
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
+/* Nobody calls any more: what is still to be written goes in the order of the
+ * ids, for which an index has each of its pages in hand once. */
+void session_sort_changed(struct session_store *store);
 /* store_owner.gather */
 struct store_job *session_gather(void *arg); /* the store */
 
