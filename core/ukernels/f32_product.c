@@ -43,21 +43,16 @@ static void run_tile(const struct job *job, size_t row, size_t rows,
         .next_panel = product->inputs * product->gates * VEC_LANES,
         .gates = product->gates,
         .chains = product->chains,
-        .next_start = VEC_LANES,
+        .next_start = product->gates * VEC_LANES,
     };
-    vec sum[TILE_SUMS];
 
     tile.kernel = product->kernel + panel * tile.next_panel;
     for (size_t r = 0; r < rows; r++) {
         tile.x[r] = job->x + (row + r) * job->x_stride;
         tile.start[r] = product->bias + column;
     }
-    F32(tile)(&tile, rows, wide, sum);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < wide; v++)
-            vec_store(job->y + (row + r) * job->y_stride + column +
-                          v * VEC_LANES,
-                      sum[r * wide + v]);
+    F32(tile)
+    (&tile, rows, wide, job->y + row * job->y_stride + column, job->y_stride);
 }
 
 void F32(product)(const struct f32_product *product, size_t rows,
@@ -74,7 +69,7 @@ void F32(product)(const struct f32_product *product, size_t rows,
          panel += wide / product->gates) {
         wide = choose(product, rows, product->panels - panel);
         for (size_t row = 0; row < rows; row += count) {
-            count = tile_next_rows(rows - row);
+            count = tile_next_rows(rows - row, wide);
             run_tile(&job, row, count, panel, wide);
         }
     }
