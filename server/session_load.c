@@ -36,6 +36,42 @@ void session_drop_place(struct session_shard *shard, struct session *place)
     session_free(place);
 }
 
+void session_leave_place(struct session_shard *shard, struct session *place)
+{
+    if (place->borrower->next)
+        session_hand_on(place);
+    else
+        session_drop_place(shard, place);
+}
+
+void session_bury_place(struct session_store *store,
+                        struct session_shard *shard, struct session *place,
+                        uint64_t now_ms)
+{
+    session_shard_remove(shard, place);
+    session_scatter(place->borrower);
+    session_metric(store, METRIC_SESSIONS_ENDED, 1);
+    session_graves_bury(&store->graves, place, SESSION_WAS_DELETED, now_ms);
+}
+
+void session_place_to_record(const struct session_store *store,
+                             const struct session *place, uint64_t now_ms,
+                             struct record *record)
+{
+    /* Of which model it was is of no use any more, and may be unknown. */
+    static const char none[] = "0000000000000000000000000000000000000000"
+                               "000000000000000000000000";
+
+    *record = (struct record){
+        .id = {.text = place->id, .length = place->id_length},
+        .fingerprint = {.text = none, .length = sizeof(none) - 1},
+        .numerics = RNN_NUMERICS,
+        .fate = RECORD_DELETED,
+        .mode = SESSION_CARRY,
+        .created_ms = session_wall_of(store, now_ms),
+        .used_ms = session_wall_of(store, now_ms)};
+}
+
 /* ---- what the store has ------------------------------------------------- */
 
 static void refuse_damaged(struct session_store *store, const char *id,
@@ -95,8 +131,8 @@ static struct session_call *call_of_record(const struct record *record,
     return call;
 }
 
-static struct session_plan plan_of_record(const struct record *record,
-                                          const struct served_model *model)
+struct session_plan session_record_plan(const struct record *record,
+                                        const struct served_model *model)
 {
     return (struct session_plan){.model = model,
                                  .mode = (enum session_mode)record->mode,
@@ -117,7 +153,7 @@ static void remember_dead(struct session_store *store,
     if (!dead)
         return;
     if (reason == SESSION_WAS_ENDED && record->has_call && model) {
-        struct session_plan plan = plan_of_record(record, model);
+        struct session_plan plan = session_record_plan(record, model);
 
         if (has_sound_call(record, &plan))
             dead->last = call_of_record(record, &plan);
@@ -130,9 +166,8 @@ static void remember_dead(struct session_store *store,
                         session_monotonic_of(store, died_ms));
 }
 
-/* Does the record hold what its model needs?  NULL, or what is wrong. */
-static const char *check_live(const struct record *record,
-                              const struct session_plan *plan)
+const char *session_record_fault(const struct record *record,
+                                 const struct session_plan *plan)
 {
     if (plan->mode != SESSION_CARRY && plan->mode != SESSION_WINDOW)
         return "its mode is not known here";
@@ -156,8 +191,8 @@ static struct session *revive(struct session_store *store,
 {
     struct session_place at = session_place_of(store, id);
     const struct served_model *model = session_record_model(store, record);
-    struct session_plan plan = plan_of_record(record, model);
-    const char *fault = model ? check_live(record, &plan) : NULL;
+    struct session_plan plan = session_record_plan(record, model);
+    const char *fault = model ? session_record_fault(record, &plan) : NULL;
     struct session *session;
     size_t extra = 0;
 

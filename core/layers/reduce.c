@@ -2,6 +2,8 @@
  *
  *     y = sum x,  sum x / n,  max x,  min x,  prod x,
  *         sum (x - sum x / n)^2 / n,  and its root
+ *     y = 1 if one of x is not 0, else 0                          Any
+ *     y = 1 if none of x is 0, else 0                             All
  *
  * along `axis`, one or several; with `keepdims` they stay, of one.  All is
  * float64 in the order in which the numbers lie and is rounded once.
@@ -73,6 +75,24 @@ static double fold_var(const float *x, size_t count)
 static double fold_std(const float *x, size_t count)
 {
     return sqrt(fold_var(x, count));
+}
+
+static double fold_any(const float *x, size_t count)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++)
+        any = any || x[i] != 0;
+    return any;
+}
+
+static double fold_all(const float *x, size_t count)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < count; i++)
+        all = all && x[i] != 0;
+    return all;
 }
 
 /* ---- when a model is loaded ----------------------------------------------*/
@@ -185,3 +205,5 @@ REDUCE(min, "Min");
 REDUCE(prod, "Prod");
 REDUCE(var, "Var");
 REDUCE(std, "Std");
+REDUCE(any, "Any");
+REDUCE(all, "All");

@@ -12,7 +12,9 @@ void exchange_call(struct exchange *exchange, bool on_worker)
 
     request->on_worker = on_worker;
     request->wake_at_ms = 0;
-    exchange->is_late = clock_monotonic_ms() >= request->deadline_ms;
+    exchange->is_late =
+        (on_worker ? clock_monotonic_ms() : exchange->loop->now_ms) >=
+        request->deadline_ms;
     exchange->response = (struct http_response){.status = 200};
     exchange->result = http_routes[exchange->route].handler(
         exchange->loop->app, request, &exchange->response, &exchange->problem);

@@ -192,20 +192,21 @@ void *loop_main(void *arg)
     struct epoll_event events[EVENTS_AT_ONCE];
     uint64_t now_ms = clock_monotonic_ms();
 
+    loop->now_ms = now_ms;
     loop->is_listening = true;
     loop_listen(loop, true);
     while (!is_finished(loop)) {
         int count = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE,
                                time_to_wait(loop, now_ms));
 
-        now_ms = clock_monotonic_ms();
+        loop->now_ms = now_ms = clock_monotonic_ms();
         for (int i = 0; i < count; i++)
             take_event(loop, events[i].data.ptr, now_ms);
         follow_stage(loop, now_ms);
         exchange_take_posted(loop);
         run_timers(loop, now_ms);
         MHD_run(loop->daemon);
-        now_ms = clock_monotonic_ms();
+        now_ms = loop->now_ms;
     }
     server_loop_done(loop->shared);
     return NULL;

@@ -69,6 +69,7 @@ struct connection {
     bool is_over_limit;    /* told so, and closed */
     bool is_loopback_only; /* came in on a listener bound to loopback */
     struct address local;  /* the address and port it came in on */
+    char host[64];         /* the last Host that was found good; "" */
 };
 
 /* ---- exchanges ---------------------------------------------------------- */
@@ -176,7 +177,9 @@ struct server_shared {
 struct loop {
     struct server_shared *shared;
     struct app *app;
-    size_t index; /* which socket of each listener is ours */
+    size_t index;    /* which socket of each listener is ours */
+    uint64_t now_ms; /* at the last event or request: reading the clock for
+                        each deadline would cost as much as what it bounds */
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int epoll, event; /* epoll of daemon, listeners and event */
@@ -230,7 +233,7 @@ void on_connection(void *loop, struct MHD_Connection *channel, void **context,
 void connection_watch(struct connection *connection,
                       enum connection_watch watch, uint64_t deadline_ms);
 /* Between two requests. */
-void connection_rest(struct connection *connection, uint64_t now_ms);
+void connection_rest(struct connection *connection);
 /* Shut those whose deadline has passed. */
 void connection_sweep(struct loop *loop, uint64_t now_ms);
 /* Nothing may take longer than `grace_ms` from here on. */

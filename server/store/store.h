@@ -52,6 +52,7 @@ struct store_job {
      * first one after row.id; head and id only.  false: enough. */
     bool (*on_row)(struct store_job *job, const struct store_row *row);
     uint64_t now_ms; /* LIST: wall */
+    bool with_dead;  /* LIST: tombstones and what has expired, too */
     void (*done)(struct store_job *job);
 
     enum store_result result;
