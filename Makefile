@@ -197,9 +197,9 @@ fuzz-targets: $(FUZZ_BIN)
 # keeps the parts that are done; peers that cannot be built are left out.
 bench: ## measure beside peers (B=name, QUICK=1, MINUTES=45, RESUME=1)
 	@.ci/deps.sh run test bench
-	$(AGAIN) $(PROGRAMS) $(BENCH_BIN)
+	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN)
 	-@tests/conformance/venv.sh build/venv-bench tests/bench/requirements.txt
-	-@$(MAKE) -k --no-print-directory $(PEER_BIN)
+	-@$(MAKE) -ks --no-print-directory $(PEER_BIN)
 	@tests/bench/bench.py --build $(BUILD) $(addprefix --part ,$(B)) \
 	    $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
 	    $(addprefix --minutes ,$(MINUTES))

@@ -51,11 +51,19 @@ def median(values):
     return statistics.median(values)
 
 
+def over(above, below):
+    """The median of ratios, round by round: what slows a round slows both."""
+    return median([a / b for a, b in zip(above, below)])
+
+
 def spread(values):
-    """Half of the distance between the quartiles, over the median."""
-    if len(values) < 3 or not median(values):
+    """Half of the distance between the quartiles, over the median; of two
+    samples, between them."""
+    if len(values) < 2 or not median(values):
         return None
-    low, _, high = statistics.quantiles(values, n=4)
+    low, high = min(values), max(values)
+    if len(values) > 2:
+        low, _, high = statistics.quantiles(values, n=4)
     return (high - low) / 2 / median(values)
 
 

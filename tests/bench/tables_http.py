@@ -27,14 +27,17 @@ MODES = {
 
 
 def figures_of(result):
-    """(load, connections) -> server -> medians."""
+    """(load, connections) -> server -> medians, and all in `samples`."""
     found = {}
     for row in result["rows"]:
         key = (row["load"], row["connections"])
         found.setdefault(key, {})[row["server"]] = {
-            name: samples.median(values)
-            for name, values in row.items()
-            if isinstance(values, list)
+            "samples": row,
+            **{
+                name: samples.median(values)
+                for name, values in row.items()
+                if isinstance(values, list)
+            },
         }
     return found
 
