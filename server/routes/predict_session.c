@@ -126,20 +126,31 @@ static enum route_result commit(struct predict *p,
     return committed(p, response, problem);
 }
 
-static enum route_result run(struct predict *p, struct http_response *response,
-                             struct problem *problem)
+static bool start_run(struct predict *p, struct problem *problem)
 {
     bool keeps = p->claim.has_step && p->body.commit;
 
     if (!base_of_loan(p, &p->origin, problem))
-        return give_back(p, ROUTE_PROBLEM);
+        return false;
     p->base = &p->origin;
     p->model = p->origin.plan.model;
-    if (!predict_bind(p, problem) ||
-        (keeps &&
-         !session_prepare(&p->loan, predict_kept_bytes(p), problem)) ||
-        !predict_run(p, problem))
+    return predict_bind(p, problem) &&
+           (!keeps ||
+            session_prepare(&p->loan, predict_kept_bytes(p), problem));
+}
+
+static enum route_result run(struct predict *p, struct http_response *response,
+                             struct problem *problem)
+{
+    enum route_result result;
+
+    if (!p->is_gathered && !start_run(p, problem))
         return give_back(p, ROUTE_PROBLEM);
+    result = predict_compute(p, problem);
+    if (result == ROUTE_GATHER)
+        return result;
+    if (result != ROUTE_REPLY)
+        return give_back(p, result);
     if (!p->body.commit) { /* a peek: the session stays as it is */
         p->step = p->base->step;
         p->filled = p->base->filled;
@@ -200,6 +211,8 @@ enum route_result predict_in_session(struct predict *p,
 
     if (p->is_committing)
         return committed(p, response, problem);
+    if (p->is_gathered)
+        return run(p, response, problem);
     result = sessions_acquire(p->app, p->request, &p->loan, problem);
     is_lent = result == SESSION_OK;
     if (result == SESSION_WAIT)
