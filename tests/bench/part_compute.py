@@ -56,6 +56,7 @@ def run(options, budget):
                 steps,
             )
         place.say(f"  {len(cases)} cases in {len(running)} engines")
+        budget.start()
         for turn in budget.rounds():
             for number, case in enumerate(cases):
                 if budget.is_over():

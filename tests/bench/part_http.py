@@ -120,6 +120,7 @@ def run(options, budget):
     table = {}
     try:
         begin(running, missing, options)
+        budget.start()
         for turn in budget.rounds():
             for number, (name, connections, model, mode) in enumerate(
                 plan(options)

@@ -39,6 +39,7 @@ def run(options, budget):
         for durability in ("memory", "async", "step", "fsync"):
             running.append(start(options, models, folder, durability))
         load = loads.rnnd("seed", "step json")
+        budget.start()
         for turn in budget.rounds():
             for count in CONNECTIONS:
                 for server in samples.rotated(running, turn):

@@ -13,11 +13,15 @@ class Budget:
     short at the end, and more while they fit."""
 
     def __init__(self, seconds, most_rounds):
-        self.begin = time.monotonic()
-        self.end = self.begin + seconds
+        self.seconds = seconds
         self.most_rounds = most_rounds
         self.finished = 0
         self.longest = 0.0
+        self.start()
+
+    def start(self):
+        """From now: what had to be started before does not count."""
+        self.end = time.monotonic() + self.seconds
 
     def rounds(self):
         """Numbers of rounds, as many as fit."""
