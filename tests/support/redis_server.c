@@ -190,7 +190,9 @@ const redisReply *redis_server_command(struct redis_server *server,
     va_list args;
 
     if (!server->client) {
-        server->client = redisConnect("127.0.0.1", server->port);
+        server->client = redisConnectWithTimeout("127.0.0.1", server->port,
+                                                 (struct timeval){10, 0});
+        redisSetTimeout(server->client, (struct timeval){30, 0});
         assert_non_null(server->client);
     }
     if (server->reply)
