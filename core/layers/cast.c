@@ -4,6 +4,8 @@
  *     y = x cut towards 0       Cast to int32 or int64
  *
  * Numbers of any kind are float32 here, so that a cast to it changes nothing.
+ * To Keras what has a mask is float32, and tf.cast() to that gives back the
+ * tensor itself, its mask with it.
  *
  * Keras: keras/src/ops/core.py; tf.cast
  */
@@ -29,8 +31,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         (!dtype || strcmp(dtype, "float32") != 0))
         return operator_refuse(
             node, "only casts to float32, int32 and int64 are supported", err);
-    if (!cuts)
-        return plan_pass_input(builder, node, err);
+    if (!cuts) {
+        status = plan_pass_input(builder, node, err);
+        if (!status && layer->class->detail)
+            node->outputs[0]->mask = x->mask;
+        return status;
+    }
     node->cost = x->features;
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
 }

@@ -469,6 +469,16 @@ def over_time(keras):
     return keras.Model(x, [y, ops.cast(all_of_it, "float32")])
 
 
+def converted(keras):
+    """What gives back the tensor itself keeps its mask."""
+    layers, ops = keras.layers, keras.ops
+    x = keras.Input((None, 3), name="x")
+    y = ops.convert_to_tensor(layers.Masking()(x))
+    z = layers.Add()([y, layers.Dense(3)(y)])
+    lost = layers.GRU(2)(ops.stop_gradient(y))
+    return keras.Model(x, layers.Concatenate()([layers.LSTM(3)(z), lost]))
+
+
 def some_features(rng):
     x = rng.normal(size=(3, 6, 4)).astype(np.float32)
     x[0, :, 1] = 0.0
@@ -670,6 +680,7 @@ CASES = [
         streams=False,
         sharp=False,
     ),
+    Case("mask_converted", converted, files="k3.keras", **PADDED),
     Case("mask_lost", lost_mask, inputs=x_and_vectors, same=False),
     Case(
         "mask_value_true",
