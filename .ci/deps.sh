@@ -15,11 +15,14 @@ libcjson-dev              run          pc libcjson
 libinih-dev               run          pc inih
 nettle-dev                run          pc nettle
 libsqlite3-dev            run          pc sqlite3
+libhiredis-dev            run          pc hiredis
+libgnutls28-dev           run          pc gnutls
 libhdf5-dev               run          pc hdf5-serial
 libzip-dev                run          pc libzip
 libseccomp-dev            run          pc libseccomp
 libcmocka-dev             test         pc cmocka
 libcurl4-openssl-dev      test         pc libcurl
+redis-server              test         command redis-server
 clang                     check        command clang
 clang-format              check        command clang-format
 clang-tidy                check        command clang-tidy
