@@ -58,6 +58,8 @@ struct predict {
     /* With a session. */
     struct session_claim claim;
     struct session_loan loan;
+    bool must_be_sure;       /* what memory has of it may be old: ask first */
+    uint64_t again_until_ms; /* others were faster; 0: not yet */
     bool has_plan; /* false: none can be made of what is wished for */
     struct predict_base origin;
     const struct predict_base *base; /* &origin, or NULL: stateless */
@@ -82,6 +84,10 @@ struct predict {
     struct session_change change;
     struct http_response answer;
 };
+
+/* predict.c: forget all but what was read; from now on nothing is taken from
+ * a copy that may be old. */
+bool predict_begin_again(struct predict *p, struct problem *problem);
 
 /* predict_session.c */
 enum route_result predict_in_session(struct predict *p,

@@ -1,44 +1,39 @@
-#include "tests/bench/peer_simdjson.h"
-
+/* peer_simdjson.cpp: simdjson for bench_json (json_peer.h): On Demand or, with
+ * JSON_PEER_DOCUMENT, its document; the parser is kept from one text to the
+ * next, which is its fastest way. */
 #include <simdjson.h>
 
-namespace
-{
-
-size_t read_document(const char *text, size_t length, float *out)
-{
-    static simdjson::dom::parser parser;
-    simdjson::dom::element document;
-    size_t count = 0;
-
-    /* false: the text is not copied, since it is padded. */
-    if (parser.parse(text, length, false).get(document))
-        return 0;
-    for (simdjson::dom::element row : document["sequence"])
-        for (double number : row)
-            out[count++] = static_cast<float>(number);
-    return count;
+extern "C" {
+#include "tests/bench/json_peer.h"
 }
 
-size_t read_on_demand(const char *text, size_t length, float *out)
-{
-    static simdjson::ondemand::parser parser;
-    simdjson::ondemand::document document;
-    size_t count = 0;
+#ifdef JSON_PEER_DOCUMENT
+const char json_peer_name[] = "simdjson document";
 
-    if (parser.iterate(text, length, length + simdjson::SIMDJSON_PADDING)
-            .get(document))
-        return 0;
-    for (auto row : document["sequence"].get_array())
+extern "C" size_t json_peer_read(const char *text, size_t length, float *out)
+{
+    static simdjson::dom::parser parser;
+    size_t count = 0;
+    auto doc = parser.parse(text, length, false);
+
+    for (auto row : doc["sequence"].get_array())
         for (auto number : row.get_array())
             out[count++] = static_cast<float>(number.get_double().value());
     return count;
 }
 
-} // namespace
+#else
+const char json_peer_name[] = "simdjson on demand";
 
-size_t peer_simdjson(const char *text, size_t length, int lazily, float *out)
+extern "C" size_t json_peer_read(const char *text, size_t length, float *out)
 {
-    return lazily ? read_on_demand(text, length, out)
-                  : read_document(text, length, out);
+    static simdjson::ondemand::parser parser;
+    size_t count = 0;
+    auto doc = parser.iterate(text, length, length + JSON_PEER_PADDING);
+
+    for (auto row : doc["sequence"].get_array())
+        for (auto number : row.get_array())
+            out[count++] = static_cast<float>(number.get_double().value());
+    return count;
 }
+#endif
