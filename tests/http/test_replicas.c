@@ -98,6 +98,7 @@ static void *step_blindly(void *arg)
     return NULL;
 }
 
+/* rows: S86 */
 static void calls_without_step_run_again_when_overtaken(void **state)
 {
     struct client clients[3 * REPLICAS] = {0};
@@ -162,6 +163,7 @@ static void *go_round(void *arg)
     return NULL;
 }
 
+/* rows: S85 */
 static void many_streams_go_through_all_replicas(void **state)
 {
     struct client clients[8] = {0};
@@ -179,7 +181,7 @@ static void *post_body(void *arg)
     return NULL;
 }
 
-/* The same call at all replicas in the same moment. */
+/* The same call at all replicas in the same moment.  rows: S85 */
 static void a_step_that_races_itself_happens_once(void **state)
 {
     char text[REPLICAS_TEXT_SIZE];
