@@ -169,6 +169,12 @@ void session_refuse_other_model(const struct record *record, const char *id,
  * says. */
 void session_graves_forget(struct session_store *store, const char *id,
                            const struct store_job *read);
+/* The session that a record of this model tells of. */
+struct session_plan session_record_plan(const struct record *record,
+                                        const struct served_model *model);
+/* Does a live record hold what its model needs?  NULL, or what is wrong. */
+const char *session_record_fault(const struct record *record,
+                                 const struct session_plan *plan);
 
 /* The store behind has done something, or could not: `why`, else NULL. */
 void session_behind_says(struct session_store *store, const char *why);
@@ -185,6 +191,17 @@ bool session_seek(struct session_loan *loan, struct session_shard *shard,
                   struct problem *problem);
 /* Take the place out of its shard; whoever waits for it looks again. */
 void session_drop_place(struct session_shard *shard, struct session *place);
+/* The borrower of a refused place leaves it as it is: the next one is told
+ * why, if there is one. */
+void session_leave_place(struct session_shard *shard, struct session *place);
+/* The row of a refused place has become a tombstone: so does the place. */
+void session_bury_place(struct session_store *store,
+                        struct session_shard *shard, struct session *place,
+                        uint64_t now_ms);
+/* The tombstone of a row that nobody can use. */
+void session_place_to_record(const struct session_store *store,
+                             const struct session *place, uint64_t now_ms,
+                             struct record *record);
 
 /* Must this change be in the store before it counts? */
 bool session_writes_first(const struct session_loan *loan,
@@ -204,6 +221,9 @@ void session_mark_changed(struct session_store *store,
                           struct session *session);
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
+/* Nobody calls any more: what is still to be written goes in the order of the
+ * ids, for which an index has each of its pages in hand once. */
+void session_sort_changed(struct session_store *store);
 /* store_owner.gather */
 struct store_job *session_gather(void *arg); /* the store */
 

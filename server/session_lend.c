@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,8 +189,25 @@ static enum session_result lend_found(struct session_loan *loan,
     return SESSION_WAIT;
 }
 
+static bool must_exist(const struct session_loan *loan)
+{
+    return loan->want == SESSION_WANT_LIVE || loan->want == SESSION_WANT_GONE;
+}
+
+/* Does the place hold the id of a row that can be deleted, and no more? */
+static bool is_only_to_go(const struct session_loan *loan,
+                          struct session *place)
+{
+    const struct problem *why = session_state(place);
+
+    return loan->want == SESSION_WANT_GONE &&
+           place->place == SESSION_IS_REFUSED &&
+           (why->type == PROBLEM_INTERNAL || why->type == PROBLEM_OTHER_MODEL);
+}
+
 /* The store has answered, and there is no such session in it that can be
- * lent.  WAIT: it may be made, and the id is ours until then. */
+ * lent.  WAIT: it may be made, and the id is ours until then.  OK: the place
+ * itself is lent. */
 static enum session_result take_place(struct session_loan *loan,
                                       struct session_shard *shard,
                                       uint64_t now_ms, struct problem *problem)
@@ -197,8 +215,12 @@ static enum session_result take_place(struct session_loan *loan,
     struct session *place = loan->session;
 
     loan->is_waiting = false;
-    if (place->place == SESSION_IS_ABSENT && loan->want != SESSION_WANT_LIVE)
+    if (place->place == SESSION_IS_ABSENT && !must_exist(loan))
         return SESSION_WAIT;
+    if (is_only_to_go(loan, place)) {
+        snprintf(loan->info.id, sizeof(loan->info.id), "%s", loan->id);
+        return SESSION_OK;
+    }
     if (place->place == SESSION_IS_ABSENT)
         session_missing(loan->store, place->hash, loan->id, now_ms, problem);
     else
@@ -351,7 +373,7 @@ enum session_result session_acquire(struct session_loan *loan, uint64_t now_ms,
         result = lend_found(loan, &place, session, now_ms, problem);
     } else if (session_must_seek(loan->store, place.hash, loan->id, now_ms)) {
         result = seek(loan, &place, NULL, now_ms, problem);
-    } else if (loan->want == SESSION_WANT_LIVE) {
+    } else if (must_exist(loan)) {
         session_missing(loan->store, place.hash, loan->id, now_ms, problem);
     } else {
         must_make = true;

@@ -37,6 +37,42 @@ void session_drop_place(struct session_shard *shard, struct session *place)
     session_free(place);
 }
 
+void session_leave_place(struct session_shard *shard, struct session *place)
+{
+    if (place->borrower->next)
+        session_hand_on(place);
+    else
+        session_drop_place(shard, place);
+}
+
+void session_bury_place(struct session_store *store,
+                        struct session_shard *shard, struct session *place,
+                        uint64_t now_ms)
+{
+    session_shard_remove(shard, place);
+    session_scatter(place->borrower);
+    session_metric(store, METRIC_SESSIONS_ENDED, 1);
+    session_graves_bury(&store->graves, place, SESSION_WAS_DELETED, now_ms);
+}
+
+void session_place_to_record(const struct session_store *store,
+                             const struct session *place, uint64_t now_ms,
+                             struct record *record)
+{
+    /* Of which model it was is of no use any more, and may be unknown. */
+    static const char none[] = "0000000000000000000000000000000000000000"
+                               "000000000000000000000000";
+
+    *record = (struct record){
+        .id = {.text = place->id, .length = place->id_length},
+        .fingerprint = {.text = none, .length = sizeof(none) - 1},
+        .numerics = RNN_NUMERICS,
+        .fate = RECORD_DELETED,
+        .mode = SESSION_CARRY,
+        .created_ms = session_wall_of(store, now_ms),
+        .used_ms = session_wall_of(store, now_ms)};
+}
+
 /* ---- asking ------------------------------------------------------------- */
 
 /* The place is what it has become: a session, or an answer. */
@@ -58,6 +94,8 @@ static void settle(struct session_search *search, struct session *found,
             metrics_sessions(store->metrics, found->model->index, 1);
     } else if (search->loan.next) {
         place->place = kind;
+        if (session_is_shared(store)) /* of the row, to delete it */
+            place->tag = search->io.row.share.tag;
         if (kind == SESSION_IS_REFUSED)
             memcpy(session_state(place), problem, sizeof(*problem));
         session_hand_on(place);

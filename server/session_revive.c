@@ -65,8 +65,8 @@ static struct session_call *call_of_record(const struct record *record,
     return call;
 }
 
-static struct session_plan plan_of_record(const struct record *record,
-                                          const struct served_model *model)
+struct session_plan session_record_plan(const struct record *record,
+                                        const struct served_model *model)
 {
     return (struct session_plan){.model = model,
                                  .mode = (enum session_mode)record->mode,
@@ -87,7 +87,7 @@ static void remember_dead(struct session_store *store,
     if (!dead)
         return;
     if (reason == SESSION_WAS_ENDED && record->has_call && model) {
-        struct session_plan plan = plan_of_record(record, model);
+        struct session_plan plan = session_record_plan(record, model);
 
         if (has_sound_call(record, &plan))
             dead->last = call_of_record(record, &plan);
@@ -100,9 +100,8 @@ static void remember_dead(struct session_store *store,
                         session_monotonic_of(store, died_ms));
 }
 
-/* Does the record hold what its model needs?  NULL, or what is wrong. */
-static const char *check_live(const struct record *record,
-                              const struct session_plan *plan)
+const char *session_record_fault(const struct record *record,
+                                 const struct session_plan *plan)
 {
     if (plan->mode != SESSION_CARRY && plan->mode != SESSION_WINDOW)
         return "its mode is not known here";
@@ -126,8 +125,8 @@ static struct session *revive(struct session_store *store,
 {
     struct session_place at = session_place_of(store, id);
     const struct served_model *model = session_record_model(store, record);
-    struct session_plan plan = plan_of_record(record, model);
-    const char *fault = model ? check_live(record, &plan) : NULL;
+    struct session_plan plan = session_record_plan(record, model);
+    const char *fault = model ? session_record_fault(record, &plan) : NULL;
     struct session *session;
     size_t extra = 0;
 
@@ -190,7 +189,7 @@ static const char *decode(const struct session_store *store,
     model = session_record_model(store, record);
     if (!model || row->share.is_expired)
         return NULL;
-    plan = plan_of_record(record, model);
+    plan = session_record_plan(record, model);
     if (!plan.window)
         return "its window does not fit its mode";
     *whole = session_share_body(row, record, &plan, &length, &fault);

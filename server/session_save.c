@@ -103,6 +103,10 @@ static void make_change(struct session_job *job, struct session_shard *shard)
     struct session *session = job->loan.session;
     struct session_call *former = session->last;
 
+    if (session->place) {
+        session_bury_place(job->store, shard, session, job->now_ms);
+        return;
+    }
     /* A tombstone has no state, neither in its row. */
     if (change->state && change->fate == SESSION_GOES_ON)
         memcpy(session_state(session), job->body, job->loan.info.state_bytes);
@@ -137,6 +141,10 @@ static struct session *undo_change(struct session_job *job,
     if (job->call) {
         session_discharge(job->store, job->call->extra_bytes);
         free(job->call);
+    }
+    if (session->place) {
+        session_leave_place(shard, session);
+        return NULL;
     }
     if (!session->is_new) {
         if (job->io.result == STORE_FAILED)
@@ -210,6 +218,10 @@ static void change_to_record(const struct session_loan *loan,
                              const struct session_call *call, uint64_t now_ms,
                              struct record *record)
 {
+    if (loan->session->place) {
+        session_place_to_record(loan->store, loan->session, now_ms, record);
+        return;
+    }
     session_to_record(loan->store, loan->session, record);
     record->step = change->step;
     record->filled = (uint32_t)change->window_filled;

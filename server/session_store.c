@@ -57,8 +57,10 @@ void session_store_free(struct session_store *store)
 {
     if (!store)
         return;
-    if (store->behind)
+    if (store->behind) {
+        session_sort_changed(store);
         store->behind->ops->close(store->behind);
+    }
     for (size_t i = 0; i < SESSION_SHARDS; i++)
         session_shard_release(&store->shards[i]);
     session_graves_release(&store->graves);

@@ -132,6 +132,9 @@ enum session_want {
     SESSION_WANT_LIVE, /* it must exist: else 404 or 410 */
     SESSION_WANT_ANY,  /* made when it does not exist */
     SESSION_WANT_NEW,  /* must not exist: else 409 session-live */
+    SESSION_WANT_GONE, /* as LIVE, but it may be one that the store holds and
+                          nobody can use, damaged or of another model: then
+                          info has only its id, and DELETED is all it takes */
 };
 
 /* Of a commit that is written before it counts. */

@@ -283,6 +283,7 @@ enum route_result route_session_delete(struct app *app,
     if (!task)
         return ROUTE_PROBLEM;
     if (!task->is_committing) {
+        task->loan.want = SESSION_WANT_GONE;
         result = sessions_borrow(app, request, &task->loan, problem);
         if (result != ROUTE_REPLY)
             return result;

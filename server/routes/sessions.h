@@ -133,13 +133,24 @@ bool session_state_restore(const struct session_plan *plan,
                            void **state, size_t *filled,
                            struct problem *problem);
 
+/* What a file says beside the state. */
+struct session_note {
+    const char *name, *value;
+};
+
+/* No model that is served has this state: false, other-model. */
+bool sessions_other_model(const struct state_body *body,
+                          struct problem *problem);
+
 /* `state` of the session `info` as a document from the arena.  NULL: it is
- * out. */
+ * out.  `notes` (up to one without a name; NULL: none) stand in the place of
+ * "numerics"; without `state` there are no tensors. */
 const void *session_export_json(const struct session_info *info,
                                 const void *state, struct arena *arena,
                                 size_t *length);
 const void *session_export_safetensors(const struct session_info *info,
-                                       const void *state, struct arena *arena,
-                                       size_t *length);
+                                       const void *state,
+                                       const struct session_note *notes,
+                                       struct arena *arena, size_t *length);
 
 #endif

@@ -54,7 +54,7 @@ static enum route_result answer_state(const struct http_request *request,
     } else {
         response->content_type = "application/x-safetensors";
         response->body = session_export_safetensors(
-            info, state, request->arena, &response->body_length);
+            info, state, NULL, request->arena, &response->body_length);
     }
     return response->body ? ROUTE_REPLY : no_memory(problem);
 }
@@ -111,6 +111,21 @@ static const struct served_model *find_owner(const struct app *app,
     return NULL;
 }
 
+bool sessions_other_model(const struct state_body *body,
+                          struct problem *problem)
+{
+    if (body->numerics && body->numerics != RNN_NUMERICS)
+        return problem_set_at(
+            problem, PROBLEM_OTHER_MODEL, "/numerics",
+            "the state was made by version %llu of the numerics, this rnnd "
+            "has version %d: even of the same model it cannot go on here",
+            (unsigned long long)body->numerics, RNN_NUMERICS);
+    return problem_set_at(problem, PROBLEM_OTHER_MODEL, "/fingerprint",
+                          "the state is of a model with the fingerprint "
+                          "%.64s, none that is served has it",
+                          body->fingerprint);
+}
+
 static bool read_state(struct app *app, struct http_request *request,
                        struct state_body *body, struct problem *problem)
 {
@@ -140,10 +155,7 @@ static bool read_import(struct app *app, struct http_request *request,
         return false;
     model = find_owner(app, &body);
     if (!model)
-        return problem_set_at(problem, PROBLEM_OTHER_MODEL, "/fingerprint",
-                              "the state is of a model with the fingerprint "
-                              "%.64s, none that is served has it",
-                              body.fingerprint);
+        return sessions_other_model(&body, problem);
     wish.mode = body.mode;
     wish.has_window = body.mode == SESSION_WINDOW;
     wish.window = body.window;

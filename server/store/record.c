@@ -75,21 +75,25 @@ static size_t name_length(const struct record *record)
     return record->model.length < room ? record->model.length : room;
 }
 
+/* One record is always the same bytes: without a call, its fields are 0. */
 static void put_numbers(unsigned char **at, const struct record *record)
 {
+    static const unsigned char none[RNN_DIGEST_BYTES];
+    bool has = record->has_call;
+
     put_u32(at, record->window);
     put_u32(at, record->filled);
-    put_u32(at, record->filled_before);
-    put_u32(at, record->reply_length);
+    put_u32(at, has ? record->filled_before : 0);
+    put_u32(at, has ? record->reply_length : 0);
     put_u64(at, record->step);
     put_u64(at, record->ttl_ms);
     put_u64(at, record->created_ms);
     put_u64(at, record->used_ms);
-    put_u64(at, record->step_before);
-    put_u64(at, record->step_after);
+    put_u64(at, has ? record->step_before : 0);
+    put_u64(at, has ? record->step_after : 0);
     put_u64(at, record->state_length);
-    put_u64(at, record->has_call ? record->call_length : 0);
-    put_bytes(at, record->digest, sizeof(record->digest));
+    put_u64(at, has ? record->call_length : 0);
+    put_bytes(at, has ? record->digest : none, sizeof(none));
 }
 
 void record_put_body(const struct record *record, unsigned char *body)

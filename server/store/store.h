@@ -83,6 +83,7 @@ struct store_job {
     bool (*on_row)(struct store_job *job, const struct store_row *row);
     bool (*wants)(const struct store_job *job, const char *id);
     uint64_t now_ms; /* LIST: wall */
+    bool with_dead;  /* LIST: tombstones and what has expired, too */
     void (*done)(struct store_job *job);
 
     enum store_result result;
