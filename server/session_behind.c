@@ -69,7 +69,11 @@ enum rnn_status session_store_behind(struct session_store *store,
         .redis_cert = config->redis_cert,
         .redis_key = config->redis_key,
         .timeout_ms = config->store_timeout,
-        .remember_ms = config->tombstone_ttl,
+        /* A create that was sent before a death and comes after it must find
+         * the tombstone for as long as it may be carried out. */
+        .remember_ms = config->tombstone_ttl > config->store_timeout
+                           ? config->tombstone_ttl
+                           : config->store_timeout,
         .owner = {.gather = session_gather, .says = on_says, .arg = store}};
     struct store *behind = NULL;
     const char *name;

@@ -144,12 +144,24 @@ uint64_t session_record_until(const struct session_store *store,
 const struct served_model *session_record_model(
     const struct session_store *store, const struct record *record);
 
+/* The session that a record of this model tells of. */
+struct session_plan session_record_plan(const struct record *record,
+                                        const struct served_model *model);
+/* Does a live record hold what its model needs?  NULL, or what is wrong. */
+const char *session_record_fault(const struct record *record,
+                                 const struct session_plan *plan);
 /* What a row that was found means: a session, charged and counted, in no
  * table; or NULL and the place's kind, with REFUSED the problem. */
 struct session *session_understand(struct session_store *store,
                                    const struct store_row *row,
                                    enum session_place_kind *kind,
                                    struct problem *problem);
+/* The record of a row, whole if it lives and its model is served; `*whole`,
+ * NULL at first, is the caller's to free.  NULL, or what is wrong with it; ""
+ * is a lack of memory. */
+const char *session_record_read(const struct session_store *store,
+                                const struct store_row *row,
+                                struct record *record, void **whole);
 /* Is a record live that was read just now?  Sets used_ms where a shared store
  * has told it. */
 bool session_record_lives(struct session_store *store,
@@ -169,12 +181,6 @@ void session_refuse_other_model(const struct record *record, const char *id,
  * says. */
 void session_graves_forget(struct session_store *store, const char *id,
                            const struct store_job *read);
-/* The session that a record of this model tells of. */
-struct session_plan session_record_plan(const struct record *record,
-                                        const struct served_model *model);
-/* Does a live record hold what its model needs?  NULL, or what is wrong. */
-const char *session_record_fault(const struct record *record,
-                                 const struct session_plan *plan);
 
 /* The store behind has done something, or could not: `why`, else NULL. */
 void session_behind_says(struct session_store *store, const char *why);
@@ -221,9 +227,6 @@ void session_mark_changed(struct session_store *store,
                           struct session *session);
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
-/* Nobody calls any more: what is still to be written goes in the order of the
- * ids, for which an index has each of its pages in hand once. */
-void session_sort_changed(struct session_store *store);
 /* store_owner.gather */
 struct store_job *session_gather(void *arg); /* the store */
 

@@ -60,40 +60,6 @@ void session_unmark_changed(struct session_store *store,
     pthread_mutex_unlock(&changes->lock);
 }
 
-static int by_id(const void *a, const void *b)
-{
-    const struct session *const *left = a, *const *right = b;
-
-    return strcmp((*left)->id, (*right)->id);
-}
-
-void session_sort_changed(struct session_store *store)
-{
-    struct session_changes *changes = &store->changes;
-    struct session **all = NULL, *at;
-    size_t count = 0, n = 0;
-
-    pthread_mutex_lock(&changes->lock);
-    for (at = changes->first; at; at = at->changed_after)
-        count++;
-    if (count)
-        all = malloc(count * sizeof(struct session *));
-    if (!all) /* then they go as they came */
-        goto out;
-    for (at = changes->first; at; at = at->changed_after)
-        all[n++] = at;
-    qsort(all, count, sizeof(struct session *), by_id);
-    for (n = 0; n < count; n++) {
-        all[n]->changed_before = n ? all[n - 1] : NULL;
-        all[n]->changed_after = n + 1 < count ? all[n + 1] : NULL;
-    }
-    changes->first = all[0];
-    changes->last = all[count - 1];
-out:
-    pthread_mutex_unlock(&changes->lock);
-    free(all);
-}
-
 /* The id of the session that has waited longest; false: none waits. */
 static bool first_changed(struct session_store *store,
                           char id[SESSION_ID_SIZE])

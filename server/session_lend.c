@@ -219,6 +219,7 @@ static enum session_result take_place(struct session_loan *loan,
         return SESSION_WAIT;
     if (is_only_to_go(loan, place)) {
         snprintf(loan->info.id, sizeof(loan->info.id), "%s", loan->id);
+        place->is_new = false;
         return SESSION_OK;
     }
     if (place->place == SESSION_IS_ABSENT)
@@ -322,6 +323,8 @@ static enum session_result bring_in(struct session_loan *loan,
     if (session)
         return lend_found(loan, at, session, now_ms, problem);
     if (place) {
+        if (session_is_shared(loan->store))
+            (*made)->tag = place->tag; /* of the tombstone it replaces */
         session_replace(at->shard, place, *made);
         session_free(place);
     } else if (session_must_seek(loan->store, at->hash, loan->id, now_ms)) {

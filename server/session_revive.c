@@ -164,12 +164,9 @@ static struct session *revive(struct session_store *store,
     return session;
 }
 
-/* The record of a row, whole if it lives and its model is served.  `*whole`
- * is the caller's to free.  NULL, or what is wrong with it; "" is a lack of
- * memory. */
-static const char *decode(const struct session_store *store,
-                          const struct store_row *row, struct record *record,
-                          void **whole)
+const char *session_record_read(const struct session_store *store,
+                                const struct store_row *row,
+                                struct record *record, void **whole)
 {
     bool is_shared = store->behind->is_shared;
     const struct served_model *model;
@@ -180,6 +177,9 @@ static const char *decode(const struct session_store *store,
     fault =
         record_decode(row->head, row->head_length,
                       is_shared ? NULL : row->body, row->body_length, record);
+    if (!fault && (record->id.length != strlen(row->id) ||
+                   memcmp(record->id.text, row->id, record->id.length) != 0))
+        fault = "it is the row of another session";
     if (fault || !is_shared)
         return fault;
     if (record->mode != SESSION_WINDOW || record->fate != RECORD_LIVE)
@@ -240,12 +240,9 @@ struct session *session_understand(struct session_store *store,
     struct session *found = NULL;
     struct record record;
     void *whole = NULL;
-    const char *fault = decode(store, row, &record, &whole);
+    const char *fault = session_record_read(store, row, &record, &whole);
 
     *kind = SESSION_IS_REFUSED;
-    if (!fault && (record.id.length != strlen(row->id) ||
-                   memcmp(record.id.text, row->id, record.id.length) != 0))
-        fault = "it is the row of another session";
     if (fault && !*fault) {
         problem_set(problem, PROBLEM_OVERLOADED,
                     "out of memory for the stored session \"%s\"", row->id);

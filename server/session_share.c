@@ -192,12 +192,13 @@ void session_share_job(struct session_job *job, const struct record *record,
 
     row->share.tag = session_new_tag(job->store);
     row->share.former_tag = session->tag;
+    row->share.former_is_dead = session->is_new && !session->place;
     row->share.fate = fates[record->fate];
     row->share.step = record->step;
     row->share.ttl_ms = record->ttl_ms;
     if (record->mode != SESSION_WINDOW || record->fate != RECORD_LIVE)
         return;
-    put_rows(job, record, &plan, session->tag ? added : 0);
+    put_rows(job, record, &plan, session->is_new ? 0 : added);
     row->body = job->body + record->state_length;
     row->body_length =
         record->has_call && record->reply_length ? record->call_length : 0;

@@ -57,10 +57,8 @@ void session_store_free(struct session_store *store)
 {
     if (!store)
         return;
-    if (store->behind) {
-        session_sort_changed(store);
+    if (store->behind)
         store->behind->ops->close(store->behind);
-    }
     for (size_t i = 0; i < SESSION_SHARDS; i++)
         session_shard_release(&store->shards[i]);
     session_graves_release(&store->graves);

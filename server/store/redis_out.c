@@ -96,6 +96,14 @@ void redis_out_tag(struct redis_out *out, uint64_t tag)
     redis_out_text(out, text);
 }
 
+void redis_out_grave(struct redis_out *out, uint64_t tag)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "dead:%016" PRIx64, tag);
+    redis_out_text(out, text);
+}
+
 bool redis_out_end(struct redis_out *out)
 {
     if (out->has_failed)

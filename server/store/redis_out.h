@@ -29,6 +29,8 @@ void redis_out_text(struct redis_out *out, const char *text);
 void redis_out_number(struct redis_out *out, uint64_t number);
 /* 16 hex digits; nothing for 0. */
 void redis_out_tag(struct redis_out *out, uint64_t tag);
+/* Of a tombstone. */
+void redis_out_grave(struct redis_out *out, uint64_t tag);
 bool redis_out_end(struct redis_out *out);
 
 /* `count` of the bytes that wait have been written. */

@@ -43,7 +43,10 @@ static void put_write(const struct redis_call *call,
     begin_job(call, job, 12 + share->row_count);
     redis_out_text(call->out, "write");
     redis_out_tag(call->out, share->tag);
-    redis_out_tag(call->out, share->former_tag);
+    if (share->former_is_dead && share->former_tag)
+        redis_out_grave(call->out, share->former_tag);
+    else
+        redis_out_tag(call->out, share->former_tag);
     redis_out_number(call->out, latest > 0 ? (uint64_t)latest : 0);
     redis_out_text(call->out, share->fate);
     redis_out_number(call->out, share->ttl_ms);
@@ -152,10 +155,10 @@ static bool read_row(const redisReply *reply, struct store_row *row)
     const redisReply *tag = element(reply, 2, REDIS_REPLY_STRING);
     const redisReply *head = element(reply, 3, REDIS_REPLY_STRING);
 
-    if (!age || !tag || !head)
+    row->share.tag = tag ? strtoull(tag->str, NULL, 16) : 0;
+    if (!age || !head)
         return false;
     row->share.age_ms = age->integer > 0 ? (uint64_t)age->integer : 0;
-    row->share.tag = strtoull(tag->str, NULL, 16);
     row->head = head->str;
     row->head_length = head->len;
     return row->share.tag != 0;

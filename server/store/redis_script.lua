@@ -77,8 +77,12 @@ local function write()
     if now > latest then
         return {'late', now}
     end
-    if expected == '' and former == 'live' or
-        expected ~= '' and (former ~= 'live' or tag ~= expected) then
+    -- What is there now, as EXPECTED names it.
+    local there = tag or ''
+    if tag and former ~= 'live' then
+        there = 'dead:' .. tag
+    end
+    if there ~= expected then
         return {'other', now}
     end
     -- What can be refused comes before anything has changed: a key of

@@ -31,7 +31,8 @@ struct store;
 struct store_share {
     uint64_t tag;        /* WRITE: of this one, never used before; READ: what
                             the owner has a copy of, 0 for none; then found */
-    uint64_t former_tag; /* WRITE: what it replaces; 0: nothing that lives */
+    uint64_t former_tag; /* WRITE: what it replaces; 0: nothing at all */
+    bool former_is_dead; /* WRITE: that is a tombstone, or has expired */
     const char *fate;    /* WRITE: "live", "ended", "deleted" */
     uint64_t step;       /* WRITE: for people */
     uint64_t ttl_ms;     /* WRITE: 0: never */

@@ -22,7 +22,8 @@ enum reply { NO_REPLY, DONE, OTHER, LATE };
 
 /* A commit that was tried: all that is known of a state is its tag. */
 struct commit {
-    uint8_t parent; /* EXPECTED; 0: none */
+    uint8_t parent; /* EXPECTED, that lives; 0: none */
+    uint8_t over;   /* without a parent: the dead one, 0: nothing at all */
     uint8_t call;   /* who makes it */
     uint8_t kept;   /* the call that can be replayed, 0: none */
     uint8_t step_before, step;
@@ -62,6 +63,7 @@ struct state {
     uint16_t late;     /* tags whose UNTIL has passed */
     uint16_t stray;    /* writes in some socket of nobody's */
     uint16_t never;    /* tags of which it was said they are not */
+    uint16_t older;    /* tags from before the session died */
     struct replica replicas[2];
     struct client clients[2];
     struct commit commits[TAGS + 1];
@@ -70,9 +72,10 @@ struct state {
     uint8_t calls_done;      /* of this life of the session */
     uint8_t answered[7];     /* by which tag, for each call */
     uint8_t faults;
+    uint8_t zero;
 };
 _Static_assert(sizeof(struct state) ==
-                   8 + 2 * (8 + 8 * QUEUE) + 2 * 6 + 6 * (TAGS + 1) + 12,
+                   10 + 2 * (8 + 8 * QUEUE) + 2 * 6 + 7 * (TAGS + 1) + 13,
                "a state has no padding");
 
 struct visit {
@@ -127,6 +130,13 @@ static void changed(struct state *s)
             s->replicas[r].queue[i].seen |= present(s);
 }
 
+/* Its tombstone lasts at least store_timeout: when that is forgotten, the time
+ * of all writes has passed that were sent before. */
+static void died(struct state *s)
+{
+    s->older = (uint16_t)((1u << (s->tags + 1)) - 1);
+}
+
 static bool fits(const struct visit *v, const struct state *s, unsigned tag)
 {
     unsigned expected = s->commits[tag].parent;
@@ -134,7 +144,8 @@ static bool fits(const struct visit *v, const struct state *s, unsigned tag)
     if (v->given->break_it == BREAK_EXPECTED)
         return true;
     if (!expected)
-        return !is_live(s);
+        return !is_live(s) && (v->given->break_it == BREAK_GRAVE ||
+                               s->now == s->commits[tag].over);
     if (v->given->break_it == BREAK_TAG)
         return is_live(s) &&
                s->commits[s->now].step == s->commits[expected].step;
@@ -161,6 +172,8 @@ static void take(struct visit *v, struct state *s, unsigned tag)
     s->executed |= BIT(tag);
     s->now = (uint8_t)tag;
     s->is_expired = 0;
+    if (commit->fate != LIVE)
+        died(s);
     changed(s);
 }
 
@@ -279,7 +292,7 @@ static void answer(struct visit *v, struct state *s, int r, enum answer answer,
 }
 
 static void send_write(struct visit *v, struct state *s, int r,
-                       unsigned parent)
+                       unsigned parent, unsigned over)
 {
     struct replica *replica = &s->replicas[r];
     struct entry *entry = &replica->queue[0];
@@ -295,6 +308,7 @@ static void send_write(struct visit *v, struct state *s, int r,
     replica->mine = ++s->tags;
     s->commits[replica->mine] = (struct commit){
         .parent = (uint8_t)parent,
+        .over = (uint8_t)over,
         .call = entry->call,
         .kept = kind == CALL_BARE || kind == CALL_DELETE ? 0 : entry->call,
         .step_before = (uint8_t)step,
@@ -335,7 +349,7 @@ static void begin(struct visit *v, struct state *s, int r)
         return;
     verdict = judge(v, s, entry, replica->copy);
     if (verdict == RUN)
-        send_write(v, s, r, replica->copy);
+        send_write(v, s, r, replica->copy, 0);
     else if (verdict == REFUSE && v->given->break_it == BREAK_CHECK)
         refuse(v, s, r, replica->copy, false);
 }
@@ -350,7 +364,7 @@ static void take_read(struct visit *v, struct state *s, int r)
 
     replica->copy = is_dead ? 0 : (uint8_t)found;
     if (is_dead && kind_of(v, entry->call) == CALL_START) {
-        send_write(v, s, r, 0);
+        send_write(v, s, r, 0, found);
     } else if (is_dead) {
         if (!replica->found_expired && found &&
             s->commits[found].fate == ENDED &&
@@ -361,7 +375,7 @@ static void take_read(struct visit *v, struct state *s, int r)
     } else {
         switch (judge(v, s, entry, found)) {
         case RUN:
-            send_write(v, s, r, found);
+            send_write(v, s, r, found, 0);
             break;
         case REPLAY:
             answer(v, s, r, OK, found);
@@ -552,10 +566,10 @@ static void visit_messages(struct visit *v, const struct state *s)
     }
     if (s->faults && is_live(s))
         EVENT("expires:", 0, next.is_expired = 1, next.faults--,
-              next.calls_done = 0, changed(&next));
+              next.calls_done = 0, died(&next), changed(&next));
     if (s->faults && s->now && !is_live(s))
         EVENT("is forgotten:", 0, next.is_expired = 0, next.now = 0,
-              next.faults--, changed(&next));
+              next.late |= next.older, next.faults--, changed(&next));
 }
 
 /* ---- all states --------------------------------------------------------- */

@@ -158,6 +158,8 @@ static void each_commit_stands_on_the_one_before(void **state)
     assert_string_equal(put((struct write){.mine = "t3", .expected = "t1"}),
                         "other");
     assert_string_equal(put((struct write){.mine = "t3"}), "other");
+    assert_string_equal(
+        put((struct write){.mine = "t3", .expected = "dead:t1"}), "other");
     assert_read(get(""), "live", "t2");
 }
 
@@ -207,8 +209,13 @@ static void the_dead_are_told_from_those_that_never_were(void **state)
         assert_string_equal(touch("t2"), "other");
         assert_string_equal(
             put((struct write){.mine = "t3", .expected = "t2"}), "other");
+        /* one that has seen no tombstone, or another, comes from before */
+        assert_string_equal(put((struct write){.mine = "t4"}), "other");
+        assert_string_equal(
+            put((struct write){.mine = "t4", .expected = "dead:t1"}), "other");
         /* it lives again */
-        assert_string_equal(put((struct write){.mine = "t4"}), "done");
+        assert_string_equal(
+            put((struct write){.mine = "t4", .expected = "dead:t2"}), "done");
         assert_read(get(""), "live", "t4");
     }
     put((struct write){
@@ -235,7 +242,9 @@ static void a_ttl_passes_by_the_servers_clock(void **state)
     assert_string_equal(touch("t1"), "other");
     assert_string_equal(put((struct write){.mine = "t2", .expected = "t1"}),
                         "other");
-    assert_string_equal(put((struct write){.mine = "t3"}), "done");
+    assert_string_equal(put((struct write){.mine = "t3"}), "other");
+    assert_string_equal(
+        put((struct write){.mine = "t3", .expected = "dead:t1"}), "done");
     assert_read(get(""), "live", "t3");
     assert_rows("");
 }
