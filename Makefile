@@ -218,7 +218,10 @@ crash: ## kill -9 N=200 times for each durability, and go on
 	for durability in step fsync async; do \
 	    echo "the tests of sessions with durability = $$durability:"; \
 	    RNND_TEST_PROGRAM=tests/with_store.sh RNND_TEST_STATE=$$state \
-	    RNND_DURABILITY=$$durability $(RUN) $(KEPT) || exit 1; done
+	    RNND_DURABILITY=$$durability $(RUN) $(KEPT) || exit 1; done; \
+	echo "the tests of sessions with store = redis:"; \
+	RNND_TEST_PROGRAM=tests/with_store.sh RNND_TEST_BUILD=$(BUILD) \
+	    tests/redis_server.sh tests/run.sh $(KEPT)
 	@RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $(CRASH_BIN)
 conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
