@@ -16,6 +16,7 @@
 
 #include "tests/support/nap.h"
 #include "tests/support/program_path.h"
+#include "tests/support/redis_server.h"
 #include "tests/support/store_daemon.h"
 
 #define PATH_BYTES 256
@@ -223,6 +224,65 @@ static void a_store_moves_whole(void **state)
     assert_moved(answers);
     store_daemon_stop(&d);
     swap_folders();
+}
+
+/* One export, or import, with any store. */
+static void move_of(const char *action, const char *option, const char *value,
+                    int code, const char *words)
+{
+    static char output[65536];
+    const char *arguments[16] = {action, files, option, value,
+                                 "--log-level=error"};
+    size_t n = 5;
+
+    for (size_t i = 0; i < API_MODELS; i++)
+        arguments[n++] = d.models.arguments[i];
+    if (daemon_run(arguments, output, sizeof(output)) != code ||
+        !strstr(output, words))
+        fail_msg("%s: %s", action, output);
+}
+
+/* rows: S90 S91 */
+static void a_store_moves_into_redis_and_out_of_it(void **state)
+{
+    struct redis_server redis;
+    char folder[SCRATCH_FOLDER_BYTES];
+
+    (void)state;
+    redis_server_start(&redis, NULL);
+    store_daemon_start(&d, "step", NULL, NULL);
+    make_sessions(answers);
+    store_daemon_stop(&d);
+    export_all("exported 4 sessions and 2 tombstones to ");
+    move_of("--import-sessions", "--redis-url", redis.url, 0,
+            "imported 4 sessions and 2 tombstones from ");
+    move_of("--import-sessions", "--redis-url", redis.url, 0,
+            ", 6 were there already, 0 left out");
+    remove_files();
+    move_of("--export-sessions", "--redis-url", redis.url, 0,
+            "exported 4 sessions and 2 tombstones to ");
+    import_all(0, "imported 4 sessions and 2 tombstones from ");
+    /* From Redis itself, */
+    api_models_serve(&d.models,
+                     (const char *[]){"--redis-url", redis.url, NULL},
+                     &d.daemon);
+    api_init(api, d.daemon.url);
+    assert_moved(answers);
+    store_daemon_stop(&d);
+    /* where what went on is not what the files say, */
+    move_of("--import-sessions", "--redis-url", redis.url, 1,
+            ", 4 were there already, 2 left out");
+    /* and from where it went on to. */
+    strcpy(folder, d.folder);
+    swap_folders();
+    store_daemon_start(&d, "step", NULL, NULL);
+    assert_moved(answers);
+    store_daemon_stop(&d);
+    swap_folders();
+    assert_string_equal(folder, d.folder);
+    redis_server_stop(&redis);
+    move_of("--export-sessions", "--redis-url", redis.url, 1,
+            "the folder");
 }
 
 /* rows: S92 */
@@ -466,6 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_store_moves_whole),
+        TEST(a_store_moves_into_redis_and_out_of_it),
         TEST(what_is_there_stays),
         TEST(what_cannot_go_on_is_left_out_by_its_name),
         TEST(a_state_that_was_got_alone_is_taken_too),
