@@ -281,8 +281,9 @@ static void a_store_moves_into_redis_and_out_of_it(void **state)
     swap_folders();
     assert_string_equal(folder, d.folder);
     redis_server_stop(&redis);
+    remove_files();
     move_of("--export-sessions", "--redis-url", redis.url, 1,
-            "the folder");
+            "rnnd: the store fails: ");
 }
 
 /* rows: S92 */
