@@ -37,6 +37,10 @@ python3-venv              conformance  file /usr/lib/python3*/ensurepip/__init__
 python3                   bench        command python3
 nginx-light               bench        command nginx
 wrk                       bench        command wrk
+g++                       bench        command g++
+libdnnl-dev               bench        file /usr/include/oneapi/dnnl/dnnl.h
+libsimdjson-dev           bench        file /usr/include/simdjson.h
+python3-venv              bench        file /usr/lib/python3*/ensurepip/__init__.py
 mmdebstrap                container    command mmdebstrap
 buildah                   container    command buildah
 podman                    container    command podman

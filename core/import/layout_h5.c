@@ -85,7 +85,7 @@ static enum rnn_status find_called(struct group *group,
     for (size_t i = 0; i < paths->count; i++) {
         if (group->owners[i].layer || !is_weight(paths->items[i], weight) ||
             (name && !may_be_of(paths->items[i], name)) ||
-            (layer->cell && !has_part(paths->items[i], layer->cell)) ||
+            (layer->cell && !may_be_of(paths->items[i], layer->cell)) ||
             (layer->side && !has_start(paths->items[i], layer->side)))
             continue;
         if (*found < paths->count)

@@ -10,6 +10,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "core/layers/concatenate.h"
 #include "core/layers/mask.h"
 #include "core/layers/nd.h"
 #include "core/layers/operator.h"
@@ -33,6 +34,20 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
     struct concatenate *own = layer->own;
 
     return fields_integer(fields, "axis", -1, &own->axis, err);
+}
+
+size_t concatenate_axis(const struct node *node)
+{
+    const struct concatenate_call *call = node->own;
+
+    return call->axis;
+}
+
+long concatenate_given_axis(const struct layer *layer)
+{
+    const struct concatenate *own = layer->own;
+
+    return own->axis;
 }
 
 /* The axis in a shape without batch, of an output of `axes` axes. */

@@ -93,6 +93,15 @@ static enum rnn_status take_turned(struct layer *layer,
     return RNN_OK;
 }
 
+/* An LSTM has half of the numbers that a CuDNNLSTM saved as its bias. */
+static void count_bias_as_sum(struct layer *layer, size_t columns)
+{
+    if (layer->class == &layer_cudnn_lstm)
+        return;
+    for (struct layer *each = layer; each; each = each->wrapper)
+        each->parameters -= columns;
+}
+
 static enum rnn_status take_bias(struct layer *layer,
                                  struct plan_builder *builder,
                                  const float **numbers, struct rnn_error *err)
@@ -114,6 +123,7 @@ static enum rnn_status take_bias(struct layer *layer,
         arena_alloc(&builder->weights->conversions, columns, sizeof(*sum), 64);
     if (!sum)
         return plan_no_memory(layer, err);
+    count_bias_as_sum(layer, columns);
     for (size_t i = 0; i < columns; i++)
         sum[i] = saved[i] + saved[columns + i];
     *numbers = sum;

@@ -1,13 +1,6 @@
-/* Masks between layers
+/* Masks between layers: what becomes of one at a call, and who sees it.
  *
- *     Keras 3   m = m_0 or m_1 or ...      none when one input has none
- *     Keras 2   m = m_0 and m_1 and ...    of the inputs that have one
- *
- * for what merges.  Keras 3 has another one for Concatenate, where an input
- * without a mask counts as one of ones: or with ones is ones, which is none.
- *
- * Keras: compute_mask in keras/src/layers/merging/base_merge.py,
- * concatenate.py, and the same two in tf_keras
+ * Keras: Layer._set_mask_metadata in keras/src/layers/layer.py
  */
 #include "core/layers/mask.h"
 
@@ -26,85 +19,6 @@ static void pass(struct node *node)
     for (size_t i = 0; i < node->output_count; i++)
         if (node->outputs[i]->has_time == first->has_time)
             node->outputs[i]->mask = first->mask;
-}
-
-/* May `mask` stand beside `other` in an `or`? */
-static bool fits(const struct value *mask, const struct value *other)
-{
-    return mask->has_time == other->has_time &&
-           mask->features == other->features &&
-           (!mask->has_time || plan_same_time(mask, other));
-}
-
-/* Does the node put sequences one after the other?  Their masks go along. */
-static bool joins_time(const struct node *node)
-{
-    return node->layer->class == &layer_concatenate && node->whole;
-}
-
-/* An input without a mask counts throughout. */
-static enum rnn_status join_time(struct plan_builder *builder,
-                                 const struct layer *layer, struct node *node,
-                                 struct rnn_error *err)
-{
-    enum rnn_status status;
-
-    for (size_t i = 0; i < node->input_count; i++) {
-        const struct value *x = node->inputs[i], *mask = NULL;
-
-        status = mask_of_steps(layer, x, &mask, err);
-        if (status)
-            return status;
-        if (builder->keras_major < 3 && !mask && x->features > 1)
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s) joins sequences of which "
-                            "one has a mask and another has none: Keras 2 "
-                            "itself cannot run that",
-                            layer->name, layer->class->name);
-        if (!x->has_time)
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s) makes a sequence of what "
-                            "has none, and has a mask for it",
-                            layer->name, layer->class->name);
-    }
-    status = plan_make_mask(builder, node, node->outputs[0], err);
-    node->outputs[0]->mask = node->mask;
-    return status;
-}
-
-static enum rnn_status join(struct plan_builder *builder,
-                            const struct layer *layer, struct node *node,
-                            struct rnn_error *err)
-{
-    struct value *first = NULL, *output = node->outputs[0];
-    bool differ = false, all = true;
-    enum rnn_status status;
-
-    for (size_t i = 0; i < node->input_count; i++) {
-        struct value *mask = node->inputs[i]->mask;
-
-        all = all && mask;
-        differ = differ || (first && mask && mask != first);
-        first = first ? first : mask;
-    }
-    if (!first || (builder->keras_major >= 3 && !all))
-        return RNN_OK;
-    if (!differ) {
-        output->mask = first;
-        return RNN_OK;
-    }
-    status = plan_make_mask(builder, node, output, err);
-    if (status)
-        return status;
-    for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i]->mask && !fits(node->mask, node->inputs[i]->mask))
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s): the masks of its inputs "
-                            "have different shapes, which do not join",
-                            layer->name, layer->class->name);
-    output->mask = node->mask;
-    node->mask_is_any = builder->keras_major >= 3;
-    return RNN_OK;
 }
 
 enum rnn_status mask_settle(struct plan_builder *builder,
@@ -134,11 +48,9 @@ enum rnn_status mask_settle(struct plan_builder *builder,
         pass(node);
         break;
     case MASK_JOINED:
-        if (mask_is_lost_in_lists(builder))
-            break;
-        if (joins_time(node) && is_masked(node))
-            return join_time(builder, layer, node, err);
-        return join(builder, layer, node, err);
+        if (!mask_is_lost_in_lists(builder) && is_masked(node))
+            return mask_settle_joined(builder, node, err);
+        break;
     case MASK_DROPPED:
     case MASK_OWN:
         break;
@@ -184,48 +96,4 @@ enum rnn_status mask_of_steps(const struct layer *layer,
                         found->has_time ? "" : " without time");
     *mask = found;
     return RNN_OK;
-}
-
-/* The masks of sequences that follow each other. */
-static void write_joined_time(const struct node *node, const struct run *run)
-{
-    struct view y = run_view(run, node->mask);
-
-    for (size_t r = 0; r < run->rows; r++)
-        for (size_t i = 0; i < node->input_count; i++) {
-            struct view mask = mask_view(run, node->inputs[i]);
-            size_t steps = run_steps(run, node->inputs[i]);
-
-            for (size_t t = 0; t < steps; t++, y.data += y.stride)
-                *y.data = mask_counts(mask, r * steps + t);
-        }
-}
-
-void mask_join(const struct node *node, const struct run *run)
-{
-    const struct value *output = node->outputs[0];
-    size_t items = run_items(run, output);
-    struct view y;
-
-    if (!node->mask)
-        return;
-    if (joins_time(node)) {
-        write_joined_time(node, run);
-        return;
-    }
-    y = run_view(run, node->mask);
-    for (size_t i = 0; i < items; i++)
-        for (size_t k = 0; k < node->mask->features; k++) {
-            bool any = false, every = true;
-
-            for (size_t n = 0; n < node->input_count; n++) {
-                struct view m = mask_view(run, node->inputs[n]);
-
-                if (!m.data)
-                    continue;
-                any = any || m.data[i * m.stride + k] != 0;
-                every = every && m.data[i * m.stride + k] != 0;
-            }
-            y.data[i * y.stride + k] = node->mask_is_any ? any : every;
-        }
 }

@@ -84,6 +84,14 @@ static inline bool mask_counts(struct view mask, size_t index)
     return !mask.data || mask.data[index * mask.stride] != 0;
 }
 
+/* The mask of what a MASK_JOINED node makes; an input has one.
+ *
+ * UNSUPPORTED  masks that Keras cannot join, or along the batch
+ */
+RNN_CHECKED enum rnn_status mask_settle_joined(struct plan_builder *builder,
+                                               struct node *node,
+                                               struct rnn_error *err);
+
 /* Write the mask of a MASK_JOINED node; nothing when it makes none. */
 void mask_join(const struct node *node, const struct run *run);
 

@@ -10,9 +10,8 @@
  * from left to right.  An axis of one input is repeated where another input
  * has more; inputs with fewer axes get axes of one in front.
  *
- * In Keras 3 masked items are left out of a product, a maximum and a minimum.
- * An item that all inputs mask is 0 in a product; in a maximum or minimum it
- * is the one before it.
+ * In Keras 3 what is masked is left out of a product, a maximum and a minimum
+ * (merge_masked.c).
  *
  * Keras: keras/src/layers/merging/base_merge.py and its neighbours
  */
@@ -20,17 +19,7 @@
 #include <string.h>
 
 #include "core/layers/mask.h"
-
-/* How one call reads its inputs. */
-struct merge_call {
-    bool leaves_out; /* what is masked */
-    size_t rank;     /* of an item of the output */
-    size_t dim[RNN_MAX_RANK];
-    struct merge_input {
-        bool repeats; /* an axis of the item */
-        size_t stride[RNN_MAX_RANK];
-    } inputs[]; /* [node->input_count] */
-};
+#include "core/layers/merge.h"
 
 static const char *const inert[] = {NULL};
 
@@ -58,10 +47,8 @@ static enum rnn_status refuse_shapes(const struct layer *layer,
                     a->has_time == b->has_time ? "" : " without time");
 }
 
-/* The shape of an item: without time, or, beside an input with time, without
- * the axis of one that stands for it. */
-static struct rnn_shape item_shape(const struct value *value,
-                                   const struct value *timed)
+struct rnn_shape merge_item_shape(const struct value *value,
+                                  const struct value *timed)
 {
     bool stands_for_time = timed && !value->has_time &&
                            value->shape.rank == timed->shape.rank &&
@@ -122,10 +109,10 @@ static enum rnn_status find_item_shape(const struct layer *layer,
 {
     const struct value *first = node->inputs[0];
 
-    *item = item_shape(first, timed);
+    *item = merge_item_shape(first, timed);
     for (size_t i = 0; i < node->input_count; i++) {
         const struct value *value = node->inputs[i];
-        struct rnn_shape other = item_shape(value, timed);
+        struct rnn_shape other = merge_item_shape(value, timed);
 
         if (timed && !value->has_time && other.rank >= timed->shape.rank)
             return refuse_shapes(layer, timed, value, err);
@@ -135,8 +122,8 @@ static enum rnn_status find_item_shape(const struct layer *layer,
     return RNN_OK;
 }
 
-static void set_strides(struct merge_input *input, struct rnn_shape own,
-                        const struct rnn_shape *item)
+void merge_set_strides(struct merge_input *input, struct rnn_shape own,
+                       const struct rnn_shape *item)
 {
     size_t stride = 1;
 
@@ -150,32 +137,6 @@ static void set_strides(struct merge_input *input, struct rnn_shape own,
     for (size_t axis = 0; axis < item->rank; axis++)
         if (!input->stride[axis] && item->dim[axis] != 1)
             input->repeats = true;
-}
-
-/* Does this call look at masks? */
-static enum rnn_status find_masks(const struct layer *layer,
-                                  const struct node *node,
-                                  const struct plan_builder *builder,
-                                  bool *leaves_out, struct rnn_error *err)
-{
-    *leaves_out = false;
-    if (builder->keras_major < 3 || mask_is_lost_in_lists(builder) ||
-        (layer->class != &layer_multiply && layer->class != &layer_maximum &&
-         layer->class != &layer_minimum))
-        return RNN_OK;
-    for (size_t i = 0; i < node->input_count; i++) {
-        const struct value *mask = node->inputs[i]->mask;
-
-        if (!mask)
-            continue;
-        if (mask->features != 1 || mask->has_time != node->inputs[i]->has_time)
-            return rnn_fail(err, RNN_UNSUPPORTED,
-                            "layer \"%.100s\" (%s) is given a mask with more "
-                            "axes than time; masks of timesteps can be run",
-                            layer->name, layer->class->name);
-        *leaves_out = true;
-    }
-    return RNN_OK;
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -201,14 +162,14 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                         "layer \"%.100s\" (Subtract) takes 2 inputs, it is "
                         "given %zu",
                         layer->name, node->input_count);
-    status = find_masks(layer, node, builder, &call->leaves_out, err);
+    status = merge_find_masks(node, builder, timed, &item, &call->masks, err);
     if (status)
         return status;
     call->rank = item.rank;
     memcpy(call->dim, item.dim, sizeof(call->dim));
     for (size_t i = 0; i < node->input_count; i++) {
-        set_strides(&call->inputs[i], item_shape(node->inputs[i], timed),
-                    &item);
+        merge_set_strides(&call->inputs[i],
+                          merge_item_shape(node->inputs[i], timed), &item);
         if (timed && !node->inputs[i]->has_time)
             plan_need_whole(node);
     }
@@ -225,17 +186,20 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-/* An item of an input as wide as one of the output. */
+/* An item of an input as wide as one of the output, and what masks take. */
 static size_t scratch(const struct node *node, size_t rows, size_t items)
 {
+    const struct merge_call *call = node->own;
+    size_t stride = node->outputs[0]->stride;
+
     (void)rows;
     (void)items;
-    return node->outputs[0]->stride;
+    return call->masks ? plan_sum(stride, MERGE_MASKED_ROWS, stride) : stride;
 }
 
-static void repeat(const struct merge_call *call,
-                   const struct merge_input *input, const float *x,
-                   size_t count, float *wide)
+void merge_repeat(const struct merge_call *call,
+                  const struct merge_input *input, const float *x,
+                  size_t count, float *wide)
 {
     size_t at[RNN_MAX_RANK] = {0}, from = 0;
 
@@ -273,9 +237,8 @@ static void combine(const struct layer_class *class, size_t count,
             y[i] = x[i] < y[i] ? x[i] : y[i];
 }
 
-/* The item of input `i` that belongs to item `index` of the output. */
-static const float *find_item(const struct node *node, struct run *run,
-                              size_t i, size_t index)
+const float *merge_find_item(const struct node *node, const struct run *run,
+                             size_t i, size_t index)
 {
     const struct merge_call *call = node->own;
     const struct value *value = node->inputs[i], *output = node->outputs[0];
@@ -285,7 +248,7 @@ static const float *find_item(const struct node *node, struct run *run,
 
     if (!call->inputs[i].repeats)
         return item;
-    repeat(call, &call->inputs[i], item, output->features, run->scratch);
+    merge_repeat(call, &call->inputs[i], item, output->features, run->scratch);
     return run->scratch;
 }
 
@@ -295,68 +258,13 @@ static void merge_item(const struct node *node, struct run *run, size_t index,
 {
     size_t count = node->outputs[0]->features;
 
-    memcpy(y, find_item(node, run, 0, index), count * sizeof(float));
+    memcpy(y, merge_find_item(node, run, 0, index), count * sizeof(float));
     for (size_t i = 1; i < node->input_count; i++)
-        combine(node->layer->class, count, find_item(node, run, i, index), y);
+        combine(node->layer->class, count,
+                merge_find_item(node, run, i, index), y);
     if (node->layer->class == &layer_average)
         for (size_t i = 0; i < count; i++)
             y[i] /= (float)node->input_count;
-}
-
-static bool item_counts(const struct node *node, const struct run *run,
-                        size_t i, size_t index)
-{
-    const struct value *value = node->inputs[i];
-
-    return mask_counts(mask_view(run, value),
-                       run_item_of(run, value, node->outputs[0], index));
-}
-
-static void fill(float *y, size_t count, float value)
-{
-    for (size_t i = 0; i < count; i++)
-        y[i] = value;
-}
-
-/* The product of what counts. */
-static void multiply_masked(const struct node *node, struct run *run,
-                            size_t index, float *y)
-{
-    size_t count = node->outputs[0]->features;
-    bool any = false;
-
-    fill(y, count, 1);
-    for (size_t i = 0; i < node->input_count; i++)
-        if (item_counts(node, run, i, index)) {
-            combine(node->layer->class, count, find_item(node, run, i, index),
-                    y);
-            any = true;
-        }
-    if (!any)
-        fill(y, count, 0);
-}
-
-/* The maximum or minimum of what counts.  Keras forgets that what it has so
- * far is masked when it meets an input without a mask. */
-static void choose_masked(const struct node *node, struct run *run,
-                          size_t index, float *y)
-{
-    size_t count = node->outputs[0]->features;
-    bool has_mask = node->inputs[0]->mask;
-    bool any = item_counts(node, run, 0, index);
-
-    memcpy(y, find_item(node, run, 0, index), count * sizeof(float));
-    for (size_t i = 1; i < node->input_count; i++) {
-        bool counts = item_counts(node, run, i, index);
-
-        if (counts && has_mask && !any)
-            memcpy(y, find_item(node, run, i, index), count * sizeof(float));
-        else if (counts)
-            combine(node->layer->class, count, find_item(node, run, i, index),
-                    y);
-        has_mask = has_mask && node->inputs[i]->mask;
-        any = any || counts;
-    }
 }
 
 static bool run(const struct node *node, struct run *run)
@@ -370,12 +278,10 @@ static bool run(const struct node *node, struct run *run)
 
         if (!run_may_go_on(run, run_work(node->cost, 1)))
             return false;
-        if (!call->leaves_out)
-            merge_item(node, run, i, item);
-        else if (node->layer->class == &layer_multiply)
-            multiply_masked(node, run, i, item);
+        if (call->masks)
+            merge_masked(node, run, i, item);
         else
-            choose_masked(node, run, i, item);
+            merge_item(node, run, i, item);
     }
     mask_join(node, run);
     return true;

@@ -70,47 +70,10 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     }
 }
 
-#if TILE_ROWS == 6
-/* Four gates by six rows fill 32 registers and leave few addresses to keep:
- * inline they are 4 to 9 % faster than by F32(tile)(). */
-#define INLINE_CHAINS 1
-
-static void rows_inline(const struct f32_cell *cell,
-                        const struct f32_step *step, size_t panel)
-{
-    size_t rows;
-
-    for (size_t row = 0; row < step->rows; row += rows) {
-        rows = tile_next_rows(step->rows - row);
-#define RUN(rows)                                                             \
-    case rows:                                                                \
-        cell_block(cell, step, row, panel, 4, rows, 1, 1, finish);            \
-        break;
-        switch (rows) {
-            RUN(1)
-            RUN(2)
-            RUN(3)
-            RUN(4)
-            RUN(5)
-            RUN(6)
-        }
-#undef RUN
-    }
-}
-#else
-#define INLINE_CHAINS 0
-#define rows_inline(cell, step, panel)
-#endif
-
 void F32(lstm_step)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
     (void)scratch;
-    for (size_t panel = first; panel < end; panel++) {
-        if (cell->recurrent.chains == INLINE_CHAINS) {
-            rows_inline(cell, step, panel);
-        } else {
-            cell_rows(cell, step, panel, 4, 1, finish);
-        }
-    }
+    for (size_t panel = first; panel < end; panel++)
+        cell_rows(cell, step, panel, 4, 1, finish);
 }

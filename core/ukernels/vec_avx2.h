@@ -10,7 +10,7 @@
 
 #define VEC_LANES     8
 #define VEC_REGISTERS 16
-#define VEC_ROWS      3
+#define VEC_SUMS      12
 
 typedef __m256 vec;
 typedef __m256 vec_mask;

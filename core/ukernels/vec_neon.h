@@ -10,7 +10,7 @@
 
 #define VEC_LANES     4
 #define VEC_REGISTERS 32
-#define VEC_ROWS      6
+#define VEC_SUMS      24
 
 typedef float32x4_t vec;
 typedef uint32x4_t vec_mask;

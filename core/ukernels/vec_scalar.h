@@ -18,7 +18,7 @@
 
 #define VEC_LANES     1
 #define VEC_REGISTERS 16
-#define VEC_ROWS      1 /* rows of the largest tile: what the registers hold */
+#define VEC_SUMS      1 /* of the largest tile of several rows */
 
 typedef float vec;
 typedef bool vec_mask;

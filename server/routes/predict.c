@@ -177,8 +177,14 @@ static enum route_result stateless(struct predict *p,
                                    struct http_response *response,
                                    struct problem *problem)
 {
-    if (!predict_bind(p, problem) || !predict_run(p, problem) ||
-        !predict_answer(p, problem) || !predict_respond(p, response, problem))
+    enum route_result result;
+
+    if (!p->is_gathered && !predict_bind(p, problem))
+        return ROUTE_PROBLEM;
+    result = predict_compute(p, problem);
+    if (result != ROUTE_REPLY)
+        return result;
+    if (!predict_answer(p, problem) || !predict_respond(p, response, problem))
         return ROUTE_PROBLEM;
     return ROUTE_REPLY;
 }

@@ -150,20 +150,31 @@ static enum route_result commit(struct predict *p,
     return committed(p, response, problem);
 }
 
-static enum route_result run(struct predict *p, struct http_response *response,
-                             struct problem *problem)
+static bool start_run(struct predict *p, struct problem *problem)
 {
     bool keeps = p->claim.has_step && p->body.commit;
 
     if (!base_of_loan(p, &p->origin, problem))
-        return give_back(p, ROUTE_PROBLEM);
+        return false;
     p->base = &p->origin;
     p->model = p->origin.plan.model;
-    if (!predict_bind(p, problem) ||
-        (keeps &&
-         !session_prepare(&p->loan, predict_kept_bytes(p), problem)) ||
-        !predict_run(p, problem))
+    return predict_bind(p, problem) &&
+           (!keeps ||
+            session_prepare(&p->loan, predict_kept_bytes(p), problem));
+}
+
+static enum route_result run(struct predict *p, struct http_response *response,
+                             struct problem *problem)
+{
+    enum route_result result;
+
+    if (!p->is_gathered && !start_run(p, problem))
         return give_back(p, ROUTE_PROBLEM);
+    result = predict_compute(p, problem);
+    if (result == ROUTE_GATHER)
+        return result;
+    if (result != ROUTE_REPLY)
+        return give_back(p, result);
     if (!p->body.commit) { /* a peek: the session stays as it is */
         p->step = p->base->step;
         p->filled = p->base->filled;
@@ -251,28 +262,35 @@ static bool would_run(const struct predict *p)
                          p->loan.last, &unused) == SESSION_RUN;
 }
 
+/* Borrow it, and attend. */
+static enum route_result enter(struct predict *p,
+                               struct http_response *response,
+                               struct problem *problem)
+{
+    enum session_result lent =
+        sessions_acquire(p->app, p->request, &p->loan, problem);
+
+    if (lent == SESSION_WAIT)
+        return ROUTE_WAIT;
+    if (lent != SESSION_OK || !p->loan.is_copy || would_run(p))
+        return attend(p, lent == SESSION_OK, response, problem);
+    session_release(&p->loan, false, clock_monotonic_ms());
+    return begin_again(p, response, problem);
+}
+
 enum route_result predict_in_session(struct predict *p,
                                      struct http_response *response,
                                      struct problem *problem)
 {
-    enum session_result lent;
     enum route_result result;
 
     if (p->is_committing)
         return committed(p, response, problem);
-    lent = sessions_acquire(p->app, p->request, &p->loan, problem);
-    if (lent == SESSION_WAIT)
-        return ROUTE_WAIT;
-    if (lent != SESSION_OK || !p->loan.is_copy)
-        return attend(p, lent == SESSION_OK, response, problem);
-    /* Whether the copy was right a commit finds out; what comes to anything
-     * else must know before. */
-    if (!would_run(p)) {
-        session_release(&p->loan, false, clock_monotonic_ms());
-        return begin_again(p, response, problem);
-    }
-    result = attend(p, true, response, problem);
-    if (result == ROUTE_PROBLEM && !p->is_committing &&
+    result = p->is_gathered ? run(p, response, problem)
+                            : enter(p, response, problem);
+    /* Whether a copy was right a commit finds out; what comes to anything
+     * else must know. */
+    if (result == ROUTE_PROBLEM && p->loan.is_copy && !p->is_committing &&
         problem_status(problem->type) < 500)
         return begin_again(p, response, problem);
     return result;

@@ -85,10 +85,12 @@ local function write()
     if there ~= expected then
         return {'other', now}
     end
-    -- The rows first: should somebody else have put another type there, this
-    -- fails before anything has changed.
-    put_rows(tonumber(ARGV[11]), ARGV[12])
+    -- What can be refused comes before anything has changed: a key of
+    -- somebody else's type here, a lack of memory at the first HSET.
+    redis.call('LLEN', KEYS[2])
     if fate ~= 'live' then
+        -- Makes room first, so that a full Redis can forget, too.
+        redis.call('DEL', KEYS[1], KEYS[2])
         deadline = now
     elseif ttl ~= 0 then
         deadline = now + ttl
@@ -96,6 +98,7 @@ local function write()
     redis.call('HSET', KEYS[1], 'tag', mine, 'fate', fate, 'used', digits(now),
         'ttl', ARGV[6], 'deadline', digits(deadline), 'remember', ARGV[7],
         'step', ARGV[8], 'head', ARGV[9], 'body', ARGV[10])
+    put_rows(tonumber(ARGV[11]), ARGV[12])
     expire_at(deadline, remember)
     return {'done', now}
 end

@@ -256,26 +256,34 @@ def stateful(keras):
     return keras.Model(x, y)
 
 
+# Left alone, it is hard_sigmoid in Keras 2.
+PLAIN = {"filters": 4, "recurrent_activation": "sigmoid"}
+
+
 def conv_lstm(shape=(None, 6, 3), **fields):
     def build(keras):
         x = keras.Input(shape, name="x")
-        y = keras.layers.ConvLSTM1D(
-            **{"filters": 4, **fields}, name="conv"
-        )(x)
+        y = keras.layers.ConvLSTM1D(**{**PLAIN, **fields}, name="conv")(x)
         return keras.Model(x, flat(y))
 
     return build
+
+
+def conv_lstm_default(keras):
+    x = keras.Input((None, 5, 2), name="x")
+    return keras.Model(x, keras.layers.ConvLSTM1D(3, 2, name="conv")(x))
 
 
 def conv_lstm_pair(keras):
     layers = keras.layers
     x = keras.Input((None, 6, 2), name="x")
     y, h, c = layers.ConvLSTM1D(
-        3, 3, padding="same", return_sequences=True, return_state=True, name="a"
+        **PLAIN | {"filters": 3}, **SAME, kernel_size=3, **SEQUENCES, **STATES,
+        name="a",
     )(x)
-    z = layers.ConvLSTM1D(3, 2, padding="same", name="b")(
-        y, initial_state=[h, c]
-    )
+    z = layers.ConvLSTM1D(
+        **PLAIN | {"filters": 3}, **SAME, kernel_size=2, name="b"
+    )(y, initial_state=[h, c])
     return keras.Model(x, z)
 
 
@@ -283,7 +291,7 @@ def conv_lstm_both_ways(keras):
     layers = keras.layers
     x = keras.Input((None, 5, 2), name="x")
     y = layers.Bidirectional(
-        layers.ConvLSTM1D(3, 2, return_sequences=True), name="both"
+        layers.ConvLSTM1D(**PLAIN, kernel_size=2, **SEQUENCES), name="both"
     )(x)
     return keras.Model(x, y)
 
@@ -330,6 +338,7 @@ def masked_states(keras):
     return keras.Model(x, [h, c, y])
 
 
+SAME = {"padding": "same"}
 SEQUENCES = {"return_sequences": True}
 STATES = {"return_state": True}
 BACK = {"go_backwards": True, "return_sequences": True}
@@ -397,10 +406,8 @@ CASES = [
                                            dilation_rate=2, **STATES)),
     Case("conv_lstm1d_fields",
          conv_lstm(kernel_size=2, use_bias=False, activation="relu",
-                   recurrent_activation="sigmoid", filters=9)),
-    Case("conv_lstm1d_first",
-         conv_lstm((None, 3, 6), kernel_size=3, data_format="channels_first",
-                   **SEQUENCES)),
+                   recurrent_activation="tanh", filters=9)),
+    Case("conv_lstm1d_default", conv_lstm_default, same=False),
     Case("conv_lstm1d_backwards", conv_lstm(kernel_size=2, **BACK),
          streams=False),
     Case("conv_lstm1d_states", conv_lstm_pair, streams=False),

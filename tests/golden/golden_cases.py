@@ -189,6 +189,16 @@ def finalize(model):
             finalize(layer)
 
 
+def forget(model):
+    """Begins anew, where stateful layers would go on from the last call."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            forget(layer)
+        elif getattr(layer, "stateful", False):
+            old = hasattr(layer, "reset_states")  # the name in Keras 2
+            layer.reset_states() if old else layer.reset_state()
+
+
 def input_name(tensor):
     return tensor.name.split(":")[0]
 
@@ -204,6 +214,7 @@ def call(model, x, dtype):
         for name, each in x.items()
     }
     ordered = [arrays[input_name(tensor)] for tensor in model.inputs]
+    forget(model)
     # a Sequential that was never called has no input yet
     if isinstance(getattr(model, "input", None), dict):
         answer = model(arrays, training=False)

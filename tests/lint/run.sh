@@ -24,6 +24,11 @@ check_format()
         xargs -0 clang-format --dry-run -Werror
 }
 
+check_golden()
+{
+    python3 $here/golden.py
+}
+
 check_shell()
 {
     find . \( -name '*.sh' -o -path ./.ci/run \) -not -path './build/*' \
@@ -60,8 +65,8 @@ check_cppcheck()
         --suppressions-list=$here/cppcheck.txt core config server
 }
 
-all='format arrows sizes headers mirror rows layers words shell cppcheck clang
-     gcc tidy'
+all='format arrows sizes headers mirror rows layers golden words shell cppcheck
+     clang gcc tidy'
 passed=0 failed=0
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2086 # the names are words

@@ -218,6 +218,41 @@ static void a_name_is_no_projection(void **state)
     check_all(config, weights, 4);
 }
 
+#define STACK(name)                                                           \
+    NAMED("RNN", name,                                                        \
+          ",\"cell\":" NAMED(                                                 \
+              "StackedRNNCells", "s",                                         \
+              ",\"cells\":[" NAMED("SimpleRNNCell", "c",                      \
+                                   ",\"units\":1,\"use_bias\":false") "]"))
+
+/* Keras 3.0 wrote no more than a weight's own name into an .h5, where the name
+ * of a cell stands otherwise. */
+static void a_stack_of_one_cell_may_leave_its_name_out(void **state)
+{
+    static const struct weight alone[] = {
+        {"t/cell_0/kernel", NULL, "kernel", "t/c/kernel"},
+        {"t/cell_0/recurrent_kernel", NULL, "recurrent_kernel",
+         "t/c/recurrent_kernel"},
+    };
+    static const struct weight wrapped[] = {
+        {"t/layer/cell_0/kernel", NULL, "kernel", "t/r/c/kernel"},
+        {"t/layer/cell_0/recurrent_kernel", NULL, "recurrent_kernel",
+         "t/r/c/recurrent_kernel"},
+    };
+    static const struct weight inner[] = {
+        {"t/r/cell_0/kernel", NULL, "kernel", "r/c/kernel"},
+        {"t/r/cell_0/recurrent_kernel", NULL, "recurrent_kernel",
+         "r/c/recurrent_kernel"},
+    };
+
+    (void)state;
+    for (int keras_3 = 0; keras_3 < 2; keras_3++) {
+        check_h5(MODEL("m", STACK("t")), alone, 2, keras_3);
+        check_h5(MODEL("m", EACH("t", STACK("r"))), wrapped, 2, keras_3);
+        check_h5(MODEL("m", MODEL("t", STACK("r"))), inner, 2, keras_3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +260,7 @@ int main(void)
         cmocka_unit_test(wrappers_hold_models),
         cmocka_unit_test(projections_are_told_apart),
         cmocka_unit_test(a_name_is_no_projection),
+        cmocka_unit_test(a_stack_of_one_cell_may_leave_its_name_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

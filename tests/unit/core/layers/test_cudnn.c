@@ -131,6 +131,36 @@ static void saved_weights_are_turned_as_keras_turns_them(void **state)
     }
 }
 
+static uint64_t parameters(struct model_builder *b)
+{
+    struct rnn_model *model = model_load(b, RNN_ISA_AUTO);
+    uint64_t count = rnn_model_info(model)->parameters;
+
+    rnn_model_free(model);
+    return count;
+}
+
+/* A class that says CuDNNLSTM has the longer bias in Keras too. */
+static void a_layer_counts_what_keras_counts(void **state)
+{
+    static const size_t weights[] = {4 * U * (D + U), 3 * U * (D + U)};
+    static const size_t biases[] = {4 * U, 6 * U};
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        struct model_builder b;
+
+        begin(&b, kinds[k].plain, kinds[k].fields);
+        put_saved(&b, &kinds[k]);
+        assert_int_equal(parameters(&b), weights[k] + biases[k]);
+        model_builder_release(&b);
+        begin(&b, kinds[k].cudnn, "");
+        put_saved(&b, &kinds[k]);
+        assert_int_equal(parameters(&b), weights[k] + 2 * kinds[k].gates * U);
+        model_builder_release(&b);
+    }
+}
+
 static void what_keras_does_not_convert_is_refused(void **state)
 {
     static const struct {
@@ -157,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_weights_are_turned_as_keras_turns_them),
+        cmocka_unit_test(a_layer_counts_what_keras_counts),
         cmocka_unit_test(what_keras_does_not_convert_is_refused),
     };
 
