@@ -222,7 +222,7 @@ crash: ## kill -9 N=200 times for each durability; N faults of Redis and replica
 	    RNND_DURABILITY=$$durability $(RUN) $(KEPT) || exit 1; done
 	@echo "the tests of sessions with store = redis:"; \
 	    RNND_TEST_BUILD=$(BUILD) RNND_TEST_PROGRAM=tests/with_store.sh \
-	    tests/redis_server.sh $(RUN) $(KEPT)
+	    tests/redis_server.sh tests/run.sh $(KEPT)
 	@for crash in $(CRASH_BIN); do \
 	    RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $$crash || exit 1; \
 	    done
