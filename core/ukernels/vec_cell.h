@@ -188,6 +188,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + column;
         }
+        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, row / rows);
         F32(tile)(&tile, rows, (size_t)wide, sums, (size_t)wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++) {
             const struct cell_at at = {step->z[row + r], step->h[row + r],
