@@ -52,9 +52,11 @@ ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
 # Their debug information costs more time than their code; and no fuzz target
 # is after them.
-# gcc would copy a tile's sums by `rep movs`, which costs more than a short sum.
+# gcc would copy a tile's sums by `rep movs`, which costs more than a short sum,
+# and write a tile's loop twice, which pushes its sums out of the registers.
 UKERNEL_FLAGS := -g1 $(if $(filter fuzz,$(SAN)),-fno-sanitize=all) \
-    $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
+    $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns \
+      -fno-version-loops-for-strides)
 
 # ---- what there is ----------------------------------------------------------
 UKERNEL_SRC := $(wildcard core/ukernels/f32_*.c)
@@ -73,7 +75,8 @@ CORE_OBJ    := $(call objects,$(CORE_SRC)) $(UKERNEL_OBJ)
 
 CORE_LIBS    = $(shell $(PKG_CONFIG) --libs libcjson nettle) -lm
 IMPORT_LIBS  = $(shell $(PKG_CONFIG) --libs hdf5-serial libzip libseccomp)
-SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3) \
+SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3 \
+                 hiredis gnutls) \
                -lpthread
 TEST_LIBS    = $(shell $(PKG_CONFIG) --libs cmocka libcurl) -lpthread
 HDF5_FLAGS   = $(shell $(PKG_CONFIG) --cflags hdf5-serial)
@@ -86,6 +89,8 @@ UNIT_BIN  := $(call programs,$(UNIT_SRC))
 HTTP_BIN  := $(call programs,$(HTTP_SRC))
 FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
+PEER_BIN  := $(addprefix $(BUILD)/tests/bench/peer_,onednn \
+                simdjson.so simdjson_document.so yyjson.so)
 CRASH_BIN := $(BUILD)/tests/crash/crash
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
@@ -99,7 +104,7 @@ LIBTEST   := $(BUILD)/libtest.a
 PROGRAMS  := $(BUILD)/rnnd $(BUILD)/rnn-import
 
 .PHONY: all help run test unit http asan tsan valgrind check lint format \
-        bench crash instructions fuzz conformance container golden examples \
+        bench bench-report crash instructions fuzz conformance container golden examples \
         arm cpus install \
         clean
 .DEFAULT_GOAL := all
@@ -189,12 +194,18 @@ fuzz: ## fuzz each target for T=60 seconds
 fuzz-targets: $(FUZZ_BIN)
 
 # ---- longer things ----------------------------------------------------------
-bench: $(PROGRAMS) $(BENCH_BIN) ## measure (B=name picks one)
+# B=name picks a part, QUICK=1 takes minutes, MINUTES=n bounds the time, RESUME=1
+# keeps the parts that are done; peers that cannot be built are left out.
+bench: ## measure beside peers (B=name, QUICK=1, MINUTES=45, RESUME=1)
 	@.ci/deps.sh run test bench
-	@for b in $(filter %$(B),$(BENCH_BIN)); do \
-	    RNND_TEST_BUILD=$(BUILD) $$b || exit 1; done
-	@for b in bench_http bench_store; do case $$b in *"$(B)") \
-	    tests/bench/$$b.py $(BUILD)/rnnd || exit 1 ;; esac; done
+	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN)
+	-@tests/conformance/venv.sh build/venv-bench tests/bench/requirements.txt
+	-@$(MAKE) -ks --no-print-directory $(PEER_BIN)
+	@tests/bench/bench.py --build $(BUILD) $(addprefix --part ,$(B)) \
+	    $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
+	    $(addprefix --minutes ,$(MINUTES))
+bench-report: ## BENCHMARKS.md and its pictures from what was measured
+	@tests/bench/report.py
 N ?= 200
 # Tests that know nothing of stores must not see a difference (test_sessions
 # would: it measures idle times that a busy disk makes longer).
@@ -253,6 +264,7 @@ $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
 	$(COMPILE) -c $< -o $@
+$(BUILD)/server/store/redis_script.o: server/store/redis_script.lua
 
 # An archive is made anew when one of its members, or their list, has changed.
 define archive
@@ -297,6 +309,20 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(LINK) $(WRAP) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(TEST_LINK)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 	$(LINK) $(WRAP) -o $@ $< $(TEST_LINK)
+
+# Peers of the benchmarks: none is linked with anything of ours.
+PEER = @mkdir -p $(@D)
+$(BUILD)/tests/bench/peer_onednn: tests/bench/peer_onednn.c tests/bench/worker.h
+	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< -ldnnl
+$(BUILD)/tests/bench/peer_simdjson_document.so: PEER_FLAGS := -DJSON_PEER_DOCUMENT
+$(BUILD)/tests/bench/peer_simdjson%so: tests/bench/peer_simdjson.cpp
+	$(PEER); $(CXX) $(CPPFLAGS) $(PEER_FLAGS) -std=c++17 -O3 -march=native \
+	    -fPIC -shared -o $@ $< -lsimdjson
+# yyjson's source comes in its Python package.
+YYJSON = $(firstword $(wildcard build/venv-bench/lib/python3*/site-packages/yyjson))
+$(BUILD)/tests/bench/peer_yyjson.so: tests/bench/peer_yyjson.c
+	$(PEER); $(CC) $(CPPFLAGS) -I$(YYJSON) -std=c11 -O3 -fPIC -shared -o $@ \
+	    $< $(YYJSON)/yyjson.c
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PRECIOUS: $(BUILD)/%.o

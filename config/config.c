@@ -25,11 +25,14 @@ struct assignment {
 static const struct {
     const char *name;
     enum config_action action;
-} actions[] = {{"check", CONFIG_CHECK},
-               {"summary", CONFIG_SUMMARY},
-               {"help", CONFIG_HELP},
-               {"healthcheck", CONFIG_HEALTHCHECK},
-               {"version", CONFIG_VERSION}};
+    bool takes_folder;
+} actions[] = {{"check", CONFIG_CHECK, false},
+               {"summary", CONFIG_SUMMARY, false},
+               {"help", CONFIG_HELP, false},
+               {"healthcheck", CONFIG_HEALTHCHECK, false},
+               {"export-sessions", CONFIG_EXPORT, true},
+               {"import-sessions", CONFIG_IMPORT, true},
+               {"version", CONFIG_VERSION, false}};
 enum { ACTION_COUNT = sizeof(actions) / sizeof(*actions) };
 
 /* A layer replaces what the ones below said; only a list may be given more
@@ -157,15 +160,27 @@ static enum rnn_status take_value(struct command *command,
 }
 
 static enum rnn_status set_action(struct loader *loader, size_t index,
-                                  bool has_value, struct rnn_error *err)
+                                  struct command *command,
+                                  const char *argument, struct rnn_error *err)
 {
-    if (has_value)
+    const char **folder = &loader->config.move_folder;
+    enum rnn_status status;
+
+    if (actions[index].takes_folder) {
+        if (*folder)
+            return rnn_fail(err, RNN_INVALID_ARGUMENT, "--%s is given twice",
+                            actions[index].name);
+        status = take_value(command, argument, folder, err);
+        if (status)
+            return status;
+    } else if (strchr(argument, '='))
         return rnn_fail(err, RNN_INVALID_ARGUMENT, "--%s takes no value",
                         actions[index].name);
     if (loader->has_action && loader->config.action != actions[index].action)
         return rnn_fail(err, RNN_INVALID_ARGUMENT,
                         "--%s cannot be done together with another of "
-                        "--check, --summary and --healthcheck",
+                        "--check, --summary, --healthcheck, "
+                        "--export-sessions and --import-sessions",
                         actions[index].name);
     loader->has_action = true;
     loader->config.action = actions[index].action;
@@ -182,7 +197,7 @@ static enum rnn_status read_option(struct loader *loader,
     snprintf(given, sizeof(given), "%.*s", (int)length, argument);
     for (size_t i = 0; i < ACTION_COUNT; i++)
         if (!strcmp(given + 2, actions[i].name))
-            return set_action(loader, i, argument[length], err);
+            return set_action(loader, i, command, argument, err);
     if (!strcmp(given, "--config")) {
         if (loader->file)
             return rnn_fail(err, RNN_INVALID_ARGUMENT,

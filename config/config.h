@@ -34,6 +34,8 @@ enum config_action {
     CONFIG_CHECK,       /* --check */
     CONFIG_SUMMARY,     /* --summary */
     CONFIG_HEALTHCHECK, /* --healthcheck */
+    CONFIG_EXPORT,      /* --export-sessions DIR */
+    CONFIG_IMPORT,      /* --import-sessions DIR */
     CONFIG_HELP,
     CONFIG_VERSION,
 };
@@ -48,6 +50,7 @@ enum config_action {
 
 struct config {
     enum config_action action;
+    const char *move_folder; /* EXPORT, IMPORT: of the command line */
     struct config_model *models;
     size_t model_count;
 #define OPTION(type, name, initial, min, max, meaning) CONFIG_TYPE_##type name;

@@ -24,6 +24,8 @@ static const char *const usage[] = {
     "  --check                   load everything, say what would be served",
     "  --summary                 print the layers of each model",
     "  --healthcheck             ask the daemon that listens here; 0 is well",
+    "  --export-sessions DIR     write all sessions of the store to files",
+    "  --import-sessions DIR     and take them into another store",
     "  --help, --version",
     "",
     "Options (in the environment RNND_NAME, in the file name = value):",

@@ -79,6 +79,7 @@ size_of() # TAG LIMIT: bytes of the image, at most LIMIT million
     bytes=$(podman image inspect "$1" --format '{{.Size}}')
     echo "     | $1: $((bytes / 100000))e5 bytes" |
         sed 's/\([0-9]\)e5 bytes/.\1 MB/' >&3
+    echo "$1 $bytes" >>"$state/sizes" # for tests/bench/goals.py
     [ "$bytes" -le "$2"000000 ]
 }
 
@@ -254,6 +255,7 @@ exec 3>&1
 clean
 trap clean EXIT
 mkdir -p "$state/tmp" "$state/models"
+rm -f "$state/sizes"
 cat >"$CONTAINERS_CONF" <<'END'
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]

@@ -13,6 +13,7 @@
 #include "server/http/server.h"
 #include "server/metrics.h"
 #include "server/model_registry.h"
+#include "server/move/move.h"
 #include "server/session_store.h"
 #include "server/startup.h"
 #include "server/summary.h"
@@ -85,6 +86,29 @@ out:
     return 0;
 }
 
+/* --export-sessions and --import-sessions: what was left out is a failure. */
+static int move(struct app *app, struct rnn_error *err)
+{
+    bool is_whole = false;
+    enum rnn_status status = move_command(app, &is_whole, err);
+
+    if (status)
+        return complain(err, status == RNN_INVALID_ARGUMENT ? EXIT_USAGE
+                                                            : EXIT_FAILED);
+    return is_whole ? 0 : EXIT_FAILED;
+}
+
+static int run_action(struct app *app, struct rnn_error *err)
+{
+    enum config_action action = app->config->action;
+
+    if (action == CONFIG_SERVE)
+        return serve(app, err);
+    if (action == CONFIG_EXPORT || action == CONFIG_IMPORT)
+        return move(app, err);
+    return command_print(app, err);
+}
+
 static int with_models(const struct config *config, struct rnn_error *err)
 {
     struct app app = {.config = config};
@@ -94,8 +118,7 @@ static int with_models(const struct config *config, struct rnn_error *err)
     app.log.json = startup_log_is_json(config);
     if (model_registry_create(config, &app.log, &app.models, err))
         return complain(err, EXIT_FAILED);
-    exit_code = config->action == CONFIG_SERVE ? serve(&app, err)
-                                               : command_print(&app, err);
+    exit_code = run_action(&app, err);
     model_registry_free(app.models);
     return exit_code;
 }
@@ -124,6 +147,8 @@ int main(int argc, char **argv)
         break;
     case CONFIG_CHECK:
     case CONFIG_SUMMARY:
+    case CONFIG_EXPORT:
+    case CONFIG_IMPORT:
     case CONFIG_SERVE:
         exit_code = with_models(&config, &err);
         break;

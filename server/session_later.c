@@ -19,6 +19,10 @@ void session_mark_changed(struct session_store *store, struct session *session)
 
     if (!store->behind || session->is_changed)
         return;
+    if (store->behind->is_shared) { /* all but its ttl is there already */
+        session_touch(store, session);
+        return;
+    }
     session->is_changed = true;
     pthread_mutex_lock(&changes->lock);
     is_first = !changes->first;
@@ -141,7 +145,7 @@ static struct session_job *gather_one(struct session_store *store,
     session = session_shard_find(at.shard, at.hash, id);
     if (session && session->is_changed) {
         session_to_record(store, session, &record);
-        job = session_job_make(store, &record, on_gathered);
+        job = session_job_make(store, session, &record, 0, on_gathered);
         *is_out = !job;
         if (job) {
             count_writing(store, true, false);

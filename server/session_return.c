@@ -151,6 +151,12 @@ void session_release(struct session_loan *loan, bool touch, uint64_t now_ms)
 
     drop_room(loan);
     pthread_mutex_lock(&place.shard->lock);
+    if (session->place) {
+        session_leave_place(place.shard, session);
+        loan->session = NULL;
+        pthread_mutex_unlock(&place.shard->lock);
+        return;
+    }
     if (touch)
         session->used_ms = now_ms;
     if (touch && !session->is_new)

@@ -208,9 +208,9 @@ def tail(t):
 
 def main():
     half = float(mpmath.log(2) / 2) * 1.01
-    polynomial("exp: (e^r - 1 - r) / r^2",
-               lambda r: (mpmath.expm1(r) - r) / r**2, -half, half, 4,
-               lambda r: mpmath.exp(r) / r**2 if abs(r) > 0.1 else 100)
+    polynomial("exp: (e^r - 1 - r - r^2 / 2) / r^3",
+               lambda r: (mpmath.expm1(r) - r - r**2 / 2) / r**3, -half, half,
+               4, lambda r: mpmath.exp(r) / abs(r)**3 if abs(r) > 0.1 else 1000)
     polynomial("log: (log(1 + f) - f + f^2 / 2) / f^3",
                lambda f: (mpmath.log1p(f) - f + f**2 / 2) / f**3,
                float(mpmath.sqrt(0.5) - 1), float(mpmath.sqrt(2) - 1), 8,

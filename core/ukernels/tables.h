@@ -19,7 +19,7 @@
 #define F32_DOT_CHAINS 16
 
 /* Sequences whose steps are run side by side. */
-#define F32_CELL_ROWS 24
+#define F32_CELL_ROWS 32
 
 /* One timestep of up to F32_CELL_ROWS sequences: where each finds its input's
  * part, its old h, its c (in place) and its new h. */

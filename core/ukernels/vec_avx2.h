@@ -10,7 +10,7 @@
 
 #define VEC_LANES     8
 #define VEC_REGISTERS 16
-#define VEC_ROWS      3
+#define VEC_SUMS      12
 
 typedef __m256 vec;
 typedef __m256 vec_mask;
@@ -147,6 +147,11 @@ static inline vec_place vec_octave(vec a, uint32_t most)
 static inline vec vec_entry(const float table[8], vec_place place)
 {
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), place);
+}
+
+static inline vec vec_lane(vec a, int k)
+{
+    return _mm256_permutevar8x32_ps(a, _mm256_set1_epi32(k));
 }
 
 static inline float vec_largest(vec a)

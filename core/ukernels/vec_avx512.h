@@ -10,7 +10,7 @@
 
 #define VEC_LANES     16
 #define VEC_REGISTERS 32
-#define VEC_ROWS      6
+#define VEC_SUMS      24
 
 typedef __m512 vec;
 typedef __mmask16 vec_mask;
@@ -146,10 +146,22 @@ static inline vec_place vec_octave(vec a, uint32_t most)
         23);
 }
 
+/* By name, since compilers like to make one load and one shuffle of it, and
+ * the port of shuffles is the one that look-ups wait for.  The table's address
+ * is the operand, not its memory (which never changes): gcc keeps whatever
+ * sums are about in memory too for a statement that reads memory, one store
+ * beside each multiply-add. */
 static inline vec vec_entry(const float table[8], vec_place place)
 {
-    return _mm512_permutexvar_ps(
-        place, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
+    __m512 twice;
+
+    __asm__("vbroadcastf32x8 (%1), %0" : "=v"(twice) : "r"(table));
+    return _mm512_permutexvar_ps(place, twice);
+}
+
+static inline vec vec_lane(vec a, int k)
+{
+    return _mm512_permutexvar_ps(_mm512_set1_epi32(k), a);
 }
 
 static inline float vec_largest(vec a)

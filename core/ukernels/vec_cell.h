@@ -18,10 +18,10 @@ struct cell_at {
     float *out;
 };
 
-/* From the sums of the gates of one panel to its new h (and c).  `plain`: see
- * cell_is_plain(). */
-typedef void cell_end_fn(const struct f32_cell *cell, const bool plain,
-                         const vec *sum, const struct cell_at *at);
+/* From the sums of the gates of one panel to its new h (and c); returns h.
+ * `plain`: see cell_is_plain(). */
+typedef vec cell_end_fn(const struct f32_cell *cell, const bool plain,
+                        const vec *sum, const struct cell_at *at);
 
 /* How a walk goes, all constants: `panels` panels at a time (1, 2, 4, 8),
  * whose sums are taken `most` at a time, a divisor of their number. */
@@ -44,7 +44,7 @@ VEC_INLINE struct tile cell_tile(const struct f32_product *product,
         .next_panel = product->inputs * next_input,
         .gates = (size_t)gates,
         .chains = product->chains,
-        .next_start = VEC_LANES,
+        .next_start = next_input,
     };
 }
 
@@ -173,7 +173,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
     const bool plain = cell_is_plain(cell);
     const int wide = panels * gates;
     const size_t column = panel * (size_t)gates * VEC_LANES;
-    vec sum[TILE_SUMS];
+    float sums[TILE_SUMS * VEC_LANES];
     size_t rows;
 
     if (plain && tile.chains == 4 && tile.inputs <= CELL_FEW_INPUTS) {
@@ -183,12 +183,13 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
     if (gates == 3)
         tile.last = cell->recurrent.bias + column + 2 * VEC_LANES;
     for (size_t row = 0; row < step->rows; row += rows) {
-        rows = tile_next_rows(step->rows - row);
+        rows = tile_next_rows(step->rows - row, (size_t)wide);
         for (size_t r = 0; r < rows; r++) {
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + column;
         }
-        F32(tile)(&tile, rows, (size_t)wide, sum);
+        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, row / rows);
+        F32(tile)(&tile, rows, (size_t)wide, sums, (size_t)wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++) {
             const struct cell_at at = {step->z[row + r], step->h[row + r],
                                        step->c[row + r], step->out[row + r]};
@@ -196,8 +197,12 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             for (int p = 0; p < panels; p++) {
                 const struct cell_at here =
                     cell_at(&at, panel + (size_t)p, gates);
+                vec sum[TILE_SUMS];
 
-                end(cell, plain, sum + (int)r * wide + p * gates, &here);
+                for (int g = 0; g < gates; g++)
+                    sum[g] = vec_load(sums + ((int)r * wide + p * gates + g) *
+                                                 VEC_LANES);
+                end(cell, plain, sum, &here);
             }
         }
     }

@@ -28,49 +28,77 @@ VEC_INLINE vec math_clamp(vec x, float bound)
     return vec_max(vec_set(-bound), vec_min(vec_set(bound), x));
 }
 
-/* x = n ln 2 + r, |r| <= 0.35.  Returns r; *t is n + 0x1.8p23. */
-VEC_INLINE vec math_reduce(vec x, vec *t)
+/* x = n ln 2 + r, |r| <= 0.35, *t is n + 0x1.8p23.  Returns r without its
+ * last bits, *rest is those. */
+VEC_INLINE vec math_reduce(vec x, vec *t, vec *rest)
 {
-    const vec shift = vec_set(0x1.8p23f);
-    vec n;
+    const vec shift = vec_set(0x1.8p23f), low = vec_set(-0x1.05c610p-29f);
+    vec n, r;
 
     *t = vec_fma(x, vec_set(0x1.715476p+0f), shift);
     n = vec_sub(*t, shift);
-    x = vec_fnma(n, vec_set(0x1.62e430p-1f), x);
-    return vec_fnma(n, vec_set(-0x1.05c610p-29f), x);
+    x = vec_fnma(n, vec_set(0x1.62e430p-1f), x); /* exact */
+    r = vec_fnma(n, low, x);
+    *rest = vec_fnma(n, low, vec_sub(x, r));
+    return r;
 }
 
-/* e^r - 1 for such an r. */
-VEC_INLINE vec math_expm1_reduced(vec r)
+/* e^r - 1 - r for such an r, with `rest` added. */
+VEC_INLINE vec math_exp_curve(vec r, vec rest)
 {
-    static const float q[5] = {0x1.fffffcp-2f, 0x1.55548cp-3f, 0x1.5558b8p-5f,
-                               0x1.123e58p-7f, 0x1.6a4d6ep-10f};
-    vec r2 = vec_mul(r, r);
+    static const float p[5] = {0x1.555554p-3f, 0x1.5554e4p-5f, 0x1.11130cp-7f,
+                               0x1.6d5278p-10f, 0x1.9e08c2p-13f};
+    vec r2 = vec_mul(r, r), half = vec_mul(r, vec_set(0.5f));
 
-    return vec_fma(poly_4(r, r2, q), r2, r);
+    rest = vec_fma(poly_4(r, r2, p), vec_mul(r2, r), rest);
+    return vec_fma(half, r, rest);
+}
+
+/* e^x = 2^n (p + rest) for |x| <= 104, *t is n + 0x1.8p23.  Returns p, 0.7 <
+ * p < 1.42, which alone is off by 0.55 ulp at most. */
+VEC_INLINE vec math_exp_parts(vec x, vec *t, vec *rest)
+{
+    vec below, r = math_reduce(x, t, &below);
+    vec line = vec_add(r, vec_set(1.0f)), p, curve;
+
+    below = vec_fma(below, line, vec_sub(r, vec_sub(line, vec_set(1.0f))));
+    curve = math_exp_curve(r, below);
+    p = vec_add(line, curve);
+    *rest = vec_sub(curve, vec_sub(p, line));
+    return p;
+}
+
+/* 2^n in two factors, t being n + 0x1.8p23: *most is 2^n while |n| <= 100, the
+ * other then is 1.  Returns the other. */
+VEC_INLINE vec math_power(vec t, vec *most)
+{
+    const vec shift = vec_set(0x1.8p23f);
+    vec near = vec_max(vec_set(0x1.8p23f - 100.0f),
+                       vec_min(vec_set(0x1.8p23f + 100.0f), t));
+
+    *most = vec_power(near);
+    return vec_power(vec_add(vec_sub(t, near), shift));
 }
 
 /* e^x: infinite above 88.72, 0 below -103.97, denormal results rounded. */
 VEC_INLINE vec math_exp(vec x)
 {
-    const vec shift = vec_set(0x1.8p23f);
-    vec t, n, half, p;
+    vec t, p, rest, scale;
 
     x = vec_max(vec_set(-104.0f), vec_min(vec_set(89.0f), x));
-    p = vec_add(math_expm1_reduced(math_reduce(x, &t)), vec_set(1.0f));
-    n = vec_sub(t, shift);
-    half = vec_fma(n, vec_set(0.5f), shift);
-    t = vec_add(vec_sub(n, vec_sub(half, shift)), shift);
-    return vec_mul(vec_mul(p, vec_power(half)), vec_power(t));
+    p = math_exp_parts(x, &t, &rest);
+    t = math_power(t, &scale);
+    return vec_mul(vec_mul(p, scale), t);
 }
 
 /* e^x - 1 for x <= 0 (above, only a NaN is of use). */
 VEC_INLINE vec math_expm1_negative(vec x)
 {
-    vec t, r, scale;
+    vec t, r, rest, scale;
 
     x = vec_max(vec_set(-20.0f), vec_min(vec_set(0.0f), x));
-    r = math_expm1_reduced(math_reduce(x, &t));
+    r = math_reduce(x, &t, &rest);
+    r = vec_add(r, math_exp_curve(r, rest));
     scale = vec_power(t);
     return vec_fma(scale, r, vec_sub(scale, vec_set(1.0f)));
 }
@@ -180,14 +208,26 @@ VEC_INLINE vec math_gate(vec x)
                    math_tanh_piece(x, 2.0f * MATH_TANH_END, place, table));
 }
 
-/* The sigmoid everywhere else: small relative error, however small. */
+/* The sigmoid everywhere else, small relative error, however small.  With
+ * e^-|x| = 2^n (p + rest) it is 1 / d or 2^n (p + rest) / d; the quotient is
+ * made good for what p and d lack.  Far out, where `scale` is more than 2^n,
+ * d is 1 with either. */
 VEC_INLINE vec math_sigmoid(vec x)
 {
-    const vec one = vec_set(1.0f);
-    vec e = math_exp(vec_sub(vec_set(0.0f), vec_abs(x)));
-    vec top = vec_select(vec_less(x, vec_set(0.0f)), e, one);
+    const vec zero = vec_set(0.0f), one = vec_set(1.0f);
+    vec_mask negative = vec_less(x, zero);
+    vec size = vec_max(vec_set(-104.0f), vec_sub(zero, vec_abs(x)));
+    vec t, rest, scale, p = math_exp_parts(size, &t, &rest);
+    vec far = math_power(t, &scale);
+    vec d = vec_fma(p, scale, one), y, error;
+    vec d_rest = vec_fma(rest, scale, vec_fma(p, scale, vec_sub(one, d)));
 
-    return vec_div(top, vec_add(one, e));
+    p = vec_select(negative, p, one);
+    rest = vec_select(negative, rest, zero);
+    y = vec_div(p, d);
+    error = vec_fnma(y, d_rest, vec_add(vec_fnma(y, d, p), rest));
+    y = vec_fma(error, vec_select(negative, vec_fnma(y, scale, one), y), y);
+    return vec_select(negative, vec_mul(vec_mul(y, scale), far), y);
 }
 
 /* ln(1 + e^x). */

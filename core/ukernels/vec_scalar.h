@@ -18,7 +18,7 @@
 
 #define VEC_LANES     1
 #define VEC_REGISTERS 16
-#define VEC_ROWS      1 /* rows of the largest tile: what the registers hold */
+#define VEC_SUMS      1 /* of the largest tile of several rows */
 
 typedef float vec;
 typedef bool vec_mask;
@@ -169,6 +169,13 @@ static inline vec_place vec_octave(vec a, uint32_t most)
 static inline vec vec_entry(const float table[8], vec_place place)
 {
     return table[place];
+}
+
+/* Lane k, everywhere. */
+static inline vec vec_lane(vec a, int k)
+{
+    (void)k;
+    return a;
 }
 
 /* The largest lane; no NaN among them. */

@@ -11,7 +11,7 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_math.h"
 
-#define TILE_ROWS   VEC_ROWS
+#define TILE_ROWS   8  /* at most */
 #define TILE_SUMS   24 /* vectors, all chains together */
 #define TILE_CHAINS 4  /* at most, but for those in lanes */
 
@@ -25,9 +25,11 @@ struct tile {
     /* For F32(tile)(): */
     size_t chains;
     const float *start[TILE_ROWS]; /* where each row's first sum begins */
-    size_t next_start;             /* floats from there to the next */
+    size_t next_start;             /* floats from one panel's to the next's */
     const float *last; /* where the last vector of every row begins; NULL:
                           as the others */
+    ptrdiff_t ahead;   /* floats from an input's weights to what is fetched
+                          meanwhile */
 };
 
 /* Where the weights of vector v lie, relative to vector 0. */
@@ -107,48 +109,38 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
     }
 }
 
-/* What the sum of vector v of a row starts from. */
-VEC_INLINE vec tile_start(const struct tile *tile, int row, const int wide,
-                          int v)
+/* Rows of the next tile when `left` remain and it is `wide` vectors wide:
+ * tiles of nearly equal height. */
+VEC_INLINE size_t tile_next_rows(size_t left, size_t wide)
 {
-    const float *from = tile->start[row] + (size_t)v * tile->next_start;
-
-    return vec_load(tile->last && v == wide - 1 ? tile->last : from);
-}
-
-/* One row, as F32(tile)() does it, inline. */
-VEC_INLINE void tile_row(const struct tile *tile, const int wide, vec *out)
-{
-    vec sum[TILE_SUMS];
-
-    for (int v = 0; v < wide; v++)
-        sum[v] = tile_start(tile, 0, wide, v);
-    switch (wide > 4 ? 1 : tile->chains) {
-    case 1:
-        tile_sum(tile, 1, wide, 1, sum);
-        break;
-    case 2:
-        tile_sum(tile, 1, wide, 2, sum);
-        break;
-    default:
-        tile_sum(tile, 1, wide, TILE_CHAINS, sum);
-        break;
-    }
-    for (int v = 0; v < wide; v++)
-        out[v] = sum[v];
-}
-
-/* Rows of the next tile when `left` remain: tiles of nearly equal height. */
-VEC_INLINE size_t tile_next_rows(size_t left)
-{
-    const size_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
+    const size_t fit = VEC_SUMS / wide;
+    const size_t most = fit > TILE_ROWS ? TILE_ROWS : fit ? fit : 1;
+    const size_t tiles = (left + most - 1) / most;
 
     return (left + tiles - 1) / tiles;
 }
 
+/* Tile number `index` of `product`, on the panels from `panel` on, fetches
+ * some of the weights that come next, lines that other tiles on these panels
+ * leave out: the last level of cache is too slow to be waited for.  Behind the
+ * last panel comes the first, of the next step. */
+VEC_INLINE void tile_fetch(struct tile *tile,
+                           const struct f32_product *product, size_t panel,
+                           size_t wide, size_t index)
+{
+    size_t next = panel + wide / tile->gates;
+
+    if (next >= product->panels)
+        next = 0;
+    tile->ahead =
+        ((ptrdiff_t)next - (ptrdiff_t)panel) * (ptrdiff_t)tile->next_panel +
+        (ptrdiff_t)tile_place(tile, (int)(index % wide));
+}
+
 /* The sums of a tile of any height and width that f32_tile.c knows: `wide`
- * vectors, which belong to one panel (gates == wide) or to as many (gates ==
- * 1).  Leaves sum[row * wide + v]. */
-void F32(tile)(const struct tile *tile, size_t rows, size_t wide, vec *sum);
+ * vectors, which belong to one panel (gates == wide) or to several.  Vector v
+ * of row r goes to out + r * out_stride + v * VEC_LANES. */
+void F32(tile)(const struct tile *tile, size_t rows, size_t wide, float *out,
+               size_t out_stride);
 
 #endif

@@ -55,7 +55,7 @@ void on_completed(void *loop, struct MHD_Connection *channel, void **context,
     if (!exchange->status && info)
         exchange->status = info->http_status;
     exchange->connection->exchange = NULL;
-    connection_rest(exchange->connection, clock_monotonic_ms());
+    connection_rest(exchange->connection);
     if (exchange->phase == EXCHANGE_HANDLING)
         exchange_orphan(exchange);
     else

@@ -55,7 +55,7 @@ static struct connection *open_connection(struct loop *loop, int socket)
     if (loop->connections)
         loop->connections->previous = connection;
     loop->connections = connection;
-    connection_rest(connection, clock_monotonic_ms());
+    connection_rest(connection);
     return connection;
 }
 
@@ -102,8 +102,9 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-void connection_rest(struct connection *connection, uint64_t now_ms)
+void connection_rest(struct connection *connection)
 {
+    uint64_t now_ms = connection->loop->now_ms;
     const struct config *config = connection->loop->app->config;
     uint64_t rest = sooner(config->idle_timeout, config->request_timeout);
 

@@ -1,6 +1,4 @@
 /* exchange.c: a request from its first line to the end of its answer. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +20,10 @@ static void make_request_id(struct exchange *exchange)
 
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    snprintf(exchange->request_id, sizeof(exchange->request_id), "%016" PRIx64,
-             z ^ z >> 31);
+    z ^= z >> 31;
+    for (int i = 0; i < 16; i++)
+        exchange->request_id[i] = "0123456789abcdef"[z >> (60 - 4 * i) & 15];
+    exchange->request_id[16] = '\0';
 }
 
 static struct exchange *from_pool(struct loop *loop)
@@ -97,9 +97,9 @@ struct exchange *exchange_begin(struct loop *loop,
     exchange->body_capacity = 0;
     exchange->body_arrived = 0;
     exchange->began_ns = clock_monotonic_ns();
+    loop->now_ms = exchange->began_ns / 1000000u;
     exchange->due_ms = 0;
-    request->deadline_ms =
-        exchange->began_ns / 1000000u + loop->app->config->request_timeout;
+    request->deadline_ms = loop->now_ms + loop->app->config->request_timeout;
     atomic_store_explicit(&exchange->turn, TURN_RUNNING, memory_order_relaxed);
     make_request_id(exchange);
     loop->exchange_count++;

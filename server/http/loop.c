@@ -13,6 +13,10 @@
 #include "server/clock.h"
 
 #define EVENTS_AT_ONCE 16
+/* Rounds of requests before timers and new connections get their turn. */
+#define ROUNDS_MOST 8
+/* Requests that come one at a time until that counts as the rule. */
+#define CROWD_ROUNDS 8
 /* After the last accept a handshake that had begun may still end. */
 #define UNLISTEN_MS 100
 /* What an aborted request gets to send its last words. */
@@ -180,6 +184,22 @@ static void run_timers(struct loop *loop, uint64_t now_ms)
     connection_sweep(loop, now_ms);
 }
 
+/* All that is ready; then what several of them left to be done as one. */
+static void run_round(struct loop *loop)
+{
+    unsigned rounds = 0;
+
+    /* What is left after the last round wakes the next epoll_wait(). */
+    do {
+        loop->calls = 0;
+        MHD_run(loop->daemon);
+        if (loop->calls > 1)
+            loop->crowd = CROWD_ROUNDS;
+        else if (loop->crowd)
+            loop->crowd -= loop->calls;
+    } while (exchange_take_gathered(loop) && ++rounds < ROUNDS_MOST);
+}
+
 static bool is_finished(const struct loop *loop)
 {
     return loop->stage != STAGE_SERVE && !loop->is_listening &&
@@ -192,20 +212,21 @@ void *loop_main(void *arg)
     struct epoll_event events[EVENTS_AT_ONCE];
     uint64_t now_ms = clock_monotonic_ms();
 
+    loop->now_ms = now_ms;
     loop->is_listening = true;
     loop_listen(loop, true);
     while (!is_finished(loop)) {
         int count = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE,
                                time_to_wait(loop, now_ms));
 
-        now_ms = clock_monotonic_ms();
+        loop->now_ms = now_ms = clock_monotonic_ms();
         for (int i = 0; i < count; i++)
             take_event(loop, events[i].data.ptr, now_ms);
         follow_stage(loop, now_ms);
         exchange_take_posted(loop);
         run_timers(loop, now_ms);
-        MHD_run(loop->daemon);
-        now_ms = clock_monotonic_ms();
+        run_round(loop);
+        now_ms = loop->now_ms;
     }
     server_loop_done(loop->shared);
     return NULL;

@@ -25,6 +25,7 @@
 
 #include "core/arena.h"
 #include "core/status.h"
+#include "server/gather.h"
 #include "server/http/address.h"
 #include "server/http/listener.h"
 #include "server/http/message.h"
@@ -69,6 +70,7 @@ struct connection {
     bool is_over_limit;    /* told so, and closed */
     bool is_loopback_only; /* came in on a listener bound to loopback */
     struct address local;  /* the address and port it came in on */
+    char host[64];         /* the last Host that was found good; "" */
 };
 
 /* ---- exchanges ---------------------------------------------------------- */
@@ -109,7 +111,8 @@ struct exchange {
     size_t body_arrived;     /* whether kept or not */
     uint64_t began_ns;
     atomic_int turn;                  /* enum exchange_turn */
-    struct exchange *next_posted;     /* of the loop's post box */
+    struct exchange *next_posted;     /* of the loop's post box, or of those
+                                         whose jobs are gathered */
     struct exchange *previous, *next; /* of the waiting ones */
     uint64_t due_ms;                  /* when the timer moves it */
     char request_id[HTTP_REQUEST_ID_SIZE];
@@ -135,7 +138,8 @@ bool exchange_body_append(struct exchange *exchange, const void *bytes,
 /* ---- handlers (handling.c) ---------------------------------------------- */
 
 /* Call the handler once, on this thread. */
-void exchange_call(struct exchange *exchange, bool on_worker);
+void exchange_call(struct exchange *exchange, bool on_worker,
+                   struct gather *gather);
 
 /* Call the handler until it has an answer (true: in response or problem as
  * `result` says) or waits for something that will post it (false). */
@@ -152,6 +156,9 @@ void exchange_hurry(struct loop *loop, uint64_t now_ms);
 void exchange_fire_timers(struct loop *loop, uint64_t now_ms);
 /* Go on with what was posted. */
 void exchange_take_posted(struct loop *loop);
+/* Run what was gathered since the last time and go on with it; true when
+ * there was something. */
+bool exchange_take_gathered(struct loop *loop);
 
 /* ---- loops -------------------------------------------------------------- */
 
@@ -176,7 +183,9 @@ struct server_shared {
 struct loop {
     struct server_shared *shared;
     struct app *app;
-    size_t index; /* which socket of each listener is ours */
+    size_t index;    /* which socket of each listener is ours */
+    uint64_t now_ms; /* at the last event or request: reading the clock for
+                        each deadline would cost as much as what it bounds */
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int epoll, event; /* epoll of daemon, listeners and event */
@@ -189,7 +198,11 @@ struct loop {
     struct exchange *pool;
     size_t pool_count;
     size_t exchange_count; /* begun and not ended */
-    uint64_t id_state;     /* of the request ids */
+    struct gather gather;
+    struct exchange *gathered; /* whose jobs are in it */
+    unsigned calls;            /* of handlers, in this round of events */
+    unsigned crowd;            /* not 0: rounds of late have had several */
+    uint64_t id_state;         /* of the request ids */
 
     bool is_listening;        /* sockets are open */
     bool is_accepting;        /* and in the epoll set */
@@ -230,7 +243,7 @@ void on_connection(void *loop, struct MHD_Connection *channel, void **context,
 void connection_watch(struct connection *connection,
                       enum connection_watch watch, uint64_t deadline_ms);
 /* Between two requests. */
-void connection_rest(struct connection *connection, uint64_t now_ms);
+void connection_rest(struct connection *connection);
 /* Shut those whose deadline has passed. */
 void connection_sweep(struct loop *loop, uint64_t now_ms);
 /* Nothing may take longer than `grace_ms` from here on. */

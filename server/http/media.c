@@ -100,6 +100,11 @@ bool http_media_in(const struct http_request *request, unsigned allowed,
     size_t length;
     unsigned found = MEDIA_COUNT;
 
+    if (type && allowed & 1u << HTTP_MEDIA_JSON &&
+        strcmp(type, names[HTTP_MEDIA_JSON]) == 0) {
+        *media = HTTP_MEDIA_JSON;
+        return true;
+    }
     if (!type) {
         type = "";
         found = request->has_origin ? MEDIA_COUNT : HTTP_MEDIA_JSON;

@@ -63,11 +63,13 @@ static bool is_allowed_host(const struct config_list *allowed,
 bool origin_check_host(const struct exchange *exchange, const char *host,
                        struct problem *problem)
 {
+    struct connection *connection = exchange->connection;
     struct address address;
     size_t length;
     int port;
 
-    if (!host || !exchange->connection->is_loopback_only)
+    if (!host || !connection->is_loopback_only ||
+        (*host && strcmp(host, connection->host) == 0))
         return true;
     if (!address_split(host, &length, &port))
         return problem_set(problem, PROBLEM_BAD_REQUEST,
@@ -75,8 +77,11 @@ bool origin_check_host(const struct exchange *exchange, const char *host,
     if (address_is_loopback_name(host, length) ||
         address_parse_host(host, length, &address) ||
         is_allowed_host(&exchange->loop->app->config->allowed_hosts, host,
-                        length))
+                        length)) {
+        if (strlen(host) < sizeof(connection->host))
+            memcpy(connection->host, host, strlen(host) + 1);
         return true;
+    }
     return problem_set(problem, PROBLEM_ORIGIN_REFUSED,
                        "Host is \"%.128s\", which is neither a loopback name "
                        "nor an address nor in allowed_hosts",

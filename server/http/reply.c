@@ -79,7 +79,7 @@ static struct MHD_Response *make_reply(struct exchange *exchange)
 enum MHD_Result reply_queue(struct exchange *exchange, bool with_problem)
 {
     uint64_t deadline = exchange->request.deadline_ms;
-    uint64_t soonest = clock_monotonic_ms() + SEND_GRACE_MS;
+    uint64_t soonest = exchange->loop->now_ms + SEND_GRACE_MS;
     struct MHD_Response *reply;
     enum MHD_Result result;
 

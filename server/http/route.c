@@ -93,6 +93,9 @@ enum route_match route_find(struct http_request *request, size_t *index,
     for (size_t i = 0; i < HTTP_ROUTE_COUNT; i++) {
         struct segment params[HTTP_MAX_PARAMS] = {{NULL, 0}};
 
+        /* Most paths differ right behind the slash. */
+        if (!any_path && http_routes[i].path[1] != request->path[1])
+            continue;
         if (!any_path && !fits(http_routes[i].path, request->path, params))
             continue;
         if (!methods && !any_path)

@@ -85,6 +85,7 @@ struct state_reader {
 enum state_field {
     STATE_MODEL,
     STATE_FINGERPRINT,
+    STATE_NUMERICS,
     STATE_MODE,
     STATE_WINDOW,
     STATE_STEP,
@@ -110,6 +111,12 @@ static bool read_fingerprint(struct json_scan *scan, void *target)
                          "must be %zu digits of 0-9 a-f", FINGERPRINT_LENGTH);
     ((struct state_reader *)target)->body.fingerprint = text;
     return true;
+}
+
+static bool read_numerics(struct json_scan *scan, void *target)
+{
+    return json_read_whole(scan,
+                           &((struct state_reader *)target)->body.numerics);
 }
 
 static bool read_state_mode(struct json_scan *scan, void *target)
@@ -229,6 +236,7 @@ static bool read_state(struct json_scan *scan, void *target)
 static const struct json_field state_fields[STATE_FIELD_COUNT] = {
     [STATE_MODEL] = {"model", read_state_model},
     [STATE_FINGERPRINT] = {"fingerprint", read_fingerprint},
+    [STATE_NUMERICS] = {"numerics", read_numerics},
     [STATE_MODE] = {"mode", read_state_mode},
     [STATE_WINDOW] = {"window", read_state_window},
     [STATE_STEP] = {"step", read_state_step},

@@ -42,16 +42,24 @@ struct state_array {
     size_t count;
 };
 
+/* What else __metadata__ of a safetensors file says. */
+struct state_note {
+    const char *name, *value;
+    const struct state_note *next; /* NULL: the last one */
+};
+
 /* The body of PUT /sessions/{id}/state as JSON (docs/api.md, section 2). Which
  * arrays and shapes a model's state has is not known here. */
 struct state_body {
     const char *model;       /* may be NULL */
     const char *fingerprint; /* 64 hexadecimal digits */
+    uint64_t numerics;       /* their version; 0: not said */
     enum session_mode mode;
     size_t window; /* 0 in carry mode */
     uint64_t step;
     const struct state_array *arrays;
     size_t array_count;
+    const struct state_note *notes; /* safetensors only */
 };
 
 /* false: malformed-json, duplicate-field, unknown-field, bad-field,

@@ -1,25 +1,17 @@
 #include "server/json/json_number.h"
 
-#include <endian.h>
 #include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/json/json_text.h"
+#include "server/json/json_digits.h"
 
-#define DIGITS_MAX   18 /* so that they fit an int64_t too */
-#define WHOLE_MAX    UINT64_C(1000000000000000000) /* 10^DIGITS_MAX */
+#define WHOLE_MAX    UINT64_C(1000000000000000000) /* 10^JSON_DIGITS_MAX */
 #define EXPONENT_MAX 100000000 /* no text is long enough to bring it back */
 
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-
-/* Powers of ten in float64, each the nearest there is. */
-#define POWER_MIN (-64)
-#define POWER_MAX 38
-static const double powers[POWER_MAX - POWER_MIN + 1] = {
+const double json_powers[JSON_POWER_MAX - JSON_POWER_MIN + 1] = {
     1e-64, 1e-63, 1e-62, 1e-61, 1e-60, 1e-59, 1e-58, 1e-57, 1e-56, 1e-55,
     1e-54, 1e-53, 1e-52, 1e-51, 1e-50, 1e-49, 1e-48, 1e-47, 1e-46, 1e-45,
     1e-44, 1e-43, 1e-42, 1e-41, 1e-40, 1e-39, 1e-38, 1e-37, 1e-36, 1e-35,
@@ -33,38 +25,30 @@ static const double powers[POWER_MAX - POWER_MIN + 1] = {
     1e36,  1e37,  1e38};
 #define EXACT_POWER_MAX 22 /* 10^22 is the largest that float64 holds */
 
-static const uint64_t small_powers[9] = {
-    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-
-static inline bool is_digit(char c)
-{
-    return (unsigned char)(c - '0') < 10;
-}
+const uint64_t json_small_powers[JSON_DIGITS_MAX + 1] = {
+    1,
+    10,
+    100,
+    1000,
+    10000,
+    100000,
+    1000000,
+    10000000,
+    100000000,
+    1000000000,
+    UINT64_C(10000000000),
+    UINT64_C(100000000000),
+    UINT64_C(1000000000000),
+    UINT64_C(10000000000000),
+    UINT64_C(100000000000000),
+    UINT64_C(1000000000000000),
+    UINT64_C(10000000000000000),
+    UINT64_C(100000000000000000),
+    UINT64_C(1000000000000000000)};
 
 /* ---- cutting a number out of the text ------------------------------------*/
 
-/* The digits among the 8 bytes at `at`, up to the first that is none: their
- * value and how many they are.  Eight bytes are one word; neighbours are
- * joined to numbers of 2, then 4, then 8 digits. */
-static inline uint64_t up_to_8_digits(const char *at, unsigned *count)
-{
-    uint64_t word, others;
-
-    memcpy(&word, at, 8);
-    word = le64toh(word) ^ UINT64_C(0x3030303030303030);
-    /* The lowest set bit is right; a carry can only spoil those above. */
-    others = ((word + UINT64_C(0x7676767676767676)) | word) &
-             UINT64_C(0x8080808080808080);
-    *count = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
-    if (!*count)
-        return 0;
-    word <<= 64 - 8 * *count;
-    word = (word * 10 + (word >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-    word = (word * 100 + (word >> 16)) & UINT64_C(0x0000ffff0000ffff);
-    return (word * 10000 + (word >> 32)) & UINT64_C(0xffffffff);
-}
-
-/* The first DIGITS_MAX digits that count, of a number that has more. */
+/* The first JSON_DIGITS_MAX digits that count, of a number that has more. */
 static __attribute__((noinline)) void cut_digits(const char *at,
                                                  struct json_number *number)
 {
@@ -74,12 +58,12 @@ static __attribute__((noinline)) void cut_digits(const char *at,
     number->digits = 0;
     number->exponent = 0;
     number->is_cut = false;
-    for (; is_digit(*at) || *at == '.'; at++) {
+    for (; json_is_digit(*at) || *at == '.'; at++) {
         if (*at == '.') {
             in_fraction = true;
             continue;
         }
-        if (taken == DIGITS_MAX) {
+        if (taken == JSON_DIGITS_MAX) {
             number->is_cut |= *at != '0';
             number->exponent += !in_fraction;
             continue;
@@ -103,9 +87,9 @@ static __attribute__((noinline)) const char *read_exponent(const char *at,
     if (*at == '-' || *at == '+')
         at++;
     *bad = at;
-    if (!is_digit(*at))
+    if (!json_is_digit(*at))
         return NULL;
-    for (; is_digit(*at); at++)
+    for (; json_is_digit(*at); at++)
         if (value < EXPONENT_MAX)
             value = value * 10 + (*at - '0');
     *exponent = is_negative ? -value : value;
@@ -120,7 +104,7 @@ static bool number_fault(struct json_number *number, const char *at,
     return false;
 }
 
-static inline bool read_number(const char *at, struct json_number *number)
+bool json_number_read(const char *at, struct json_number *number)
 {
     const char *first, *bad;
     int64_t exponent = 0;
@@ -130,13 +114,13 @@ static inline bool read_number(const char *at, struct json_number *number)
     number->start = at;
     number->is_negative = *at == '-';
     at += number->is_negative;
-    if (UNLIKELY(!is_digit(*at)))
+    if (UNLIKELY(!json_is_digit(*at)))
         return number_fault(number, at, "a digit is expected");
     digits = (uint64_t)(*at++ - '0');
     first = at;
-    if (!digits && UNLIKELY(is_digit(*at)))
+    if (!digits && UNLIKELY(json_is_digit(*at)))
         return number_fault(number, at, "a number begins with 0");
-    for (; is_digit(*at); at++)
+    for (; json_is_digit(*at); at++)
         digits = digits * 10 + (uint64_t)(*at - '0');
     count = (size_t)(at - first) + (digits != 0);
     number->exponent = 0;
@@ -145,9 +129,9 @@ static inline bool read_number(const char *at, struct json_number *number)
         unsigned found;
 
         do {
-            uint64_t value = up_to_8_digits(at, &found);
+            uint64_t value = json_8_digits(at, &found);
 
-            digits = digits * small_powers[found] + value;
+            digits = digits * json_small_powers[found] + value;
             at += found;
         } while (found == 8);
         if (UNLIKELY(at == fraction))
@@ -157,7 +141,7 @@ static inline bool read_number(const char *at, struct json_number *number)
     }
     number->digits = digits;
     number->is_cut = false;
-    if (UNLIKELY(count > DIGITS_MAX))
+    if (UNLIKELY(count > JSON_DIGITS_MAX))
         cut_digits(number->start + number->is_negative, number);
     if ((*at | 0x20) == 'e') {
         at = read_exponent(at, &exponent, &bad);
@@ -167,11 +151,6 @@ static inline bool read_number(const char *at, struct json_number *number)
     }
     number->end = at;
     return true;
-}
-
-bool json_number_read(const char *at, struct json_number *number)
-{
-    return read_number(at, number);
 }
 
 bool json_number_whole(const struct json_number *number, uint64_t *whole)
@@ -220,33 +199,18 @@ static __attribute__((noinline)) double by_strtod(const char *start)
     return value;
 }
 
-static inline double power_of_ten(int64_t exponent)
-{
-    return powers[exponent - POWER_MIN];
-}
-
-/* The digits as float64, the power and their product are each rounded once:
- * three errors of at most half a unit each, and one of them may double when
- * the product lies just below a power of two; what was cut off adds less than
- * a tenth.  So the exact value is within 4 units of float64 of the product,
- * and unless the middle of two floats is as near, both round to the same
- * float.  Below FLT_MIN the middles lie elsewhere; above FLT_MAX there are
- * none. */
 static inline bool to_float(const struct json_number *number, float *value)
 {
-    const uint64_t tail_mask = (UINT64_C(1) << 29) - 1;
-    const uint64_t middle = UINT64_C(1) << 28;
     double product;
-    uint64_t bits;
 
-    if (LIKELY(number->exponent >= POWER_MIN &&
-               number->exponent <= POWER_MAX)) {
+    if (LIKELY(number->exponent >= JSON_POWER_MIN &&
+               number->exponent <= JSON_POWER_MAX)) {
         product =
-            (double)(int64_t)number->digits * power_of_ten(number->exponent);
-        memcpy(&bits, &product, sizeof(bits));
+            (double)(int64_t)number->digits * json_power(number->exponent);
         if (LIKELY(product >= FLT_MIN && product <= FLT_MAX &&
-                   (bits & tail_mask) - (middle - 4) > 8)) {
-            *value = (float)(number->is_negative ? -product : product);
+                   json_round(product, value))) {
+            if (number->is_negative)
+                *value = -*value;
             return true;
         }
     }
@@ -268,8 +232,8 @@ static inline bool to_double(const struct json_number *number, double *value)
 
     if (!number->is_cut && number->digits <= exact_max &&
         exponent >= -EXACT_POWER_MAX && exponent <= EXACT_POWER_MAX) {
-        digits = exponent < 0 ? digits / power_of_ten(-exponent)
-                              : digits * power_of_ten(exponent);
+        digits = exponent < 0 ? digits / json_power(-exponent)
+                              : digits * json_power(exponent);
         *value = number->is_negative ? -digits : digits;
         return true;
     }
@@ -295,66 +259,4 @@ bool json_number_double(const struct json_number *number, double *value)
         return false;
     *value = rounded;
     return true;
-}
-
-/* ---- rows ----------------------------------------------------------------*/
-
-/* Both readers are this one, `is_wide` being a constant in each. */
-static inline __attribute__((always_inline)) enum json_row_end read_row(
-    struct json_row *row, bool is_wide)
-{
-    enum json_row_end end;
-    struct json_number number;
-    const char *at = row->at;
-    float *floats = row->out;
-    double *doubles = row->out;
-    size_t count = 0;
-
-    for (;;) {
-        end = JSON_ROW_OTHER;
-        if (UNLIKELY(!is_digit(*at) && *at != '-'))
-            break;
-        end = JSON_ROW_FULL;
-        if (UNLIKELY(count == row->room))
-            break;
-        if (UNLIKELY(!read_number(at, &number))) {
-            row->fault = number.fault;
-            at = number.end;
-            end = JSON_ROW_FAULT;
-            break;
-        }
-        end = JSON_ROW_RANGE;
-        if (UNLIKELY(is_wide ? !to_double(&number, doubles + count)
-                             : !to_float(&number, floats + count)))
-            break;
-        count++;
-        at = number.end;
-        if (UNLIKELY(*at != ',' && *at != ']'))
-            at = json_after_space(at);
-        if (*at == ']') {
-            at++;
-            end = JSON_ROW_CLOSED;
-            break;
-        }
-        end = JSON_ROW_COMMA;
-        if (UNLIKELY(*at != ','))
-            break;
-        at++;
-        at += *at == ' ';
-        if (UNLIKELY((unsigned char)*at <= ' '))
-            at = json_after_space(at);
-    }
-    row->at = at;
-    row->count = count;
-    return end;
-}
-
-enum json_row_end json_row_floats(struct json_row *row)
-{
-    return read_row(row, false);
-}
-
-enum json_row_end json_row_doubles(struct json_row *row)
-{
-    return read_row(row, true);
 }

@@ -1,7 +1,6 @@
-/* json_number.h: numbers of JSON, and whole rows of them, exactly rounded.
+/* json_number.h: numbers of JSON, exactly rounded.
  *
- * The one place where the digits of a tensor are read, and so the one place
- * to make faster.  A number is cut into a whole number of up to 18 digits and
+ * A number is cut into a whole number of up to 18 digits and
  * a power of ten; their product in float64 decides the float32 unless it lies
  * too near the middle between two of them, and then strtof decides (Clinger,
  * "How to read floating point numbers accurately", 1990, has the idea).  The
@@ -38,29 +37,5 @@ bool json_number_whole(const struct json_number *number, uint64_t *whole);
 /* Rounded; false when that is infinite. */
 bool json_number_float(const struct json_number *number, float *value);
 bool json_number_double(const struct json_number *number, double *value);
-
-/* How the reading of a row ended. */
-enum json_row_end {
-    JSON_ROW_CLOSED, /* at is behind the closing bracket */
-    JSON_ROW_OTHER,  /* at is at something that is no number */
-    JSON_ROW_COMMA,  /* at is behind a number, but at no comma or bracket */
-    JSON_ROW_FAULT,  /* at is the byte that spoils a number, see fault */
-    JSON_ROW_RANGE,  /* at is at a number that is infinite when rounded */
-    JSON_ROW_FULL,   /* at is at a number there is no room for */
-};
-
-/* Numbers with commas between them, up to a closing bracket. */
-struct json_row {
-    const char *at; /* in: at the first number; out: see above */
-    void *out;      /* float or double */
-    size_t room;    /* numbers that `out` may take */
-    size_t count;   /* out: numbers taken */
-    const char *fault;
-};
-
-typedef enum json_row_end json_row_reader(struct json_row *row);
-
-json_row_reader json_row_floats;
-json_row_reader json_row_doubles;
 
 #endif

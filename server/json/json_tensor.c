@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/json/json_number.h"
+#include "server/json/json_row.h"
 #include "server/json/json_text.h"
 
 #define DATA_ALIGN ((size_t)64)
@@ -253,7 +254,8 @@ static bool start_walk(struct json_tensors *tensors, struct walk *walk)
     memset(walk, 0, sizeof(*walk));
     walk->tensors = tensors;
     walk->scan = tensors->scan;
-    walk->read_row = tensors->is_wide ? json_row_doubles : json_row_floats;
+    walk->read_row =
+        tensors->is_wide ? json_row_doubles : json_row_floats_best();
     if (!make_room(tensors, &room))
         return false;
     walk->row.out = tensors->room;

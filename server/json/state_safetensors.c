@@ -56,7 +56,24 @@ static bool is_fingerprint(const char *text)
            strspn(text, "0123456789abcdef") == (size_t)2 * RNN_DIGEST_BYTES;
 }
 
-static bool take_metadata(struct reader *reader, const char *value)
+/* Safetensors allow anything in __metadata__: who asked for the file may
+ * know what it means. */
+static bool keep_note(struct reader *reader, const char *name,
+                      const char *value)
+{
+    struct state_note *note = arena_alloc(reader->scan.arena, 1, sizeof(*note),
+                                          _Alignof(struct state_note));
+
+    if (!note)
+        return json_out_of_memory(&reader->scan);
+    *note = (struct state_note){
+        .name = name, .value = value, .next = reader->body.notes};
+    reader->body.notes = note;
+    return true;
+}
+
+static bool take_metadata(struct reader *reader, const char *name,
+                          const char *value)
 {
     struct json_scan *scan = &reader->scan;
     const struct json_text *key = &json_step(scan)->key;
@@ -73,6 +90,9 @@ static bool take_metadata(struct reader *reader, const char *value)
                json_fail(scan, PROBLEM_BAD_FIELD,
                          "must be 64 digits of 0-9 a-f");
     }
+    if (json_text_is(key, "numerics"))
+        return text_to_whole(value, &body->numerics) ||
+               json_fail(scan, PROBLEM_BAD_FIELD, "must be a whole number");
     if (json_text_is(key, "mode"))
         return session_mode_parse(value, &reader->wish.mode) ||
                json_fail(scan, PROBLEM_BAD_FIELD,
@@ -83,7 +103,7 @@ static bool take_metadata(struct reader *reader, const char *value)
                json_fail(scan, PROBLEM_BAD_FIELD, "must be a whole number");
     }
     if (!json_text_is(key, "window"))
-        return true; /* safetensors allow anything here */
+        return keep_note(reader, name, value);
     if (!text_to_whole(value, &window) || !window || window > SIZE_MAX)
         return json_fail(scan, PROBLEM_BAD_FIELD,
                          "must be a whole number from 1 on");
@@ -138,16 +158,18 @@ static bool read_metadata(struct reader *reader)
 {
     struct json_scan *scan = &reader->scan;
     struct json_names names = {0};
-    const char *value;
+    const char *name, *value;
     enum json_item item;
 
     reader->has_metadata = true;
     if (!enter_object(scan))
         return false;
-    while ((item = json_next_member(scan)) == JSON_ITEM)
-        if (!take_name(reader, &names) || !json_read_string(scan, &value) ||
-            !take_metadata(reader, value))
+    while ((item = json_next_member(scan)) == JSON_ITEM) {
+        name = take_name(reader, &names);
+        if (!name || !json_read_string(scan, &value) ||
+            !take_metadata(reader, name, value))
             return false;
+    }
     return item == JSON_END;
 }
 

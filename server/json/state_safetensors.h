@@ -2,7 +2,8 @@
  *
  * The same content as the JSON document (json_document.h): the arrays are
  * tensors of F32, F64 or I64, everything else stands as strings in
- * __metadata__.  Nothing in the bytes is trusted.
+ * __metadata__; what is not known there is kept as notes.  Nothing in the
+ * bytes is trusted.
  */
 #ifndef SERVER_JSON_STATE_SAFETENSORS_H
 #define SERVER_JSON_STATE_SAFETENSORS_H

@@ -94,6 +94,16 @@ static bool place_windows(struct predict *p, const float *const *pieces,
     return true;
 }
 
+/* The rows that an input keeps of its strip; those that have not come yet are
+ * zeros, not what another request left in the arena: they are stored. */
+static void keep_rows(const struct strip *strip, size_t from, size_t filled,
+                      size_t window, float *to)
+{
+    copy_rows(strip, from, filled, to);
+    memset(to + filled * strip->features, 0,
+           (window - filled) * strip->features * sizeof(*to));
+}
+
 /* Rows before the first one of interest. */
 static size_t rows_before(size_t total, size_t rows)
 {
@@ -135,7 +145,8 @@ bool predict_window(struct predict *p, struct problem *problem)
             pieces[i] = one_piece(p, &strip, rows_before(total, rows), rows);
         if (!pieces[i])
             return predict_no_memory(problem);
-        copy_rows(&strip, rows_before(total, window), p->filled, after);
+        keep_rows(&strip, rows_before(total, window), p->filled, window,
+                  after);
         kept_rows += window * io->features;
         after += window * io->features;
     }

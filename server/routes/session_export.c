@@ -80,6 +80,8 @@ const void *session_export_json(const struct session_info *info,
     json_write_string(&writer, model->name);
     json_write_key(&writer, "fingerprint");
     json_write_string(&writer, model->fingerprint);
+    json_write_key(&writer, "numerics");
+    json_write_uint(&writer, RNN_NUMERICS);
     json_write_key(&writer, "mode");
     json_write_string(&writer, mode_name(info));
     json_write_key(&writer, "window");
@@ -101,7 +103,8 @@ const void *session_export_json(const struct session_info *info,
 /* ---- safetensors -------------------------------------------------------- */
 
 static void write_metadata(struct json_writer *writer,
-                           const struct session_info *info)
+                           const struct session_info *info,
+                           const struct session_note *notes)
 {
     json_write_key(writer, "__metadata__");
     json_write_raw(writer, "{");
@@ -109,6 +112,10 @@ static void write_metadata(struct json_writer *writer,
     json_write_string(writer, info->plan.model->name);
     json_write_key(writer, "fingerprint");
     json_write_string(writer, info->plan.model->fingerprint);
+    if (!notes) {
+        json_write_key(writer, "numerics");
+        write_uint_text(writer, RNN_NUMERICS);
+    }
     json_write_key(writer, "mode");
     json_write_string(writer, mode_name(info));
     if (info->plan.mode == SESSION_WINDOW) {
@@ -117,6 +124,10 @@ static void write_metadata(struct json_writer *writer,
     }
     json_write_key(writer, "step");
     write_uint_text(writer, info->step);
+    for (; notes && notes->name; notes++) {
+        json_write_key(writer, notes->name);
+        json_write_string(writer, notes->value);
+    }
     json_write_raw(writer, "}");
 }
 
@@ -173,19 +184,22 @@ static unsigned char *assemble(const struct json_writer *header,
 }
 
 const void *session_export_safetensors(const struct session_info *info,
-                                       const void *state, struct arena *arena,
-                                       size_t *length)
+                                       const void *state,
+                                       const struct session_note *notes,
+                                       struct arena *arena, size_t *length)
 {
     struct json_writer header;
-    size_t count, at = 0;
-    const struct session_tensor *tensors =
-        session_tensors(&info->plan, info->window_filled, arena, &count);
+    size_t count = 0, at = 0;
+    const struct session_tensor *tensors = NULL;
 
-    if (!tensors)
+    if (state)
+        tensors =
+            session_tensors(&info->plan, info->window_filled, arena, &count);
+    if (state && !tensors)
         return NULL;
     json_writer_init(&header, arena);
     json_write_raw(&header, "{");
-    write_metadata(&header, info);
+    write_metadata(&header, info, notes);
     for (size_t i = 0; i < count; i++) {
         write_entry(&header, &tensors[i], at);
         at += tensors[i].count * session_number_bytes(&tensors[i]);

@@ -75,34 +75,40 @@ static size_t name_length(const struct record *record)
     return record->model.length < room ? record->model.length : room;
 }
 
+/* One record is always the same bytes: without a call, its fields are 0. */
 static void put_numbers(unsigned char **at, const struct record *record)
 {
+    static const unsigned char none[RNN_DIGEST_BYTES];
+    bool has = record->has_call;
+
     put_u32(at, record->window);
     put_u32(at, record->filled);
-    put_u32(at, record->filled_before);
-    put_u32(at, record->reply_length);
+    put_u32(at, has ? record->filled_before : 0);
+    put_u32(at, has ? record->reply_length : 0);
     put_u64(at, record->step);
     put_u64(at, record->ttl_ms);
     put_u64(at, record->created_ms);
     put_u64(at, record->used_ms);
-    put_u64(at, record->step_before);
-    put_u64(at, record->step_after);
+    put_u64(at, has ? record->step_before : 0);
+    put_u64(at, has ? record->step_after : 0);
     put_u64(at, record->state_length);
-    put_u64(at, record->has_call ? record->call_length : 0);
-    put_bytes(at, record->digest, sizeof(record->digest));
+    put_u64(at, has ? record->call_length : 0);
+    put_bytes(at, has ? record->digest : none, sizeof(none));
 }
 
-size_t record_encode(const struct record *record,
-                     unsigned char head[RECORD_HEAD_BYTES],
-                     unsigned char *body)
+void record_put_body(const struct record *record, unsigned char *body)
+{
+    put_bytes(&body, record->state, record->state_length);
+    if (record->has_call)
+        put_bytes(&body, record->call, record->call_length);
+}
+
+size_t record_put_head(const struct record *record,
+                       unsigned char head[RECORD_HEAD_BYTES],
+                       const unsigned char *body)
 {
     size_t names = name_length(record);
     unsigned char *at = head;
-    unsigned char *end = body;
-
-    put_bytes(&end, record->state, record->state_length);
-    if (record->has_call)
-        put_bytes(&end, record->call, record->call_length);
 
     put_u32(&at, RECORD_FORMAT);
     put_u32(&at, record->numerics);
@@ -118,9 +124,17 @@ size_t record_encode(const struct record *record,
     put_bytes(&at, record->id.text, record->id.length);
     put_bytes(&at, record->fingerprint.text, record->fingerprint.length);
     put_bytes(&at, record->model.text, names);
-    put_u64(&at, store_checksum(0, body, (size_t)(end - body)));
+    put_u64(&at, store_checksum(0, body, record_body_length(record)));
     put_u64(&at, store_checksum(0, head, (size_t)(at - head)));
     return (size_t)(at - head);
+}
+
+size_t record_encode(const struct record *record,
+                     unsigned char head[RECORD_HEAD_BYTES],
+                     unsigned char *body)
+{
+    record_put_body(record, body);
+    return record_put_head(record, head, body);
 }
 
 /* ---- reading ------------------------------------------------------------ */

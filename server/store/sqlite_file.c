@@ -40,8 +40,8 @@ static const char *const texts[SQL_COUNT] = {
             "dead = ?2, expires = ?3, until = ?4, head = ?5, body = ?6",
     [GET] = "SELECT dead, expires, until, head, body FROM sessions "
             "WHERE id = ?1",
-    [LIST] = "SELECT id, head FROM sessions WHERE id > ?1 AND dead = 0 "
-             "AND (expires = 0 OR expires > ?2) ORDER BY id",
+    [LIST] = "SELECT id, head FROM sessions WHERE id > ?1 AND (?3 OR dead = 0 "
+             "AND (expires = 0 OR expires > ?2)) ORDER BY id",
     [PURGE] = "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM "
               "sessions WHERE until > 0 AND until <= ?1 LIMIT ?2)",
     [BURY] = "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM "
@@ -381,6 +381,7 @@ bool sqlite_file_list(struct sqlite_file *file, struct store_job *job)
 
     bind_bytes(sql, 1, job->row.id, strlen(job->row.id));
     sqlite3_bind_int64(sql, 2, (sqlite3_int64)job->now_ms);
+    sqlite3_bind_int(sql, 3, job->with_dead);
     while ((code = sqlite3_step(sql)) == SQLITE_ROW)
         if (!show_row(file, job))
             break;

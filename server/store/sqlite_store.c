@@ -180,6 +180,9 @@ static void do_jobs(struct sqlite_store *sqlite, struct store_job *jobs)
             *end = job;
             end = &job->next;
             break;
+        case STORE_TOUCH: /* of a store that is shared */
+            finish(job, STORE_OK, "");
+            break;
         }
     }
     if (writes)

@@ -1,11 +1,15 @@
-/* bench_json.c: tensors in and out, beside cJSON.
+/* bench_json.c [PEER.so ...]: tensors in and out, beside cJSON and the
+ * libraries of these shared objects (json_peer.h).
  *
- * Prints ns (of processor time) for each body read and each float written, the
- * middle of several rounds in which both take turns, and how many times faster
- * ours is.  Every round of a size reads another body, so that branch
- * predictors cannot learn one by heart.
+ * Prints, as CSV, the ns of processor time for each body read and each float
+ * written: for every reader and writer the middle of several rounds in which
+ * all take turns.  Every round of a size reads other bodies, so that branch
+ * predictors cannot learn one by heart.  A peer that reads other numbers than
+ * ours ends the program.
  */
 #include <cjson/cJSON.h>
+#include <dlfcn.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +19,32 @@
 #include "server/http/message.h"
 #include "server/json/json_writer.h"
 #include "server/json/predict_body.h"
+#include "tests/bench/json_peer.h"
 
-#define ROUNDS 15
-#define BODIES 16
+#define ROUNDS  15
+#define BODIES  16
+#define READERS 8
+
+/* One library; either function may be NULL. */
+struct reader {
+    const char *name;
+    size_t (*read)(const char *text, size_t length, float *out);
+    size_t (*write)(const float *numbers, size_t count);
+    double times[ROUNDS];
+};
+
+struct text {
+    char *bytes;
+    size_t length;
+};
+
+static struct arena arena;
+
+static void fail(const char *why)
+{
+    fprintf(stderr, "%s\n", why);
+    exit(EXIT_FAILURE);
+}
 
 static double now_ns(void)
 {
@@ -27,69 +54,38 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static uint64_t random_bits(uint64_t *seed)
-{
-    *seed =
-        *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *seed >> 33;
-}
+/* ---- the libraries -------------------------------------------------------*/
 
-static double random_number(uint64_t *seed)
-{
-    double sum = 0;
-    int i;
-
-    for (i = 0; i < 12; i++)
-        sum += (double)random_bits(seed) / 2147483648.0;
-    return sum - 6;
-}
-
-struct text {
-    char *bytes;
-    size_t length;
-};
-
-static struct text make_body(size_t timesteps, size_t features,
-                             const char *format, uint64_t *seed)
-{
-    size_t size = timesteps * (features * 28 + 4) + 64, t, d;
-    struct text text = {calloc(1, size + HTTP_BODY_PADDING), 0};
-    char *at = text.bytes;
-
-    if (!at)
-        exit(1);
-    at += sprintf(at, "{\"sequence\": [");
-    for (t = 0; t < timesteps; t++) {
-        at += sprintf(at, t ? ", [" : "[");
-        for (d = 0; d < features; d++) {
-            at += sprintf(at, d ? ", " : "");
-            at += sprintf(at, format, random_number(seed));
-        }
-        *at++ = ']';
-    }
-    at += sprintf(at, "]}");
-    text.length = (size_t)(at - text.bytes);
-    return text;
-}
-
-static float read_ours(const struct text *text, struct arena *arena)
+/* The numbers lie where a request's would: there is nothing to copy. */
+static size_t read_ours(const char *text, size_t length, float *out)
 {
     static const struct predict_limits limits = {2097152, 65536, 1024};
+    const struct json_tensor *tensor;
     struct predict_body body;
     struct problem problem;
 
-    arena_reset(arena, SIZE_MAX);
-    if (!predict_body_read(text->bytes, text->length, &limits, arena, &body,
-                           &problem)) {
-        fprintf(stderr, "%s\n", problem.detail);
-        exit(1);
-    }
-    return body.samples->tensors->data[body.samples->tensors->count - 1];
+    arena_reset(&arena, SIZE_MAX);
+    if (!predict_body_read(text, length, &limits, &arena, &body, &problem))
+        fail(problem.detail);
+    tensor = body.samples->tensors;
+    out[0] = tensor->data[0];
+    out[tensor->count - 1] = tensor->data[tensor->count - 1];
+    return tensor->count;
 }
 
-static float read_cjson(const struct text *text, float *out)
+static size_t write_ours(const float *numbers, size_t count)
 {
-    cJSON *root = cJSON_ParseWithLength(text->bytes, text->length);
+    struct json_writer writer;
+
+    arena_reset(&arena, SIZE_MAX);
+    json_writer_init(&writer, &arena);
+    json_write_tensor(&writer, numbers, 1, &count);
+    return writer.length;
+}
+
+static size_t read_cjson(const char *text, size_t length, float *out)
+{
+    cJSON *root = cJSON_ParseWithLength(text, length);
     const cJSON *row, *number;
     size_t count = 0;
 
@@ -101,8 +97,73 @@ static float read_cjson(const struct text *text, float *out)
         }
     }
     cJSON_Delete(root);
-    return out[count - 1];
+    return count;
 }
+
+static size_t write_cjson(const float *numbers, size_t count)
+{
+    cJSON *array = cJSON_CreateFloatArray(numbers, (int)count);
+    char *text = cJSON_PrintUnformatted(array);
+    size_t length = strlen(text);
+
+    free(text);
+    cJSON_Delete(array);
+    return length;
+}
+
+static struct reader open_peer(const char *path)
+{
+    struct reader peer = {.name = NULL};
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+    if (!library)
+        fail(dlerror());
+    peer.name = dlsym(library, "json_peer_name");
+    *(void **)&peer.read = dlsym(library, "json_peer_read");
+    *(void **)&peer.write = dlsym(library, "json_peer_write");
+    if (!peer.name || !peer.read)
+        fail("a peer without a name or a reader");
+    return peer;
+}
+
+/* ---- what is read and written --------------------------------------------*/
+
+static double random_number(uint64_t *seed)
+{
+    double sum = 0;
+
+    for (int i = 0; i < 12; i++) {
+        *seed = *seed * UINT64_C(6364136223846793005) +
+                UINT64_C(1442695040888963407);
+        sum += (double)(*seed >> 33) / 2147483648.0;
+    }
+    return sum - 6;
+}
+
+static struct text make_body(size_t timesteps, size_t features,
+                             const char *format, uint64_t *seed)
+{
+    size_t size = timesteps * (features * 28 + 4) + 64;
+    struct text text = {calloc(1, size + HTTP_BODY_PADDING), 0};
+    char *at = text.bytes;
+
+    if (!at)
+        fail("no memory");
+    at += sprintf(at, "{\"sequence\": [");
+    for (size_t t = 0; t < timesteps; t++) {
+        at += sprintf(at, t ? ", [" : "[");
+        for (size_t d = 0; d < features; d++) {
+            at += sprintf(at, d ? ", " : "");
+            at += sprintf(at, format, random_number(seed));
+        }
+        *at++ = ']';
+    }
+    at += sprintf(at, "]}");
+    text.length = (size_t)(at - text.bytes);
+    return text;
+}
+
+/* ---- measuring -----------------------------------------------------------*/
 
 static int compare(const void *a, const void *b)
 {
@@ -117,99 +178,105 @@ static double middle(double *times)
     return times[ROUNDS / 2];
 }
 
-static void bench_read(size_t timesteps, size_t features, const char *format)
+/* All must find the same first and last number. */
+static void check_reader(const struct reader *reader, const struct text *text,
+                         float *out, size_t count)
 {
-    size_t repeats = 400000 / (timesteps * features) + 1, i;
+    float first, last;
+
+    read_ours(text->bytes, text->length, out);
+    first = out[0];
+    last = out[count - 1];
+    out[0] = out[count - 1] = NAN;
+    if (reader->read(text->bytes, text->length, out) != count ||
+        !(fabsf(out[0] - first) <= 1e-6f * fabsf(first)) ||
+        !(fabsf(out[count - 1] - last) <= 1e-6f * fabsf(last)))
+        fail(reader->name);
+}
+
+static void bench_read(struct reader *readers, size_t count, size_t timesteps,
+                       size_t features, const char *format)
+{
+    const size_t numbers = timesteps * features;
+    const size_t repeats = 100000 / numbers + 1;
     struct text bodies[BODIES];
-    double ours[ROUNDS], theirs[ROUNDS];
-    float *out = calloc(timesteps * features, sizeof(*out));
-    volatile float sink = 0;
-    struct arena arena;
+    float *out = calloc(numbers, sizeof(*out));
     uint64_t seed = 1;
-    int round;
 
     if (!out)
-        exit(1);
-    arena_init(&arena, 0);
-    for (i = 0; i < BODIES; i++)
+        fail("no memory");
+    for (size_t i = 0; i < BODIES; i++)
         bodies[i] = make_body(timesteps, features, format, &seed);
-    for (round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+    for (size_t r = 0; r < count; r++)
+        check_reader(&readers[r], &bodies[0], out, numbers);
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t r = 0; r < count; r++) {
+            double start = now_ns();
 
-        for (i = 0; i < repeats; i++)
-            sink += read_ours(&bodies[i % BODIES], &arena);
-        ours[round] = (now_ns() - start) / (double)repeats;
-        start = now_ns();
-        for (i = 0; i < repeats / 4 + 1; i++)
-            sink += read_cjson(&bodies[i % BODIES], out);
-        theirs[round] = (now_ns() - start) / (double)(repeats / 4 + 1);
-    }
-    printf("read,%zux%zu,%s,%zu bytes,%.0f ns,%.0f MB/s,cJSON %.0f ns,%.1f "
-           "times\n",
-           timesteps, features, format, bodies[0].length, middle(ours),
-           (double)bodies[0].length * 1e3 / middle(ours), middle(theirs),
-           middle(theirs) / middle(ours));
-    (void)sink;
-    for (i = 0; i < BODIES; i++)
+            for (size_t i = 0; i < repeats; i++) {
+                const struct text *body =
+                    &bodies[(round * repeats + i) % BODIES];
+
+                readers[r].read(body->bytes, body->length, out);
+            }
+            readers[r].times[round] = (now_ns() - start) / (double)repeats;
+        }
+    for (size_t r = 0; r < count; r++)
+        printf("read,%zux%zu,%s,%zu,%s,%.1f\n", timesteps, features, format,
+               bodies[0].length, readers[r].name, middle(readers[r].times));
+    for (size_t i = 0; i < BODIES; i++)
         free(bodies[i].bytes);
     free(out);
-    arena_release(&arena);
 }
 
-static void bench_write(size_t count)
+static void bench_write(struct reader *readers, size_t count, size_t floats)
 {
-    size_t repeats = 400000 / count + 1, i;
-    float *numbers = calloc(count, sizeof(*numbers));
-    double ours[ROUNDS], theirs[ROUNDS];
-    struct json_writer writer;
-    struct arena arena;
+    const size_t repeats = 50000 / floats + 1;
+    float *numbers = calloc(floats, sizeof(*numbers));
     uint64_t seed = 1;
-    int round;
 
     if (!numbers)
-        exit(1);
-    for (i = 0; i < count; i++)
+        fail("no memory");
+    for (size_t i = 0; i < floats; i++)
         numbers[i] = (float)random_number(&seed);
-    arena_init(&arena, 0);
-    for (round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t r = 0; r < count; r++) {
+            double start = now_ns();
 
-        for (i = 0; i < repeats; i++) {
-            arena_reset(&arena, SIZE_MAX);
-            json_writer_init(&writer, &arena);
-            json_write_tensor(&writer, numbers, 1, &count);
+            for (size_t i = 0; readers[r].write && i < repeats; i++)
+                readers[r].write(numbers, floats);
+            readers[r].times[round] =
+                (now_ns() - start) / (double)(repeats * floats);
         }
-        ours[round] = (now_ns() - start) / (double)(repeats * count);
-        start = now_ns();
-        for (i = 0; i < repeats / 16 + 1; i++) {
-            cJSON *array = cJSON_CreateFloatArray(numbers, (int)count);
-
-            free(cJSON_PrintUnformatted(array));
-            cJSON_Delete(array);
-        }
-        theirs[round] =
-            (now_ns() - start) / (double)((repeats / 16 + 1) * count);
-    }
-    printf("write,%zu,%zu bytes,%.1f ns/float,cJSON %.1f ns/float,%.1f "
-           "times\n",
-           count, writer.length, middle(ours), middle(theirs),
-           middle(theirs) / middle(ours));
+    for (size_t r = 0; r < count; r++)
+        if (readers[r].write)
+            printf("write,%zu,float32,%zu,%s,%.2f\n", floats,
+                   readers[r].write(numbers, floats), readers[r].name,
+                   middle(readers[r].times));
     free(numbers);
-    arena_release(&arena);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const char *const formats[] = {"%.8g", "%.3f", "%.17g"};
-    size_t i;
+    struct reader readers[READERS] = {
+        {.name = "rnnd", .read = read_ours, .write = write_ours},
+        {.name = "cJSON", .read = read_cjson, .write = write_cjson},
+    };
+    size_t count = 2;
 
-    for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        bench_read(10, 3, formats[i]);
-        bench_read(100, 16, formats[i]);
-        bench_read(1000, 32, formats[i]);
+    for (int i = 1; i < argc && count < READERS; i++)
+        readers[count++] = open_peer(argv[i]);
+    arena_init(&arena, 0);
+    puts("what,size,format,bytes,library,ns");
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        bench_read(readers, count, 10, 3, formats[i]);
+        bench_read(readers, count, 100, 16, formats[i]);
+        bench_read(readers, count, 1000, 32, formats[i]);
     }
-    bench_write(2);
-    bench_write(100);
-    bench_write(10000);
+    bench_write(readers, count, 2);
+    bench_write(readers, count, 100);
+    bench_write(readers, count, 10000);
+    arena_release(&arena);
     return 0;
 }

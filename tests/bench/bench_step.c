@@ -118,11 +118,10 @@ static void job_make(struct job *job, const struct rnn_ukernels *ukernels,
     }
 }
 
-/* One call of TIMESTEPS steps; ns for a step. */
-static double job_run(struct job *job)
+/* One call of TIMESTEPS steps. */
+static void job_run(struct job *job)
 {
     const size_t inputs = job->input.inputs, stride = job->input.stride;
-    const double start = now_ns();
     size_t count;
 
     for (size_t t = 0; t < TIMESTEPS; t += count) {
@@ -139,7 +138,16 @@ static double job_run(struct job *job)
         job->ukernels->cell(&job->cell, job->rows, count, job->row, stride, 0,
                             job->scratch);
     }
-    return (now_ns() - start) / TIMESTEPS;
+}
+
+/* ns of processor time for a step of `turns` calls. */
+static double job_sample(struct job *job, size_t turns)
+{
+    const double start = cpu_ns();
+
+    for (size_t n = 0; n < turns; n++)
+        job_run(job);
+    return (cpu_ns() - start) / (double)(turns * TIMESTEPS);
 }
 
 static int compare(const void *a, const void *b)
@@ -155,13 +163,10 @@ static void job_time(struct job *job, double *median, double *best)
     size_t turns;
 
     job_run(job);
-    once = job_run(job) * TIMESTEPS;
+    once = job_sample(job, 1) * TIMESTEPS;
     turns = once < 1e6 ? (size_t)(1e6 / once) + 1 : 1;
-    for (size_t i = 0; i < SAMPLES; i++) {
-        sample[i] = 0.0;
-        for (size_t n = 0; n < turns; n++)
-            sample[i] += job_run(job) / (double)turns;
-    }
+    for (size_t i = 0; i < SAMPLES; i++)
+        sample[i] = job_sample(job, turns);
     qsort(sample, SAMPLES, sizeof(sample[0]), compare);
     *median = sample[SAMPLES / 2];
     *best = sample[0];
@@ -175,24 +180,28 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
     const double gates = (double)kind->gates;
     const double flops = 2.0 * gates * m * (d + m) * (double)rows;
     const size_t bytes = kind->gates * shape.units * shape.units * 4;
-    double median, best, bound = 0.0;
+    double median, best, read = 0.0, product = 0.0, bound = 0.0;
+    const double latency = kind->latency_cycles / limits->ghz;
     struct job job;
 
     job_make(&job, ukernels, kind, shape, rows);
     job_time(&job, &median, &best);
     arena_release(&job.arena);
-    if (limits->peak > 0.0)
-        bound = (bytes < 512
-                     ? 0.0
-                     : (double)bytes / read_rate(isa, limits->memory, bytes)) +
-                2.0 * gates * m * d / limits->peak +
-                kind->latency_cycles / limits->ghz;
-    printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.3f,%.1f\n"
+    if (limits->peak > 0.0) {
+        if (bytes >= 512)
+            read = (double)bytes / read_rate(isa, limits->memory, bytes);
+        product = 2.0 * gates * m * d / limits->peak;
+        bound = read + product + latency;
+    }
+    printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.3f,%.1f"
                : "%-7s %-10s %4zu %4zu %3zu %10.1f %10.1f %10.1f %7.3f "
-                 "%6.1f\n",
+                 "%6.1f",
            rnn_isa_name(isa), kind->name, shape.inputs, shape.units, rows,
            median, best, bound, bound > 0.0 && rows == 1 ? best / bound : 0.0,
            limits->peak > 0.0 ? 100.0 * flops / limits->peak / best : 0.0);
+    if (csv)
+        printf(",%.1f,%.1f,%.1f", read, product, latency);
+    puts("");
     fflush(stdout);
 }
 
@@ -250,7 +259,8 @@ static void print_head(struct limits *limits, bool csv)
                    rnn_isa_name(isa), read_rate(isa, limits->memory, 1 << 14),
                    read_rate(isa, limits->memory, 1 << 18),
                    read_rate(isa, limits->memory, 1 << 22), fma_peak(isa));
-    puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,fma_percent"
+    puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,fma_percent,read,"
+               "product,latency"
              : "# isa   cell          D    M   B  median ns    best ns    "
                "bound B   ratio  fma %");
 }

@@ -35,6 +35,7 @@ from networks import draw_weights  # noqa: E402
 GAINS = (1, 0.5, 0.25, 0.1, 0.03)
 LARGEST_NUMBER = 1e3
 RESTLESS = 2.5e-7  # of its scale
+MOVES = 4
 SUFFIXES = ("keras", "h5")
 
 
@@ -106,17 +107,20 @@ class Worker:
         return answers
 
     def refer(self, twin, weights, arrays, rng):
-        """The answers in float64, and how far they move."""
+        """The answers in float64, and how far they move: the most of MOVES
+        times, since once they may stay by chance."""
         most = 0.0
         self.set_weights(twin.model, weights)
         reference = self.call(twin, arrays, "float64")
-        moved = [
-            w * (1 + 2.0**-24 * rng.choice((-1, 1), w.shape)) for w in weights
-        ]
-        self.set_weights(twin.model, moved)
-        for was, now in zip(reference, self.call(twin, arrays, "float64")):
-            scale = max(1.0, np.abs(was).max())
-            most = max(most, np.abs(now - was).max() / scale)
+        for _ in range(MOVES):
+            moved = [
+                w * (1 + 2.0**-24 * rng.choice((-1, 1), w.shape))
+                for w in weights
+            ]
+            self.set_weights(twin.model, moved)
+            for was, now in zip(reference, self.call(twin, arrays, "float64")):
+                scale = max(1.0, np.abs(was).max())
+                most = max(most, np.abs(now - was).max() / scale)
         return reference, float(most)
 
     @staticmethod

@@ -45,6 +45,7 @@ static void a_serving_daemon_is_alive_and_ready(void **state)
 /* rows: R20 R22 R23 R24 R25 */
 static void metrics_name_what_is_counted(void **state)
 {
+    static const char in_flight[] = "\nrnnd_http_requests_in_flight ";
     static const char *const lines[] = {
         "\n# TYPE rnnd_http_requests_total counter\n",
         "\n# TYPE rnnd_http_request_duration_seconds histogram\n",
@@ -54,7 +55,7 @@ static void metrics_name_what_is_counted(void **state)
         "le=\"+Inf\"} ",
         "\nrnnd_http_request_duration_seconds_sum{route=\"/livez\"} ",
         "\nrnnd_http_request_duration_seconds_count{route=\"/livez\"} ",
-        "\nrnnd_http_requests_in_flight 1\n",
+        in_flight,
         "\nrnnd_http_connections ",
         "\nrnnd_compute_duration_seconds_count{model=\"seed\"} ",
         "\nrnnd_timesteps_total{model=\"seed\"} ",
@@ -89,6 +90,11 @@ static void metrics_name_what_is_counted(void **state)
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         if (!strstr(raw_body(&answer), lines[i]))
             fail_msg("there is no %s", lines[i]);
+    /* This one; the one before it may not have been put away yet. */
+    assert_in_range(
+        strtoul(strstr(raw_body(&answer), in_flight) + sizeof(in_flight) - 1,
+                NULL, 10),
+        1, 2);
 }
 
 /* Every line of the text is a comment or `name{labels} number`. */

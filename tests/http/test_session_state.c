@@ -236,6 +236,35 @@ static void a_state_goes_to_its_own_model_only(void **state)
     assert_string_equal(api_text(api, "model"), "free");
 }
 
+/* rows: S34 */
+static void other_numerics_are_told_from_another_model(void **state)
+{
+    static const char zeros[] = "0000000000000000000000000000000000000000"
+                                "000000000000000000000000";
+    struct document document, changed;
+    char fingerprint[80], numerics[32], older[32];
+
+    (void)state;
+    make_sessions();
+    api_get(api, "/sessions/carry/state");
+    take(&document);
+    snprintf(fingerprint, sizeof(fingerprint), "%s",
+             api_text(api, "fingerprint"));
+    snprintf(numerics, sizeof(numerics), "\"numerics\":%.0f",
+             api_number(api, "numerics"));
+    snprintf(older, sizeof(older), "\"numerics\":%.0f",
+             api_number(api, "numerics") - 1);
+    changed = *replaced(&document, fingerprint, zeros);
+    put("/sessions/s34/state", "application/json",
+        replaced(&changed, numerics, older));
+    api_assert_problem(api, 409, "other-model", "/numerics");
+    /* Who does not say it is of this version. */
+    changed = *replaced(&document, numerics, "\"window\":null");
+    changed = *replaced(&changed, ",\"window\":null,\"mode\"", ",\"mode\"");
+    put("/sessions/s34/state", "application/json", &changed);
+    api_assert_status(api, 201);
+}
+
 /* rows: S10 S11 */
 static void a_forged_state_is_refused(void **state)
 {
@@ -411,6 +440,7 @@ int main(void)
         cmocka_unit_test(export_and_import_lose_no_bit),
         cmocka_unit_test(a_state_before_the_first_step_goes_round_too),
         cmocka_unit_test(a_state_goes_to_its_own_model_only),
+        cmocka_unit_test(other_numerics_are_told_from_another_model),
         cmocka_unit_test(a_forged_state_is_refused),
         cmocka_unit_test(a_live_session_keeps_its_mode_and_window),
         cmocka_unit_test(numbers_of_an_import_must_be_finite),

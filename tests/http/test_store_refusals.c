@@ -78,7 +78,7 @@ static void a_store_that_cannot_be_is_said_at_start(void **state)
                 "memory");
 }
 
-/* rows: S76 */
+/* rows: S76 S80 */
 static void another_models_session_is_409_and_kept(void **state)
 {
     char first[96], other[96];
@@ -90,6 +90,9 @@ static void another_models_session_is_409_and_kept(void **state)
              "\"model\": \"seed\", \"mode\": \"window\"}",
              "[0.1,0.2,0.3]");
     api_assert_status(api, 200);
+    api_post(api, "/sessions",
+             "{\"id\": \"b\", \"mode\": \"window\", \"ttl\": \"0\"}");
+    api_assert_status(api, 201);
     store_daemon_stop(&d);
     /* The file of the model is replaced: other weights. */
     snprintf(first, sizeof(first), "%s", d.models.arguments[0]);
@@ -107,6 +110,10 @@ static void another_models_session_is_409_and_kept(void **state)
              "{\"sequence\": " ROW ", \"session\": \"a\", \"model\": "
              "\"seed\", \"start\": \"restart\"}");
     api_assert_problem(api, 409, "other-model", NULL);
+    api_delete(api, "/sessions/b");
+    api_assert_status(api, 204);
+    api_delete(api, "/sessions/b");
+    api_assert_problem(api, 410, "session-gone", NULL);
     store_daemon_stop(&d);
     snprintf(d.models.arguments[0], sizeof(first), "%s", first);
     store_daemon_start(&d, "step", NULL, NULL);
@@ -116,7 +123,7 @@ static void another_models_session_is_409_and_kept(void **state)
     store_daemon_stop(&d);
 }
 
-/* rows: S79 */
+/* rows: S79 S80 */
 static void a_damaged_session_is_500_for_itself_alone(void **state)
 {
     sqlite3 *db = NULL;
@@ -140,6 +147,12 @@ static void a_damaged_session_is_500_for_itself_alone(void **state)
     store_daemon_step(&d, "b", 2, 4, "");
     api_assert_status(api, 200);
     assert_true(store_daemon_metric(&d, "rnnd_sessions_damaged_total") == 1);
+    api_delete(api, "/sessions/a");
+    api_assert_status(api, 204);
+    api_get(api, "/sessions/a");
+    api_assert_problem(api, 410, "session-gone", NULL);
+    store_daemon_step(&d, "a", 0, 2, ", \"start\": true");
+    api_assert_status(api, 200);
     store_daemon_stop(&d);
 }
 

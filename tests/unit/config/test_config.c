@@ -171,7 +171,8 @@ static void an_action_is_chosen_by_its_name(void **state)
     acts(ARGV("--check", "--check", "a.keras"), CONFIG_CHECK);
     refuses(ARGV("--check", "--summary", "a.keras"), NO_ENV,
             "--summary cannot be done together with another of --check, "
-            "--summary and --healthcheck");
+            "--summary, --healthcheck, --export-sessions and "
+            "--import-sessions");
     refuses(ARGV("--check=yes", "a.keras"), NO_ENV, "--check takes no value");
 }
 

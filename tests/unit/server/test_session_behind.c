@@ -275,6 +275,70 @@ static void another_models_session_is_refused_and_kept(void **state)
     store_world_assert(&world, "a", 1, 1.0f); /* under whatever name */
 }
 
+/* DELETE takes what nobody can use, before its ttl, or without one. */
+static void forget(const char *id)
+{
+    if (store_world_call(&world, &(struct store_call){
+                                     .id = id,
+                                     .want = SESSION_WANT_GONE,
+                                     .fate = SESSION_DELETED}) != SESSION_OK)
+        fail_msg("%s: %s", id, world.problem.detail);
+    store_world_refuse(&world, id, PROBLEM_SESSION_GONE);
+    assert_string_equal(world.problem.reason, "deleted");
+}
+
+static void put_for_ever(const char *id)
+{
+    assert_int_equal(
+        store_world_call(&world, &(struct store_call){.id = id,
+                                                      .want = SESSION_WANT_NEW,
+                                                      .step = 1,
+                                                      .number = 1.0f}),
+        SESSION_OK);
+}
+
+static void what_nobody_can_use_can_be_deleted(void **state)
+{
+    struct served_model *model;
+
+    (void)state;
+    store_world_open(&world);
+    put_for_ever("head");
+    put_for_ever("body");
+    put_for_ever("alien");
+    put_for_ever("well");
+    store_world_close(&world);
+    sql("UPDATE sessions SET head = zeroblob(9) WHERE id = x'68656164'");
+    sql("UPDATE sessions SET body = x'00' WHERE id = x'626f6479'");
+    model = (struct served_model *)model_registry_at(world.models, 0);
+    model->fingerprint[0] ^= 1;
+    store_world_open(&world);
+    store_world_refuse(&world, "head", PROBLEM_INTERNAL);
+    store_world_refuse(&world, "body", PROBLEM_INTERNAL);
+    store_world_refuse(&world, "alien", PROBLEM_OTHER_MODEL);
+    forget("head");
+    forget("body");
+    forget("alien");
+    model->fingerprint[0] ^= 1;
+    reopen();
+    store_world_refuse(&world, "head", PROBLEM_SESSION_GONE);
+    store_world_refuse(&world, "body", PROBLEM_SESSION_GONE);
+    store_world_refuse(&world, "alien", PROBLEM_SESSION_GONE);
+    store_world_assert(&world, "well", 1, 1.0f);
+    /* The ids are free, and those that are well go the same way. */
+    put_for_ever("alien");
+    store_world_assert(&world, "alien", 1, 1.0f);
+    forget("well");
+    forget("alien");
+    assert_int_equal(
+        store_world_call(&world,
+                         &(struct store_call){.id = "never",
+                                              .want = SESSION_WANT_GONE,
+                                              .fate = SESSION_DELETED}),
+        SESSION_REFUSED);
+    assert_int_equal(world.problem.type, PROBLEM_NO_SUCH_SESSION);
+}
+
 static void two_owners_of_a_folder_are_one_too_many(void **state)
 {
     struct store_world second = world;
@@ -323,6 +387,7 @@ int main(void)
         TEST(an_id_that_was_never_used_is_made_beside_those_at_rest),
         TEST(a_damaged_row_is_refused_for_its_session_alone),
         TEST(another_models_session_is_refused_and_kept),
+        TEST(what_nobody_can_use_can_be_deleted),
         TEST(two_owners_of_a_folder_are_one_too_many),
         TEST(sqlite_without_a_folder_is_refused),
     };

@@ -94,6 +94,29 @@ static void look(const char *id, uint64_t step)
     store_world_assert(&world, id, step, (float)step);
 }
 
+/* Delete a session whose model has gone. */
+static void forget(const char *id)
+{
+    struct store_call call = {
+        .id = id, .want = SESSION_WANT_GONE, .fate = SESSION_DELETED};
+
+    if (store_world_call(&world, &call) == SESSION_OK)
+        return;
+    assert_refusal();
+    heal();
+    store_world_refuse(&world, id, PROBLEM_OTHER_MODEL);
+    if (store_world_call(&world, &call) != SESSION_OK)
+        fail_msg("%s", world.problem.detail);
+}
+
+static void replace_model(void)
+{
+    struct served_model *model =
+        (struct served_model *)model_registry_at(world.models, 0);
+
+    model->fingerprint[0] ^= 1; /* and back */
+}
+
 static void live(void)
 {
     open_world();
@@ -108,9 +131,16 @@ static void live(void)
     go_on("c", 2, SESSION_GOES_ON);
     go_on("d", 1, SESSION_GOES_ON);
     go_on("a", 3, SESSION_DELETED);
+    go_on("e", 1, SESSION_GOES_ON);
     store_world_close(&world);
+    replace_model();
+    open_world();
+    forget("e");
+    store_world_close(&world);
+    replace_model();
     heal();
     store_world_open(&world);
+    store_world_refuse(&world, "e", PROBLEM_SESSION_GONE);
     store_world_refuse(&world, "a", PROBLEM_SESSION_GONE);
     assert_string_equal(world.problem.reason, "deleted");
     store_world_refuse(&world, "b", PROBLEM_SESSION_GONE);

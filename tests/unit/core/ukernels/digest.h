@@ -7,7 +7,7 @@
 #include "tests/unit/core/ukernels/cases.h"
 
 /* What every instruction set must give: numerics version 2. */
-#define DIGEST_GOLDEN 0x7bf563ab0e53e454ull
+#define DIGEST_GOLDEN 0x17e0d67f21a4e3e9ull
 
 static inline void digest_floats(uint64_t *digest, const float *x,
                                  size_t count)

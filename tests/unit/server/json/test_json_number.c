@@ -354,60 +354,6 @@ static void whole_numbers_may_be_written_in_any_way(void **state)
     }
 }
 
-static enum json_row_end read_row(const char *text, size_t room,
-                                  struct json_row *row, size_t *offset)
-{
-    static float out[16];
-    struct padded_text padded = padded_text(text);
-    enum json_row_end end;
-
-    *row = (struct json_row){.at = padded.bytes, .out = out, .room = room};
-    end = json_row_floats(row);
-    *offset = (size_t)(row->at - padded.bytes);
-    padded_text_free(&padded);
-    return end;
-}
-
-static void a_row_ends_with_its_reason_and_place(void **state)
-{
-    static const struct {
-        const char *text;
-        enum json_row_end end;
-        size_t count, offset;
-    } cases[] = {
-        {"1]", JSON_ROW_CLOSED, 1, 2},
-        {"1,2,3],", JSON_ROW_CLOSED, 3, 6},
-        {"1 ,\n\t2\r ] ", JSON_ROW_CLOSED, 2, 9},
-        {"]", JSON_ROW_OTHER, 0, 0},
-        {"1,]", JSON_ROW_OTHER, 1, 2},
-        {"1,,2]", JSON_ROW_OTHER, 1, 2},
-        {"1, [2]]", JSON_ROW_OTHER, 1, 3},
-        {"1,null]", JSON_ROW_OTHER, 1, 2},
-        {"1,", JSON_ROW_OTHER, 1, 2},
-        {"1", JSON_ROW_COMMA, 1, 1},
-        {"1 2]", JSON_ROW_COMMA, 1, 2},
-        {"1}", JSON_ROW_COMMA, 1, 1},
-        {"0x10]", JSON_ROW_COMMA, 1, 1},
-        {"1,01]", JSON_ROW_FAULT, 1, 3},
-        {"1,-]", JSON_ROW_FAULT, 1, 3},
-        {"1,1e39]", JSON_ROW_RANGE, 1, 2},
-        {"1,2,3,4]", JSON_ROW_FULL, 3, 6},
-        {"1,2,3]", JSON_ROW_CLOSED, 3, 6},
-    };
-    struct json_row row;
-    size_t i, offset;
-
-    (void)state;
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        enum json_row_end end = read_row(cases[i].text, 3, &row, &offset);
-
-        if (end != cases[i].end || row.count != cases[i].count ||
-            offset != cases[i].offset)
-            fail_msg("%s: end %d, count %zu, offset %zu", cases[i].text,
-                     (int)end, row.count, offset);
-    }
-}
-
 static void the_locale_does_not_matter(void **state)
 {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE",
@@ -440,7 +386,6 @@ int main(void)
         cmocka_unit_test(what_is_no_number_is_refused_at_its_first_wrong_byte),
         cmocka_unit_test(a_number_ends_where_its_grammar_ends),
         cmocka_unit_test(whole_numbers_may_be_written_in_any_way),
-        cmocka_unit_test(a_row_ends_with_its_reason_and_place),
         cmocka_unit_test(the_locale_does_not_matter),
     };
 
