@@ -23,6 +23,7 @@ libseccomp-dev            run          pc libseccomp
 libcmocka-dev             test         pc cmocka
 libcurl4-openssl-dev      test         pc libcurl
 redis-server              test         command redis-server
+nginx-light               test         command nginx
 clang                     check        command clang
 clang-format              check        command clang-format
 clang-tidy                check        command clang-tidy
