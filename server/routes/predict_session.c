@@ -262,36 +262,42 @@ static bool would_run(const struct predict *p)
                          p->loan.last, &unused) == SESSION_RUN;
 }
 
-/* Borrow it, and attend. */
-static enum route_result enter(struct predict *p,
+/* What a copy led to, `result`: a refusal may be due to its age. */
+static enum route_result doubt(struct predict *p, enum route_result result,
                                struct http_response *response,
                                struct problem *problem)
 {
-    enum session_result lent =
-        sessions_acquire(p->app, p->request, &p->loan, problem);
-
-    if (lent == SESSION_WAIT)
-        return ROUTE_WAIT;
-    if (lent != SESSION_OK || !p->loan.is_copy || would_run(p))
-        return attend(p, lent == SESSION_OK, response, problem);
-    session_release(&p->loan, false, clock_monotonic_ms());
-    return begin_again(p, response, problem);
+    if (result == ROUTE_PROBLEM && !p->is_committing &&
+        problem_status(problem->type) < 500)
+        return begin_again(p, response, problem);
+    return result;
 }
 
 enum route_result predict_in_session(struct predict *p,
                                      struct http_response *response,
                                      struct problem *problem)
 {
+    const bool was_copy = p->loan.is_copy;
+    enum session_result lent;
     enum route_result result;
 
     if (p->is_committing)
         return committed(p, response, problem);
-    result = p->is_gathered ? run(p, response, problem)
-                            : enter(p, response, problem);
-    /* Whether a copy was right a commit finds out; what comes to anything
-     * else must know. */
-    if (result == ROUTE_PROBLEM && p->loan.is_copy && !p->is_committing &&
-        problem_status(problem->type) < 500)
+    if (p->is_gathered) {
+        result = run(p, response, problem);
+        return was_copy ? doubt(p, result, response, problem) : result;
+    }
+    lent = sessions_acquire(p->app, p->request, &p->loan, problem);
+    if (lent == SESSION_WAIT)
+        return ROUTE_WAIT;
+    if (lent != SESSION_OK || !p->loan.is_copy)
+        return attend(p, lent == SESSION_OK, response, problem);
+    /* Whether the copy was right a commit finds out; what comes to anything
+     * else must know before. */
+    if (!would_run(p)) {
+        session_release(&p->loan, false, clock_monotonic_ms());
         return begin_again(p, response, problem);
-    return result;
+    }
+    result = attend(p, true, response, problem);
+    return doubt(p, result, response, problem);
 }
