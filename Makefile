@@ -240,11 +240,12 @@ container: ## build the images, run one, speak to it
 	@.ci/deps.sh run test container
 	$(AGAIN) $(PROGRAMS) $(HTTP_BIN)
 	@docker/container.sh $(HTTP_BIN)
-arm: ## cross build for aarch64; unit tests of the engine under qemu
+arm: ## cross build for aarch64; unit tests of engine and JSON under qemu
 	@.ci/deps.sh run arm
 	@.ci/sysroot.sh $(SYSROOT)
 	$(AGAIN) CROSS=aarch64 arm-tests
-arm-tests: all $(filter $(BUILD)/tests/unit/core/%,$(UNIT_BIN))
+arm-tests: all $(filter $(addprefix $(BUILD)/tests/unit/,core/% server/json/%),\
+             $(UNIT_BIN))
 	@WRAPPER="qemu-aarch64-static -L $(SYSROOT)" $(RUN) -j$(JOBS) \
 	    $(filter-out %.a,$(filter $(BUILD)/tests/%,$^))
 cpus: $(UNIT_BIN) ## the ukernels' tests on the CPU models of qemu

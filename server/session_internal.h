@@ -144,6 +144,12 @@ uint64_t session_record_until(const struct session_store *store,
 const struct served_model *session_record_model(
     const struct session_store *store, const struct record *record);
 
+/* The session that a record of this model tells of. */
+struct session_plan session_record_plan(const struct record *record,
+                                        const struct served_model *model);
+/* Does a live record hold what its model needs?  NULL, or what is wrong. */
+const char *session_record_fault(const struct record *record,
+                                 const struct session_plan *plan);
 /* What a row that was found means: a session, charged and counted, in no
  * table; or NULL and the place's kind, with REFUSED the problem. */
 struct session *session_understand(struct session_store *store,
@@ -175,12 +181,6 @@ void session_refuse_other_model(const struct record *record, const char *id,
  * says. */
 void session_graves_forget(struct session_store *store, const char *id,
                            const struct store_job *read);
-/* The session that a record of this model tells of. */
-struct session_plan session_record_plan(const struct record *record,
-                                        const struct served_model *model);
-/* Does a live record hold what its model needs?  NULL, or what is wrong. */
-const char *session_record_fault(const struct record *record,
-                                 const struct session_plan *plan);
 
 /* The store behind has done something, or could not: `why`, else NULL. */
 void session_behind_says(struct session_store *store, const char *why);

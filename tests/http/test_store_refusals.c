@@ -76,6 +76,18 @@ static void a_store_that_cannot_be_is_said_at_start(void **state)
                 (const char *[]){"--store", "redis", d.models.arguments[0],
                                  "--listen", "127.0.0.1:0", NULL},
                 "rnnd: store = redis needs redis_url");
+    assert_ends(2,
+                (const char *[]){"--redis-url", "redis://h:x",
+                                 d.models.arguments[0], NULL},
+                "rnnd: redis_url has a port that is no number");
+    assert_ends(2,
+                (const char *[]){"--redis-url", "redis://h", "--durability",
+                                 "fsync", d.models.arguments[0], NULL},
+                "rnnd: durability = fsync is SQLite's");
+    assert_ends(2,
+                (const char *[]){"--redis-url", "redis://h", "--state-dir",
+                                 d.folder, d.models.arguments[0], NULL},
+                "rnnd: state_dir and redis_url are two stores");
 }
 
 /* rows: S76 S80 */

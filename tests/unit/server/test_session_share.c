@@ -295,6 +295,15 @@ static void what_is_damaged_is_refused_for_that_session_alone(void **state)
     redis_server_command(server, "HDEL rnnd:{s} head");
     store_world_refuse(b, "s", PROBLEM_INTERNAL);
     store_world_assert(b, "t", 2, 2.0f);
+    /* it can be deleted, and made anew */
+    assert_int_equal(
+        store_world_call(b, &(struct store_call){.id = "s",
+                                                 .want = SESSION_WANT_GONE,
+                                                 .fate = SESSION_DELETED}),
+        SESSION_OK);
+    store_world_refuse(a, "s", PROBLEM_SESSION_GONE);
+    store_world_put(a, "s", 4, 4.0f);
+    store_world_assert(b, "s", 4, 4.0f);
 }
 
 /* ---- many --------------------------------------------------------------- */
