@@ -57,7 +57,7 @@ static void run_tile(const struct job *job, size_t row, size_t rows,
 
 /* Few inputs: the weights of a vector of results stay in registers for all
  * rows.  A tile costs more to call than these sums. */
-#define FEW_INPUTS 8
+#define FEW_INPUTS 16
 
 VEC_INLINE void few_vector(const struct job *job, size_t rows,
                            const float *weights, size_t column,
@@ -117,6 +117,14 @@ static void run_few(const struct job *job, size_t rows)
         RUN(6)
         RUN(7)
         RUN(8)
+        RUN(9)
+        RUN(10)
+        RUN(11)
+        RUN(12)
+        RUN(13)
+        RUN(14)
+        RUN(15)
+        RUN(16)
 #undef RUN
     }
 }

@@ -159,6 +159,11 @@ static inline vec vec_entry(const float table[8], vec_place place)
     return _mm512_permutexvar_ps(place, twice);
 }
 
+static inline vec vec_lane(vec a, int k)
+{
+    return _mm512_permutexvar_ps(_mm512_set1_epi32(k), a);
+}
+
 static inline float vec_largest(vec a)
 {
     return _mm512_reduce_max_ps(a);

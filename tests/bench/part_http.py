@@ -94,7 +94,7 @@ def ask(server, load, name, connections, table, missing):
     try:
         figures = loads.run_wrk(server, load, connections, 1, name)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        missing[case] = str(error)[:200]
+        missing[case] = str(error)
         place.say(f"  {case}: {error}")
         return
     samples.add(table, (name, connections, server.name), **figures)
