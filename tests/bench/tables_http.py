@@ -153,7 +153,7 @@ def store(result):
     found = {}
     for row in result["rows"]:
         found.setdefault(row["connections"], {})[row["durability"]] = row
-    kinds = ("memory", "async", "step", "fsync")
+    kinds = ("memory", "async", "step", "fsync", "redis")
     rows = []
     for connections, row in found.items():
         for what, name in (("steps/s", "rate"), ("CPU µs", "cpu_us")):
