@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/fingerprint.h"
 #include "core/format/json.h"
 #include "core/format/keras.h"
 #include "core/format/safetensors.h"
@@ -39,38 +40,16 @@ static void *zalloc(struct rnn_model *model, size_t count, size_t size)
     return arena_zalloc(&model->arena, count, size, alignof(max_align_t));
 }
 
-/* A digest of all that decides the numbers.  Tensors come sorted by name, so
- * the order in the file's header does not matter. */
-static enum rnn_status take_fingerprint(struct load *load,
-                                        struct rnn_model *model,
-                                        struct rnn_error *err)
+/* By the caller's own hands, or here. */
+static enum rnn_status take_fingerprint(
+    struct load *load, const struct rnn_model_options *options,
+    struct rnn_model *model, struct rnn_error *err)
 {
-    const char *config = metadata(load, "keras_config", "");
-    const char *version = model->info.keras_version;
-    uint64_t numerics = RNN_NUMERICS;
-    size_t count = 0;
-    struct rnn_digest_part *parts =
-        arena_alloc(&load->arena, 3 + 4 * load->file.count, sizeof(*parts),
-                    alignof(max_align_t));
-
-    if (!parts)
-        return no_memory(err);
-    parts[count++] = (struct rnn_digest_part){&numerics, sizeof(numerics)};
-    parts[count++] = (struct rnn_digest_part){config, strlen(config)};
-    parts[count++] = (struct rnn_digest_part){version, strlen(version)};
-    for (size_t i = 0; i < load->file.count; i++) {
-        const struct safetensors_tensor *tensor = &load->file.tensors[i];
-        const char *dtype = safetensors_dtype_name(tensor->dtype);
-
-        parts[count++] =
-            (struct rnn_digest_part){tensor->name, strlen(tensor->name)};
-        parts[count++] = (struct rnn_digest_part){dtype, strlen(dtype)};
-        parts[count++] = (struct rnn_digest_part){
-            tensor->shape.dim, tensor->shape.rank * sizeof(size_t)};
-        parts[count++] = (struct rnn_digest_part){tensor->data, tensor->bytes};
-    }
-    rnn_digest(parts, count, model->info.fingerprint);
-    return RNN_OK;
+    if (options && options->fingerprint)
+        return options->fingerprint(options->arg, model->info.fingerprint,
+                                    err);
+    return fingerprint_take(&load->file, &load->arena, model->info.fingerprint,
+                            err);
 }
 
 static enum rnn_status describe_outputs(struct rnn_model *model,
@@ -249,7 +228,7 @@ static enum rnn_status fill(struct load *load, struct rnn_model *model,
     if (!status)
         status = build_plan(load, model, options, err);
     if (!status)
-        status = take_fingerprint(load, model, err);
+        status = take_fingerprint(load, options, model, err);
     if (!status)
         status = describe_outputs(model, err);
     if (!status)

@@ -38,6 +38,13 @@ struct rnn_model;
 
 struct rnn_model_options {
     enum rnn_isa isa; /* RNN_ISA_AUTO: the best this CPU can run */
+    /* NULL, or who has the fingerprint of these bytes when it is asked for,
+     * at the end of the load: rnn_model_fingerprint() may have run on another
+     * thread meanwhile. */
+    enum rnn_status (*fingerprint)(void *arg,
+                                   unsigned char digest[RNN_DIGEST_BYTES],
+                                   struct rnn_error *err);
+    void *arg;
 };
 
 /* One input or output of the model.
@@ -114,6 +121,16 @@ struct rnn_model_info {
 RNN_CHECKED enum rnn_status rnn_model_load(
     const void *bytes, size_t size, const struct rnn_model_options *options,
     struct rnn_model **model, struct rnn_error *err);
+
+/* The fingerprint of the model in these bytes, which may be loaded at the same
+ * time.
+ *
+ * BAD_MODEL  no safetensors
+ * NO_MEMORY
+ */
+RNN_CHECKED enum rnn_status rnn_model_fingerprint(
+    const void *bytes, size_t size,
+    unsigned char fingerprint[RNN_DIGEST_BYTES], struct rnn_error *err);
 
 /* Release the model and everything borrowed from it.  NULL is fine. */
 void rnn_model_free(struct rnn_model *model);

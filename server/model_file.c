@@ -5,6 +5,7 @@
 
 #include "core/mapping.h"
 #include "core/sniff.h"
+#include "server/fingerprint_thread.h"
 #include "server/import_child.h"
 
 static enum rnn_status load_bytes(const struct rnn_mapping *file,
@@ -12,9 +13,14 @@ static enum rnn_status load_bytes(const struct rnn_mapping *file,
                                   struct rnn_model **model,
                                   struct rnn_error *err)
 {
-    struct rnn_model_options how = {options->isa};
+    struct rnn_model_options how = {.isa = options->isa};
+    struct fingerprint_thread fingerprint;
+    enum rnn_status status;
 
-    return rnn_model_load(file->bytes, file->size, &how, model, err);
+    fingerprint_thread_begin(&fingerprint, file->bytes, file->size, &how);
+    status = rnn_model_load(file->bytes, file->size, &how, model, err);
+    fingerprint_thread_end(&fingerprint);
+    return status;
 }
 
 static enum rnn_status load_foreign(const char *path, int fd,

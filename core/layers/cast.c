@@ -2,12 +2,16 @@
  *
  *     y = x                     Cast to float32, StopGradient, Identity
  *     y = x cut towards 0       Cast to int32 or int64
+ *     y = 1 where x is not 0    Cast to bool
  *
  * Numbers of any kind are float32 here, so that a cast to it changes nothing.
+ * To Keras what has a mask is float32, and tf.cast() to that gives back the
+ * tensor itself, its mask with it.
  *
  * Keras: keras/src/ops/core.py; tf.cast
  */
 #include <math.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include "core/format/json.h"
@@ -18,19 +22,31 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct rnn_error *err)
 {
     const char *dtype = rnn_json_text(operator_setting(node, "dtype", NULL));
+    bool asks = layer->class->detail && dtype && !strcmp(dtype, "bool");
     bool cuts = layer->class->detail && dtype &&
                 (!strcmp(dtype, "int32") || !strcmp(dtype, "int64"));
     struct value *x = NULL;
+    bool *own;
     enum rnn_status status = operator_only_input(node, &x, err);
 
     if (status)
         return status;
-    if (layer->class->detail && !cuts &&
+    if (layer->class->detail && !cuts && !asks &&
         (!dtype || strcmp(dtype, "float32") != 0))
         return operator_refuse(
-            node, "only casts to float32, int32 and int64 are supported", err);
-    if (!cuts)
-        return plan_pass_input(builder, node, err);
+            node, "only casts to float32, int32, int64 and bool are supported",
+            err);
+    if (!cuts && !asks) {
+        status = plan_pass_input(builder, node, err);
+        if (!status && layer->class->detail)
+            node->outputs[0]->mask = x->mask;
+        return status;
+    }
+    own = arena_zalloc(builder->arena, 1, sizeof(*own), alignof(bool));
+    if (!own)
+        return plan_no_memory(layer, err);
+    *own = asks;
+    node->own = own;
     node->cost = x->features;
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
 }
@@ -40,6 +56,7 @@ static bool run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     struct view x = run_view(run, node->inputs[0]), y = run_view(run, output);
     size_t items = run_items(run, output);
+    const bool *asks = node->own;
 
     if (output->alias)
         return true;
@@ -47,7 +64,9 @@ static bool run(const struct node *node, struct run *run)
         return false;
     for (size_t i = 0; i < items; i++)
         for (size_t k = 0; k < output->features; k++)
-            y.data[i * y.stride + k] = truncf(x.data[i * x.stride + k]);
+            y.data[i * y.stride + k] = *asks
+                                           ? x.data[i * x.stride + k] != 0
+                                           : truncf(x.data[i * x.stride + k]);
     return true;
 }
 

@@ -344,6 +344,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         return status;
     if (own->way.go_backwards || node->input_count > 1)
         plan_need_whole(node);
+    if (node->input_count > 1)
+        node->whole_because = recurrent_begins_given;
     node->cost = (uint64_t)own->places * GATES * own->filters *
                  (own->taps * (own->channels + own->filters) + 16);
     status = make_outputs(layer, node, builder, err);

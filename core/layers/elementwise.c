@@ -1,28 +1,21 @@
-/* Operators that take numbers one by one
+/* What operators that take numbers one by one have in common
  *
- *     y = a + b, a - b, a * b, a / b, max(a, b), min(a, b), a^b
- *     y = -a, |a|, a^2, sqrt a, 1 / sqrt a, 1 / a, log a
- *     y = min(max(a, low), high)
+ *     y = f(a, b, c)
  *
- * a and b are tensors or constants.  An axis of one is repeated where the
- * other has more; a constant gets axes in front until it has as many.  Two
- * tensors have the same number of axes, since Keras would put the batch of
+ * a, b and c are tensors or constants.  An axis of one is repeated where
+ * another has more; a constant gets axes in front until it has as many.
+ * Tensors have the same number of axes, since Keras would put the batch of
  * the smaller one beside an axis of the other.
- *
- * What float32 rounds correctly is computed in it, which is what float64
- * rounded once would give; roots, logarithms and powers in float64.
  *
  * Keras: keras/src/ops/numpy.py; tf.math
  */
 #include <assert.h>
-#include <math.h>
 #include <stdalign.h>
 #include <string.h>
 
 #include "core/format/constant.h"
 #include "core/layers/elementwise.h"
 #include "core/layers/nd.h"
-#include "core/layers/plain_math.h"
 
 struct operand {
     bool is_constant;
@@ -31,28 +24,10 @@ struct operand {
 };
 
 struct element_call {
-    struct operand operands[2];
+    struct operand operands[ELEMENT_OPERANDS];
     size_t count;
-    float low, high; /* of a clip */
-    bool clips;
+    float settings[ELEMENT_SETTINGS];
 };
-
-/* ---- the operators -------------------------------------------------------*/
-
-ELEMENT_ROW(add, a + b)
-ELEMENT_ROW(subtract, a - b)
-ELEMENT_ROW(multiply, (a * b))
-ELEMENT_ROW(divide, a / b)
-ELEMENT_ROW(maximum, a < b ? b : a)
-ELEMENT_ROW(minimum, b < a ? b : a)
-ELEMENT_ROW(power, plain_power(a, b))
-ELEMENT_ROW(negative, -a)
-ELEMENT_ROW(absolute, fabsf(a))
-ELEMENT_ROW(square, (a * a))
-ELEMENT_ROW(sqrt, sqrtf(a))
-ELEMENT_ROW(rsqrt, (float)(1 / sqrt((double)a)))
-ELEMENT_ROW(reciprocal, 1 / a)
-ELEMENT_ROW(log, plain_log(a))
 
 /* ---- when a model is loaded ----------------------------------------------*/
 
@@ -63,8 +38,8 @@ static const struct call_argument *find_operand(const struct node *node,
 {
     const struct call_argument *argument = call_position(node->given, index);
 
-    if (!argument && index && element->second)
-        argument = call_keyword(node->given, element->second);
+    if (!argument && index && element->names[index - 1])
+        argument = call_keyword(node->given, element->names[index - 1]);
     return argument;
 }
 
@@ -234,22 +209,16 @@ static enum rnn_status settle_time(struct node *node,
     return RNN_OK;
 }
 
-static enum rnn_status read_clip(const struct node *node,
-                                 struct element_call *call,
-                                 struct rnn_error *err)
+/* Would the first operand be repeated? */
+static enum rnn_status check_narrow(const struct node *node,
+                                    const struct rnn_shape *shape,
+                                    struct rnn_error *err)
 {
-    bool keras_2 = operator_setting(node, "clip_value_min", NULL);
-    double low = 0, high = 0;
-    enum rnn_status status = operator_number(
-        node, keras_2 ? "clip_value_min" : "x_min", -INFINITY, &low, err);
+    const struct rnn_shape *first = &node->inputs[0]->shape;
 
-    if (!status)
-        status = operator_number(node, keras_2 ? "clip_value_max" : "x_max",
-                                 INFINITY, &high, err);
-    call->clips = true;
-    call->low = (float)low;
-    call->high = (float)high;
-    return status;
+    if (!memcmp(shape->dim, first->dim, first->rank * sizeof(first->dim[0])))
+        return RNN_OK;
+    return refuse_shape(node, shape, "is more than what it is called on", err);
 }
 
 enum rnn_status element_connect(struct layer *layer, struct node *node,
@@ -272,10 +241,12 @@ enum rnn_status element_connect(struct layer *layer, struct node *node,
                               &call->operands[i], err);
     if (!status && call_position(node->given, call->count))
         status = operator_refuse(node, "it is called on too much", err);
-    if (!status && !element->run)
-        status = read_clip(node, call, err);
+    if (!status && element->read)
+        status = element->read(node, call->settings, err);
     if (!status)
         status = find_shape(node, call, &shape, &timed, err);
+    if (!status && element->keeps_shape)
+        status = check_narrow(node, &shape, err);
     if (!status)
         status = settle_time(node, call, timed, err);
     if (!status)
@@ -312,42 +283,32 @@ static struct nd operand_unit(const struct node *node, const struct run *run,
                     shape->dim + items);
 }
 
-static void clip(const struct element_call *call, const struct row *row)
-{
-    for (size_t i = 0; i < row->count; i++) {
-        float a = row->a[(ptrdiff_t)i * row->a_stride];
-
-        a = a < call->low ? call->low : a;
-        row->y[(ptrdiff_t)i * row->y_stride] = call->high < a ? call->high : a;
-    }
-}
-
 /* The stride of the last axis, which a row runs along. */
 static ptrdiff_t last_stride(const struct nd *nd)
 {
     return nd->rank ? nd->stride[nd->rank - 1] : 0;
 }
 
-static void run_unit(const struct node *node, const struct nd *a,
-                     const struct nd *b, const struct nd *y)
+static void run_unit(const struct node *node, const struct nd *in,
+                     const struct nd *y)
 {
     const struct element *element = node->layer->class->detail;
     const struct element_call *call = node->own;
     struct nd_walk walk = {.rank = y->rank ? y->rank - 1 : 0};
     struct row row = {.count = y->rank ? y->dim[walk.rank] : 1,
-                      .a_stride = last_stride(a),
-                      .b_stride = last_stride(b),
-                      .y_stride = last_stride(y)};
+                      .a_stride = last_stride(&in[0]),
+                      .b_stride = last_stride(&in[1]),
+                      .c_stride = last_stride(&in[2]),
+                      .y_stride = last_stride(y),
+                      .settings = call->settings};
 
     memcpy(walk.dim, y->dim, walk.rank * sizeof(walk.dim[0]));
     do {
-        row.a = a->data + nd_offset(a, &walk);
-        row.b = b->data + nd_offset(b, &walk);
+        row.a = in[0].data + nd_offset(&in[0], &walk);
+        row.b = in[1].data + nd_offset(&in[1], &walk);
+        row.c = in[2].data + nd_offset(&in[2], &walk);
         row.y = y->data + nd_offset(y, &walk);
-        if (call->clips)
-            clip(call, &row);
-        else
-            element->run(&row);
+        element->run(&row);
     } while (nd_next(&walk));
 }
 
@@ -357,45 +318,23 @@ bool element_run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     size_t units = nd_units(run, output, node->whole);
 
-    assert(call->count == 1 || call->count == 2);
+    assert(call->count >= 1 && call->count <= ELEMENT_OPERANDS);
     for (size_t i = 0; i < units; i++) {
-        struct nd y = nd_unit(run, output, i, node->whole), in[2] = {{0}};
+        struct nd y = nd_unit(run, output, i, node->whole);
+        struct nd in[ELEMENT_OPERANDS];
         uint64_t work = run_work(4 * (uint64_t)nd_count(&y), 1);
 
         if (!run_may_go_on(run, work))
             return false;
-        for (size_t k = 0; k < call->count; k++) {
-            in[k] = operand_unit(node, run, &call->operands[k], i);
+        for (size_t k = 0; k < ELEMENT_OPERANDS; k++) {
+            size_t last = call->count - 1;
+
+            /* Those that there are not, nobody looks at. */
+            in[k] = operand_unit(node, run,
+                                 &call->operands[k < last ? k : last], i);
             repeat(&in[k], &y);
         }
-        run_unit(node, &in[0], &in[call->count - 1], &y);
+        run_unit(node, in, &y);
     }
     return true;
 }
-
-/* ---- classes -------------------------------------------------------------*/
-
-/* Keras 2 gives a function of two arguments the keywords x and y. */
-const char *const element_words_two[] = {"y", "name", NULL};
-const char *const element_words_one[] = {"name", NULL};
-static const char *const words_clip[] = {
-    "x_min", "x_max", "clip_value_min", "clip_value_max", "name", NULL};
-
-ELEMENT_TWO(add, "Add");
-ELEMENT_TWO(subtract, "Subtract");
-ELEMENT_TWO(multiply, "Multiply");
-ELEMENT_TWO(divide, "TrueDivide");
-ELEMENT_TWO(maximum, "Maximum");
-ELEMENT_TWO(minimum, "Minimum");
-ELEMENT_TWO(power, "Power");
-ELEMENT_ONE(negative, "Negative", element_words_one);
-ELEMENT_ONE(absolute, "Absolute", element_words_one);
-ELEMENT_ONE(square, "Square", element_words_one);
-ELEMENT_ONE(sqrt, "Sqrt", element_words_one);
-ELEMENT_ONE(rsqrt, "Rsqrt", element_words_one);
-ELEMENT_ONE(reciprocal, "Reciprocal", element_words_one);
-ELEMENT_ONE(log, "Log", element_words_one);
-
-static const struct element element_clip = {.operands = 1};
-OPERATOR(clip, "Clip", words_clip, &element_clip, element_connect,
-         element_run);

@@ -1,6 +1,8 @@
 /* elementwise.h: an operator that takes numbers one by one is a line.
  *
- *     ELEMENT_ROW(add, a + b)          how a number comes of two (of one: a)
+ *     ELEMENT_ROW(add, a + b)          how a number comes of a, b and c, as
+ *                                      many as there are operands, and of the
+ *                                      settings s[0], s[1], ...
  *     ELEMENT_TWO(add, "Add");         operator_add, of two operands
  *     ELEMENT_ONE(square, "Square", element_words_one);
  *                                      operator_square, of one
@@ -12,18 +14,26 @@
 
 #include "core/layers/operator.h"
 
+#define ELEMENT_OPERANDS ((size_t)3) /* at most */
+#define ELEMENT_SETTINGS ((size_t)3)
+
 /* `count` numbers; strides in floats. */
 struct row {
     size_t count;
-    const float *a, *b;
+    const float *a, *b, *c;
     float *y;
-    ptrdiff_t a_stride, b_stride, y_stride;
+    ptrdiff_t a_stride, b_stride, c_stride, y_stride;
+    const float *settings; /* [ELEMENT_SETTINGS] */
 };
 
 struct element {
-    size_t operands;    /* tensors or constants: 1 or 2 */
-    const char *second; /* keyword of the second in Keras 2 */
+    size_t operands;      /* tensors or constants: 1, 2 or 3 */
+    const char *names[2]; /* keywords in Keras 2 of those behind the first */
+    bool keeps_shape;     /* the first one's: the others are not wider */
     void (*run)(const struct row *row);
+    /* What is neither tensor nor constant; NULL: nothing. */
+    enum rnn_status (*read)(const struct node *node, float *settings,
+                            struct rnn_error *err);
 };
 
 RNN_CHECKED enum rnn_status element_connect(struct layer *layer,
@@ -37,25 +47,30 @@ extern const char *const element_words_two[], *const element_words_one[];
 #define ELEMENT_ROW(label, result)                                            \
     static void run_##label(const struct row *row)                            \
     {                                                                         \
+        const float *s = row->settings;                                       \
+                                                                              \
+        (void)s;                                                              \
         for (size_t i = 0; i < row->count; i++) {                             \
             float a = row->a[(ptrdiff_t)i * row->a_stride];                   \
             float b = row->b[(ptrdiff_t)i * row->b_stride];                   \
+            float c = row->c[(ptrdiff_t)i * row->c_stride];                   \
                                                                               \
             (void)a;                                                          \
             (void)b;                                                          \
+            (void)c;                                                          \
             row->y[(ptrdiff_t)i * row->y_stride] = (result);                  \
         }                                                                     \
     }
 
-#define ELEMENT_TWO(label, keras)                                             \
-    static const struct element element_##label = {                           \
-        .operands = 2, .second = "y", .run = run_##label};                    \
-    OPERATOR(label, keras, element_words_two, &element_##label,               \
-             element_connect, element_run)
-#define ELEMENT_ONE(label, keras, words)                                      \
-    static const struct element element_##label = {.operands = 1,             \
-                                                   .run = run_##label};       \
+/* More operands, other names, settings. */
+#define ELEMENT(label, keras, words, ...)                                     \
+    static const struct element element_##label = {.run = run_##label,        \
+                                                   __VA_ARGS__};              \
     OPERATOR(label, keras, words, &element_##label, element_connect,          \
              element_run)
+#define ELEMENT_TWO(label, keras)                                             \
+    ELEMENT(label, keras, element_words_two, .operands = 2, .names = {"y"})
+#define ELEMENT_ONE(label, keras, words)                                      \
+    ELEMENT(label, keras, words, .operands = 1)
 
 #endif

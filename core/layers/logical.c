@@ -2,8 +2,10 @@
  *
  *     y = a == b, a != b, a > b, a >= b, a < b, a <= b
  *     y = a and b, a or b, a xor b, not a        where 0 is false
+ *     y = is a no number, infinite, neither, below 0
+ *     y = |a - b| <= atol + rtol |b|
  *     y = 0, 1 of the shape of a                 ZerosLike, OnesLike
- *     y = a                                      ConvertToTensor
+ *     y = a, its mask with it                    ConvertToTensor
  *
  * Keras 3 writes them into a file for masks: a != 0 of an Embedding, `or`
  * where two masks meet, OnesLike for an input without one, and
@@ -11,6 +13,7 @@
  *
  * Keras: keras/src/ops/numpy.py, core.py; tf.math
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/format/json.h"
@@ -26,6 +29,12 @@ ELEMENT_ROW(logical_and, a != 0 && b != 0)
 ELEMENT_ROW(logical_or, a != 0 || b != 0)
 ELEMENT_ROW(logical_xor, (a != 0) != (b != 0))
 ELEMENT_ROW(logical_not, !(a != 0))
+ELEMENT_ROW(isnan, isnan(a) != 0)
+ELEMENT_ROW(isinf, isinf(a) != 0)
+ELEMENT_ROW(isfinite, isfinite(a) != 0)
+ELEMENT_ROW(signbit, signbit(a) != 0)
+ELEMENT_ROW(isclose, fabsf(a - b) <= s[1] + s[0] * fabsf(b) ||
+                         (s[2] != 0 && isnan(a) && isnan(b)))
 ELEMENT_ROW(zeros_like, 0)
 ELEMENT_ROW(ones_like, 1)
 
@@ -42,8 +51,34 @@ ELEMENT_TWO(logical_and, "LogicalAnd");
 ELEMENT_TWO(logical_or, "LogicalOr");
 ELEMENT_TWO(logical_xor, "LogicalXor");
 ELEMENT_ONE(logical_not, "LogicalNot", element_words_one);
+ELEMENT_ONE(isnan, "Isnan", element_words_one);
+ELEMENT_ONE(isinf, "Isinf", element_words_one);
+ELEMENT_ONE(isfinite, "Isfinite", element_words_one);
+ELEMENT_ONE(signbit, "Signbit", element_words_one);
 ELEMENT_ONE(zeros_like, "ZerosLike", words_like);
 ELEMENT_ONE(ones_like, "OnesLike", words_like);
+
+static enum rnn_status read_close(const struct node *node, float *settings,
+                                  struct rnn_error *err)
+{
+    double rtol = 0, atol = 0;
+    bool nan = false;
+    enum rnn_status status = operator_number(node, "rtol", 1e-5, &rtol, err);
+
+    if (!status)
+        status = operator_number(node, "atol", 1e-8, &atol, err);
+    if (!status)
+        status = operator_bool(node, "equal_nan", &nan, err);
+    settings[0] = (float)rtol;
+    settings[1] = (float)atol;
+    settings[2] = nan;
+    return status;
+}
+
+static const char *const words_close[] = {"rtol", "atol", "equal_nan", "name",
+                                          NULL};
+
+ELEMENT(isclose, "Isclose", words_close, .operands = 2, .read = read_close);
 
 /* ---- ConvertToTensor -----------------------------------------------------*/
 
@@ -65,6 +100,8 @@ static enum rnn_status connect_convert(struct layer *layer, struct node *node,
             node, "dtype is none of float; the numbers would change", err);
     if (!status)
         status = plan_pass_input(builder, node, err);
+    if (!status)
+        node->outputs[0]->mask = x->mask;
     return status;
 }
 

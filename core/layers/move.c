@@ -51,6 +51,31 @@ static bool keeps(const struct move_axis *axis)
 
 /* ---- when a model is loaded ----------------------------------------------*/
 
+enum rnn_status move_order(struct move *move, const struct node *node,
+                           const long *numbers, size_t count,
+                           struct rnn_error *err)
+{
+    size_t rank = node->inputs[0]->shape.rank;
+    bool used[RNN_MAX_RANK] = {false};
+
+    if (count != rank + 1 || numbers[0] != 0)
+        return operator_refuse(
+            node, "it does not say where each axis goes, the batch first",
+            err);
+    for (size_t i = 0; i < rank; i++) {
+        long from = numbers[i + 1];
+
+        if (from < 0)
+            from += (long)rank + 1;
+        if (from < 1 || from > (long)rank || used[from - 1])
+            return operator_refuse(node, "it does not name each axis once",
+                                   err);
+        used[from - 1] = true;
+        move->axes[i].from = (size_t)from - 1;
+    }
+    return RNN_OK;
+}
+
 static enum rnn_status refuse_open(const struct node *node,
                                    struct rnn_error *err)
 {

@@ -46,6 +46,16 @@ struct move {
 /* All axes of `x` as they are. */
 struct move move_nothing(const struct value *x);
 
+/* The axes of input 0 of `node` in their new order, as Keras counts them: the
+ * first of `numbers` is the batch, 0.
+ *
+ * UNSUPPORTED  they are not all there, or the batch is not the first
+ */
+RNN_CHECKED enum rnn_status move_order(struct move *move,
+                                       const struct node *node,
+                                       const long *numbers, size_t count,
+                                       struct rnn_error *err);
+
 /* The places that a slice takes of an axis of `size`. */
 size_t slice_places(const struct slice *slice, size_t size, size_t *first);
 

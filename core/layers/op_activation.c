@@ -152,6 +152,8 @@ static const char *const words_axis[] = {"axis", "name", NULL};
 static const char *const words_leaky_relu[] = {"negative_slope", "alpha",
                                                "name", NULL};
 static const char *const words_elu[] = {"alpha", "name", NULL};
+static const char *const words_shrink[] = {"threshold", "name", NULL};
+static const char *const words_squareplus[] = {"b", "name", NULL};
 static const char *const words_gelu[] = {"approximate", "name", NULL};
 
 #define FUNCTION(label, keras, words, ...)                                    \
@@ -178,5 +180,19 @@ FUNCTION(leaky_relu, "LeakyRelu", words_leaky_relu, .name = "leaky_relu",
 FUNCTION(elu, "Elu", words_elu, .name = "elu", .setting = "alpha",
          .if_absent = 1);
 FUNCTION(gelu, "Gelu", words_gelu, .name = "gelu");
+PLAIN(hard_silu, "HardSilu", "hard_silu");
+PLAIN(hard_tanh, "HardTanh", "hard_tanh");
+PLAIN(tanh_shrink, "TanhShrink", "tanh_shrink");
+PLAIN(sparse_plus, "SparsePlus", "sparse_plus");
+PLAIN(sparse_sigmoid, "SparseSigmoid", "sparse_sigmoid");
+FUNCTION(celu, "Celu", words_elu, .name = "celu", .setting = "alpha",
+         .if_absent = 1);
+FUNCTION(soft_shrink, "SoftShrink", words_shrink, .name = "soft_shrink",
+         .setting = "threshold", .if_absent = 0.5);
+FUNCTION(hard_shrink, "HardShrink", words_shrink, .name = "hard_shrink",
+         .setting = "threshold", .if_absent = 0.5);
+FUNCTION(squareplus, "Squareplus", words_squareplus, .name = "squareplus",
+         .setting = "b", .if_absent = 4);
+FUNCTION(sparsemax, "Sparsemax", words_axis, .name = "sparsemax");
 FUNCTION(softmax, "Softmax", words_axis, .name = "softmax");
 FUNCTION(log_softmax, "LogSoftmax", words_axis, .name = "log_softmax");

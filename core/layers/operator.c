@@ -8,119 +8,6 @@
 
 const char *const operator_inert[] = {"function", NULL};
 
-/* ---- what there is -------------------------------------------------------*/
-
-extern const struct layer_class operator_add, operator_subtract,
-    operator_multiply, operator_divide, operator_maximum, operator_minimum,
-    operator_power, operator_negative, operator_absolute, operator_square,
-    operator_sqrt, operator_rsqrt, operator_reciprocal, operator_log,
-    operator_clip, operator_get_item, operator_equal, operator_not_equal,
-    operator_greater, operator_greater_equal, operator_less,
-    operator_less_equal, operator_logical_and, operator_logical_or,
-    operator_logical_xor, operator_logical_not, operator_zeros_like,
-    operator_ones_like, operator_any, operator_all, operator_convert_to_tensor,
-    operator_transpose, operator_swapaxes, operator_squeeze,
-    operator_expand_dims, operator_flip, operator_unstack, operator_split,
-    operator_reshape, operator_sum, operator_mean, operator_max, operator_min,
-    operator_prod, operator_var, operator_std, operator_exp, operator_tanh,
-    operator_sigmoid, operator_relu, operator_relu6, operator_softplus,
-    operator_softsign, operator_silu, operator_log_sigmoid,
-    operator_hard_sigmoid, operator_selu, operator_leaky_relu, operator_elu,
-    operator_gelu, operator_softmax, operator_log_softmax,
-    operator_concatenate, operator_matmul, operator_einsum, operator_cast,
-    operator_identity, operator_normalize;
-
-struct known {
-    const char *keras_3; /* class_name; NULL: none */
-    const char *keras_2; /* "function" of a TFOpLambda; NULL: none */
-    const struct layer_class *class;
-};
-
-static const struct known known[] = {
-    {"GetItem", "__operators__.getitem", &operator_get_item},
-    {"Add", "__operators__.add", &operator_add},
-    {NULL, "math.add", &operator_add},
-    {"Subtract", "math.subtract", &operator_subtract},
-    {"Multiply", "math.multiply", &operator_multiply},
-    {"TrueDivide", "math.truediv", &operator_divide},
-    {"Divide", "math.divide", &operator_divide},
-    {"Maximum", "math.maximum", &operator_maximum},
-    {"Minimum", "math.minimum", &operator_minimum},
-    {"Power", "math.pow", &operator_power},
-    {"Negative", "math.negative", &operator_negative},
-    {"Absolute", "math.abs", &operator_absolute},
-    {"Abs", NULL, &operator_absolute},
-    {"Square", "math.square", &operator_square},
-    {"Sqrt", "math.sqrt", &operator_sqrt},
-    {"Rsqrt", "math.rsqrt", &operator_rsqrt},
-    {"Reciprocal", "math.reciprocal", &operator_reciprocal},
-    {"Log", "math.log", &operator_log},
-    {"Clip", "clip_by_value", &operator_clip},
-    {"Equal", "math.equal", &operator_equal},
-    {"NotEqual", "math.not_equal", &operator_not_equal},
-    {"Greater", "math.greater", &operator_greater},
-    {"GreaterEqual", "math.greater_equal", &operator_greater_equal},
-    {"Less", "math.less", &operator_less},
-    {"LessEqual", "math.less_equal", &operator_less_equal},
-    {"LogicalAnd", "math.logical_and", &operator_logical_and},
-    {"LogicalOr", "math.logical_or", &operator_logical_or},
-    {"LogicalXor", "math.logical_xor", &operator_logical_xor},
-    {"LogicalNot", "math.logical_not", &operator_logical_not},
-    {"ZerosLike", "zeros_like", &operator_zeros_like},
-    {"OnesLike", "ones_like", &operator_ones_like},
-    {"ConvertToTensor", NULL, &operator_convert_to_tensor},
-    {"Any", "math.reduce_any", &operator_any},
-    {"All", "math.reduce_all", &operator_all},
-    {"Transpose", "compat.v1.transpose", &operator_transpose},
-    {NULL, "transpose", &operator_transpose},
-    {"Swapaxes", NULL, &operator_swapaxes},
-    {"Squeeze", "compat.v1.squeeze", &operator_squeeze},
-    {NULL, "squeeze", &operator_squeeze},
-    {"ExpandDims", "expand_dims", &operator_expand_dims},
-    {"Flip", "reverse", &operator_flip},
-    {"Unstack", "unstack", &operator_unstack},
-    {"Split", "split", &operator_split},
-    {"Reshape", "reshape", &operator_reshape},
-    {"Sum", "math.reduce_sum", &operator_sum},
-    {"Mean", "math.reduce_mean", &operator_mean},
-    {"Max", "math.reduce_max", &operator_max},
-    {"Amax", NULL, &operator_max},
-    {"Min", "math.reduce_min", &operator_min},
-    {"Amin", NULL, &operator_min},
-    {"Prod", "math.reduce_prod", &operator_prod},
-    {"Var", "math.reduce_variance", &operator_var},
-    {"Std", "math.reduce_std", &operator_std},
-    {"Exp", "math.exp", &operator_exp},
-    {"Tanh", "math.tanh", &operator_tanh},
-    {NULL, "nn.tanh", &operator_tanh},
-    {"Sigmoid", "math.sigmoid", &operator_sigmoid},
-    {NULL, "nn.sigmoid", &operator_sigmoid},
-    {"Relu", "nn.relu", &operator_relu},
-    {"Relu6", "nn.relu6", &operator_relu6},
-    {"Softplus", "math.softplus", &operator_softplus},
-    {NULL, "nn.softplus", &operator_softplus},
-    {"Softsign", "nn.softsign", &operator_softsign},
-    {"Silu", "nn.silu", &operator_silu},
-    {"LogSigmoid", "math.log_sigmoid", &operator_log_sigmoid},
-    {"HardSigmoid", NULL, &operator_hard_sigmoid},
-    {"Selu", "nn.selu", &operator_selu},
-    {"LeakyRelu", "nn.leaky_relu", &operator_leaky_relu},
-    {"Elu", "nn.elu", &operator_elu},
-    {"Gelu", "nn.gelu", &operator_gelu},
-    {"Softmax", "nn.softmax", &operator_softmax},
-    {"Concatenate", "concat", &operator_concatenate},
-    {"Stack", "stack", &operator_stack},
-    {"Matmul", "linalg.matmul", &operator_matmul},
-    {"Einsum", NULL, &operator_einsum},
-    {"Normalize", "math.l2_normalize", &operator_normalize},
-    {"Cast", "cast", &operator_cast},
-    {"StopGradient", "stop_gradient", &operator_identity},
-    {NULL, "identity", &operator_identity},
-    {"LogSoftmax", "nn.log_softmax", &operator_log_softmax},
-};
-
-#define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
-
 static const char *text_of(const struct rnn_json *object, const char *key)
 {
     const char *text = rnn_json_text(rnn_json_member(object, key));
@@ -135,13 +22,7 @@ const struct layer_class *operator_find(const struct rnn_json *description)
         lambda ? text_of(rnn_json_member(description, "config"), "function")
                : text_of(description, "class_name");
 
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        const char *other = lambda ? known[i].keras_2 : known[i].keras_3;
-
-        if (other && !strcmp(other, name))
-            return known[i].class;
-    }
-    return NULL;
+    return operator_called(name, lambda);
 }
 
 const char *operator_name(const struct rnn_json *description, char *text,

@@ -28,6 +28,9 @@ struct operation {
  * fields_are_operator() says it is; NULL: this version does not know it. */
 const struct layer_class *operator_find(const struct rnn_json *description);
 
+/* The class of Keras 3 with this name, or of the function of Keras 2; NULL. */
+const struct layer_class *operator_called(const char *name, bool keras_2);
+
 /* What a person calls it: "keras.ops.Add", "tf.math.add". */
 const char *operator_name(const struct rnn_json *description, char *text,
                           size_t capacity);

@@ -7,18 +7,21 @@
  */
 #include "core/layers/plain_math.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
 #define LOG2_HIGH 0x1.62e42fefa3800p-1 /* 42 bits: times an exponent exact */
 #define LOG2_LOW  0x1.ef35793c76730p-45
+#define FARTHEST  700.0 /* e^z is not float32 beyond a seventh of it */
 
-static double natural_log(double x)
+double plain_log_of(double x)
 {
     int exponent;
-    double m = frexp(x, &exponent), s, square, sum = 0;
+    double m, s, square, sum = 0;
 
+    if (!(x > 0) || isinf(x))
+        return x < 0 ? NAN : x == 0 ? -INFINITY : x;
+    m = frexp(x, &exponent);
     if (m < M_SQRT1_2) {
         m *= 2;
         exponent--;
@@ -30,11 +33,14 @@ static double natural_log(double x)
     return exponent * LOG2_HIGH + (exponent * LOG2_LOW + 2 * (s + s * sum));
 }
 
-static double exponential(double z)
+double plain_exp_of(double z)
 {
-    double n = floor(z / M_LN2 + 0.5);
-    double r = (z - n * LOG2_HIGH) - n * LOG2_LOW, sum = 1;
+    double n, r, sum = 1;
 
+    if (!(fabs(z) < FARTHEST))
+        return z < 0 ? 0 : z > 0 ? INFINITY : z;
+    n = floor(z / M_LN2 + 0.5);
+    r = (z - n * LOG2_HIGH) - n * LOG2_LOW;
     for (int k = 14; k >= 1; k--)
         sum = 1 + sum * r / k;
     return ldexp(sum, (int)n);
@@ -42,9 +48,7 @@ static double exponential(double z)
 
 float plain_log(float x)
 {
-    if (!(x > 0) || x > FLT_MAX)
-        return x < 0 ? NAN : x == 0 ? -INFINITY : x;
-    return (float)natural_log(x);
+    return (float)plain_log_of(x);
 }
 
 /* The small whole powers that networks hold: products, and exact until they
@@ -72,9 +76,7 @@ float plain_power(float x, float y)
         return powf(x, y); /* an exact case, or one that is not finite */
     if (x < 0 && floorf(y) != y)
         return NAN;
-    z = y * natural_log(fabs((double)x));
-    if (fabs(z) > 200)
-        z = z > 0 ? 200 : -200;
-    z = exponential(z);
+    z = y * plain_log_of(fabs((double)x));
+    z = plain_exp_of(z);
     return (float)(negative && odd ? -z : z);
 }

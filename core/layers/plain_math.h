@@ -15,4 +15,9 @@ float plain_log(float x);
 /* x^y as C has it: a negative x with a fractional y is NaN. */
 float plain_power(float x, float y);
 
+/* log x and e^z of float64, off by some units in its last place; e^z is 0 or
+ * infinite where z is beyond -700 or 700. */
+double plain_log_of(double x);
+double plain_exp_of(double z);
+
 #endif

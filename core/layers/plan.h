@@ -98,10 +98,11 @@ struct node {
     size_t input_count;
     struct value **outputs; /* [output_count] */
     size_t output_count;
-    struct value *mask; /* that it makes beside its outputs; NULL */
-    bool mask_is_any;   /* where one of its inputs' masks is, not all */
-    bool has_time;      /* runs at each timestep: an input has time */
-    bool whole;         /* needs all timesteps at once */
+    struct value *mask;        /* that it makes beside its outputs; NULL */
+    bool mask_is_any;          /* where one of its inputs' masks is, not all */
+    bool has_time;             /* runs at each timestep: an input has time */
+    bool whole;                /* needs all timesteps at once */
+    const char *whole_because; /* what else there is to say about it; NULL */
     size_t state_bytes;
     uint64_t cost;            /* multiply-adds of one item */
     uint64_t square_cost;     /* and of one with each timestep */

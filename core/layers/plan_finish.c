@@ -156,12 +156,23 @@ static const struct rnn_io *untimed_input(const struct plan *plan)
     return NULL;
 }
 
-static const struct layer *whole_layer(const struct plan *plan)
+static const struct node *whole_node(const struct plan *plan)
 {
     for (const struct node *node = plan->nodes; node; node = node->next)
         if (node->whole)
-            return layer_outermost(node->layer);
+            return node;
     return NULL;
+}
+
+static void name_whole(const struct node *node, char *text, size_t capacity)
+{
+    const struct layer *layer = layer_outermost(node->layer);
+    const char *because = node->whole_because;
+
+    snprintf(text, capacity,
+             "the layer \"%.100s\" (%.60s) needs the whole sequence%s%s",
+             layer->path, layer->class->name, because ? ": " : "",
+             because ? because : "");
 }
 
 static enum rnn_status settle_streaming(struct plan_builder *builder,
@@ -169,7 +180,7 @@ static enum rnn_status settle_streaming(struct plan_builder *builder,
 {
     struct plan *plan = builder->plan;
     const struct rnn_io *untimed = untimed_input(plan);
-    const struct layer *whole = whole_layer(plan);
+    const struct node *whole = whole_node(plan);
     const struct rnn_io *first = NULL, *second = NULL;
     bool apart = find_apart(plan, &first, &second);
     char text[320];
@@ -181,9 +192,7 @@ static enum rnn_status settle_streaming(struct plan_builder *builder,
     if (plan->streams)
         return RNN_OK;
     if (whole)
-        snprintf(text, sizeof(text),
-                 "the layer \"%.100s\" (%.60s) needs the whole sequence",
-                 whole->path, whole->class->name);
+        name_whole(whole, text, sizeof(text));
     else if (untimed)
         snprintf(text, sizeof(text), "the input \"%.100s\" has no time axis",
                  untimed->name);

@@ -1,15 +1,15 @@
-/* Permute, and the operators that give numbers other places
+/* Operators that give axes other places
  *
- *     Permute, Transpose   axis i of y is axis p_i of x
+ *     Transpose            axis i of y is axis p_i of x
  *     Swapaxes             two axes change places
+ *     Moveaxis             some axes get other places, the rest close up
  *     Squeeze, ExpandDims  axes of one go, or come
  *     Flip                 axes are turned around
  *     Split, Unstack       y_0, y_1, ... are parts of an axis
  *
  * The batch stays where it is.
  *
- * Keras: keras/src/layers/reshaping/permute.py, keras/src/ops/numpy.py,
- *        keras/src/ops/core.py
+ * Keras: keras/src/ops/numpy.py, keras/src/ops/core.py
  */
 #include <stdalign.h>
 #include <string.h>
@@ -34,33 +34,6 @@ struct rearranged {
 
 /* ---- one output ----------------------------------------------------------*/
 
-/* The axes in their new order, as Keras counts them: the first of `numbers`
- * (the batch) is 0. */
-static enum rnn_status order_axes(const struct node *node, const long *numbers,
-                                  size_t count, struct move *move,
-                                  struct rnn_error *err)
-{
-    size_t rank = node->inputs[0]->shape.rank;
-    bool used[RNN_MAX_RANK] = {false};
-
-    if (count != rank + 1 || numbers[0] != 0)
-        return operator_refuse(
-            node, "it does not say where each axis goes, the batch first",
-            err);
-    for (size_t i = 0; i < rank; i++) {
-        long from = numbers[i + 1];
-
-        if (from < 0)
-            from += (long)rank + 1;
-        if (from < 1 || from > (long)rank || used[from - 1])
-            return operator_refuse(node, "it does not name each axis once",
-                                   err);
-        used[from - 1] = true;
-        move->axes[i].from = (size_t)from - 1;
-    }
-    return RNN_OK;
-}
-
 static enum rnn_status read_transpose(const struct node *node,
                                       struct move *moves, size_t *count,
                                       struct rnn_error *err)
@@ -76,7 +49,7 @@ static enum rnn_status read_transpose(const struct node *node,
         status =
             operator_list(node, json, RNN_MAX_RANK + 1, numbers, &axes, err);
     if (!status)
-        status = order_axes(node, numbers, axes, moves, err);
+        status = move_order(moves, node, numbers, axes, err);
     return status;
 }
 
@@ -94,6 +67,76 @@ static enum rnn_status read_swapaxes(const struct node *node,
                                rank, &b, err);
     moves->axes[a].from = b;
     moves->axes[b].from = a;
+    return status;
+}
+
+/* tf.linalg.matrix_transpose */
+static enum rnn_status read_matrix_transpose(const struct node *node,
+                                             struct move *moves, size_t *count,
+                                             struct rnn_error *err)
+{
+    size_t rank = moves->rank;
+    bool conjugate = false;
+    enum rnn_status status = operator_bool(node, "conjugate", &conjugate, err);
+
+    (void)count;
+    if (status)
+        return status;
+    if (rank < 2)
+        return operator_refuse(node, "it moves the batch", err);
+    moves->axes[rank - 1].from = rank - 2;
+    moves->axes[rank - 2].from = rank - 1;
+    return RNN_OK;
+}
+
+/* A list of axes, each once. */
+static enum rnn_status some_axes(const struct node *node, const char *key,
+                                 size_t rank, size_t *axes, size_t *count,
+                                 struct rnn_error *err)
+{
+    const struct rnn_json *json = operator_setting(node, key, NULL);
+    const struct rnn_json *item =
+        rnn_json_is_array(json) ? rnn_json_first(json) : json;
+    bool marks[RNN_MAX_RANK];
+    enum rnn_status status = operator_axes(node, json, rank, marks, err);
+
+    *count = 0;
+    for (; item && !status; item = rnn_json_next(item)) {
+        status = operator_axis(node, item, rank, &axes[(*count)++], err);
+        if (item == json)
+            break;
+    }
+    return status;
+}
+
+static enum rnn_status read_moveaxis(const struct node *node,
+                                     struct move *moves, size_t *count,
+                                     struct rnn_error *err)
+{
+    size_t rank = moves->rank, from[RNN_MAX_RANK], to[RNN_MAX_RANK];
+    size_t goes = 0, comes = 0, next = 0;
+    bool moved[RNN_MAX_RANK] = {false}, taken[RNN_MAX_RANK] = {false};
+    enum rnn_status status = some_axes(node, "source", rank, from, &goes, err);
+
+    (void)count;
+    if (!status)
+        status = some_axes(node, "destination", rank, to, &comes, err);
+    if (!status && goes != comes)
+        status = operator_refuse(node,
+                                 "source and destination differ in "
+                                 "their number of axes",
+                                 err);
+    for (size_t i = 0; i < goes && !status; i++) {
+        moves->axes[to[i]].from = from[i];
+        moved[from[i]] = taken[to[i]] = true;
+    }
+    for (size_t i = 0; i < rank && !status; i++) {
+        if (taken[i])
+            continue;
+        while (moved[next])
+            next++;
+        moves->axes[i].from = next++;
+    }
     return status;
 }
 
@@ -343,6 +386,9 @@ static bool run(const struct node *node, struct run *run)
 static const char *const words_transpose[] = {"axes", "perm", "conjugate",
                                               "name", NULL};
 static const char *const words_swapaxes[] = {"axis1", "axis2", NULL};
+static const char *const words_moveaxis[] = {"source", "destination", NULL};
+static const char *const words_matrix_transpose[] = {"conjugate", "name",
+                                                     NULL};
 static const char *const words_squeeze[] = {"axis", "name", NULL};
 static const char *const words_expand_dims[] = {"axis", "name", NULL};
 static const char *const words_flip[] = {"axis", "name", NULL};
@@ -352,70 +398,10 @@ static const char *const words_split[] = {"axis", "indices_or_sections",
 
 REARRANGE(transpose, "Transpose");
 REARRANGE(swapaxes, "Swapaxes");
+REARRANGE(moveaxis, "Moveaxis");
+REARRANGE(matrix_transpose, "MatrixTranspose");
 REARRANGE(squeeze, "Squeeze");
 REARRANGE(expand_dims, "ExpandDims");
 REARRANGE(flip, "Flip");
 REARRANGE(unstack, "Unstack");
 REARRANGE(split, "Split");
-
-/* ---- the layer -----------------------------------------------------------*/
-
-struct permute {
-    long dims[RNN_MAX_RANK + 1]; /* the batch, 0, before them */
-    size_t count;
-};
-
-static const char *const inert[] = {NULL};
-
-static enum rnn_status read_permute(struct layer *layer, struct fields *fields,
-                                    struct rnn_error *err)
-{
-    struct permute *own = layer->own;
-    const struct rnn_json *dims = fields_get(fields, "dims");
-    const struct rnn_json *dim =
-        rnn_json_is_array(dims) ? rnn_json_first(dims) : NULL;
-
-    own->count = 1;
-    for (; dim; dim = rnn_json_next(dim)) {
-        size_t number;
-
-        if (!rnn_json_size(dim, &number) || !number ||
-            own->count > RNN_MAX_RANK)
-            return fields_refuse(fields, RNN_BAD_MODEL, "dims",
-                                 "axes from 1 were expected", err);
-        own->dims[own->count++] = (long)number;
-    }
-    return RNN_OK;
-}
-
-static enum rnn_status connect_permute(struct layer *layer, struct node *node,
-                                       struct plan_builder *builder,
-                                       struct rnn_error *err)
-{
-    const struct permute *permute = layer->own;
-    struct rearranged *own;
-    struct value *x = NULL;
-    enum rnn_status status = layer_only_input(layer, node, &x, err);
-
-    if (status)
-        return status;
-    own = make_moves(builder, x, 1);
-    if (!own)
-        return plan_no_memory(layer, err);
-    status = order_axes(node, permute->dims, permute->count, own->moves, err);
-    if (!status)
-        status = make_outputs(own, node, builder, err);
-    return status;
-}
-
-const struct layer_class layer_permute = {
-    .name = "Permute",
-    .inert = inert,
-    .takes_plain = true,
-    .streaming = STREAM_WHOLE,
-    .masking = MASK_DROPPED,
-    .own_bytes = sizeof(struct permute),
-    .read = read_permute,
-    .connect = connect_permute,
-    .run = run,
-};

@@ -184,6 +184,8 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     /* What a sequence begins with must be there before its first step. */
     if (own->way.go_backwards || node->input_count > 1)
         plan_need_whole(node);
+    if (node->input_count > 1)
+        node->whole_because = recurrent_begins_given;
     own->z_stride = plan_stride(own->input.stride);
     node->cost =
         (uint64_t)own->gates * own->units * (own->features + own->units + 16);

@@ -55,6 +55,9 @@ extern const char *const recurrent_inert[];
 /* initial_state: its tensors follow x. */
 extern const char *const recurrent_keywords[];
 
+/* Why one that is given a state needs the whole sequence. */
+extern const char recurrent_begins_given[];
+
 /* The three shapes of Keras' weights, as pointers to their numbers. */
 struct recurrent_weights {
     const float *kernel;           /* [features, gates * units] */

@@ -10,6 +10,10 @@
 
 const char *const recurrent_keywords[] = {"initial_state", NULL};
 
+const char recurrent_begins_given[] =
+    "it is called with initial_state, which has to be there before the first "
+    "timestep";
+
 enum rnn_status recurrent_check_call(const struct layer *layer,
                                      const struct node *node,
                                      struct rnn_error *err)

@@ -1,107 +1,37 @@
-/* Operators that make one number of all along some axes
+/* How operators run that make one number of all along some axes: op_reduce.c
+ * says what number.
  *
- *     y = sum x,  sum x / n,  max x,  min x,  prod x,
- *         sum (x - sum x / n)^2 / n,  and its root
- *     y = 1 if one of x is not 0, else 0                          Any
- *     y = 1 if none of x is 0, else 0                             All
- *
- * along `axis`, one or several; with `keepdims` they stay, of one.  All is
- * float64 in the order in which the numbers lie and is rounded once.
- *
- * Keras: keras/src/ops/numpy.py; tf.math.reduce_sum and its kin
+ * Where all that is left of time is a number, the timesteps are taken one by
+ * one and what is kept of them is the state.  Where `keepdims` keeps an axis
+ * of one, that is a sequence of its own, which the end of the other one
+ * makes.
  */
-#include <math.h>
+#include "core/layers/reduce.h"
+
 #include <stdalign.h>
-#include <string.h>
+#include <stdint.h>
 
 #include "core/format/json.h"
 #include "core/layers/lanes.h"
-#include "core/layers/operator.h"
 
-struct reduction {
-    double (*fold)(const float *x, size_t count);
+struct reduce_call {
+    const struct reduction *reduction;
+    struct lanes lanes;
+    bool folds;          /* along time, step by step */
+    size_t *lane, *turn; /* [features] of each number: which, which of it */
+    size_t width;        /* numbers of a lane in one item */
+    size_t kept, count;  /* where they lie at work, in bytes */
 };
-
-static double fold_sum(const float *x, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += x[i];
-    return sum;
-}
-
-static double fold_mean(const float *x, size_t count)
-{
-    return fold_sum(x, count) / (double)count;
-}
-
-static double fold_max(const float *x, size_t count)
-{
-    float most = x[0];
-
-    for (size_t i = 1; i < count; i++)
-        most = most < x[i] ? x[i] : most;
-    return most;
-}
-
-static double fold_min(const float *x, size_t count)
-{
-    float least = x[0];
-
-    for (size_t i = 1; i < count; i++)
-        least = x[i] < least ? x[i] : least;
-    return least;
-}
-
-static double fold_prod(const float *x, size_t count)
-{
-    double product = 1;
-
-    for (size_t i = 0; i < count; i++)
-        product *= x[i];
-    return product;
-}
-
-static double fold_var(const float *x, size_t count)
-{
-    double mean = fold_mean(x, count), sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += (x[i] - mean) * (x[i] - mean);
-    return sum / (double)count;
-}
-
-static double fold_std(const float *x, size_t count)
-{
-    return sqrt(fold_var(x, count));
-}
-
-static double fold_any(const float *x, size_t count)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < count; i++)
-        any = any || x[i] != 0;
-    return any;
-}
-
-static double fold_all(const float *x, size_t count)
-{
-    bool all = true;
-
-    for (size_t i = 0; i < count; i++)
-        all = all && x[i] != 0;
-    return all;
-}
 
 /* ---- when a model is loaded ----------------------------------------------*/
 
-static enum rnn_status read_axes(const struct node *node, struct lanes *lanes,
+static enum rnn_status read_axes(const struct node *node,
+                                 struct reduce_call *call,
                                  struct rnn_error *err)
 {
     const struct rnn_json *json = operator_setting(node, "axis", NULL);
     const struct value *x = node->inputs[0];
+    struct lanes *lanes = &call->lanes;
     enum rnn_status status;
 
     if (!json)
@@ -111,6 +41,11 @@ static enum rnn_status read_axes(const struct node *node, struct lanes *lanes,
     for (size_t i = 0; i < x->shape.rank; i++)
         lanes->count += lanes->along[i];
     lanes->whole = x->has_time && lanes->along[0];
+    call->reduction = node->layer->class->detail;
+    if (!status && !call->reduction)
+        status = reduce_find_norm(node, lanes->count, &call->reduction, err);
+    if (!status && call->reduction->places && lanes->count != 1)
+        status = operator_refuse(node, "a place is one along one axis", err);
     return status;
 }
 
@@ -133,34 +68,85 @@ static enum rnn_status find_shape(const struct node *node,
                : operator_refuse(node, "no axis but the batch is left", err);
 }
 
-static enum rnn_status connect(struct layer *layer, struct node *node,
+/* Which lane each number of an item belongs to. */
+static bool number_lanes(const struct node *node, struct reduce_call *call,
+                         struct arena *arena)
+{
+    const struct value *x = node->inputs[0];
+    const struct rnn_shape *shape = &x->shape;
+    size_t *seen =
+        arena_zalloc(arena, x->features, sizeof(*seen), alignof(size_t));
+
+    call->lane =
+        arena_zalloc(arena, x->features, sizeof(size_t), alignof(size_t));
+    call->turn =
+        arena_zalloc(arena, x->features, sizeof(size_t), alignof(size_t));
+    if (!seen || !call->lane || !call->turn)
+        return false;
+    for (size_t k = 0; k < x->features; k++) {
+        size_t place = k, lane = 0, step = 1;
+
+        for (size_t i = shape->rank; i-- > 1; place /= shape->dim[i])
+            if (!call->lanes.along[i]) {
+                lane += place % shape->dim[i] * step;
+                step *= shape->dim[i];
+            }
+        call->lane[k] = lane;
+        call->turn[k] = ++seen[lane];
+        call->width = seen[lane];
+    }
+    return true;
+}
+
+static enum rnn_status keep(struct node *node, struct reduce_call *call,
+                            struct plan_builder *builder,
+                            struct rnn_error *err)
+{
+    size_t lanes = node->outputs[0]->features;
+    struct rnn_state_entry kept = {
+        .dtype = RNN_F64, .rank = 2, .shape = {lanes, call->reduction->kept}};
+    struct rnn_state_entry count = {.dtype = RNN_I64, .rank = 1, .shape = {1}};
+    enum rnn_status status =
+        plan_keep(builder, node, "fold", &kept, &call->kept, err);
+
+    if (!status)
+        status = plan_keep(builder, node, "count", &count, &call->count, err);
+    if (!status && !number_lanes(node, call, builder->arena))
+        status = plan_no_memory(node->layer, err);
+    return status;
+}
+
+enum rnn_status reduce_connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
 {
-    struct lanes *lanes =
-        arena_zalloc(builder->arena, 1, sizeof(*lanes), alignof(struct lanes));
-    struct rnn_shape shape;
+    struct reduce_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
+                                            alignof(struct reduce_call));
+    struct rnn_shape shape = {0};
     struct value *x = NULL;
     bool keepdims = false, has_time;
     enum rnn_status status = operator_only_input(node, &x, err);
 
-    if (!lanes)
+    if (!call)
         return plan_no_memory(layer, err);
     if (!status)
-        status = read_axes(node, lanes, err);
+        status = read_axes(node, call, err);
     if (!status)
         status = operator_bool(node, "keepdims", &keepdims, err);
     if (!status)
-        status = find_shape(node, lanes, keepdims, &shape, err);
+        status = find_shape(node, &call->lanes, keepdims, &shape, err);
     if (status)
         return status;
-    node->own = lanes;
-    has_time = lanes->whole ? shape.rank > 1 : x->has_time;
+    node->own = call;
+    has_time = call->lanes.whole ? shape.rank > 1 : x->has_time;
     status = plan_make_output(builder, node, 0, &shape, has_time, err);
     if (status)
         return status;
     node->cost = 4 * (uint64_t)x->features;
-    if (!lanes->whole)
+    call->folds = call->lanes.whole && !has_time;
+    if (call->folds)
+        return keep(node, call, builder, err);
+    if (!call->lanes.whole)
         return RNN_OK;
     plan_need_whole(node);
     if (has_time)
@@ -170,40 +156,88 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 
 /* ---- when it runs --------------------------------------------------------*/
 
-static size_t scratch(const struct node *node, size_t rows, size_t items)
+size_t reduce_scratch(const struct node *node, size_t rows, size_t items)
 {
+    const struct reduce_call *call = node->own;
+
     (void)rows;
-    return lanes_scratch(node->own, node->inputs[0], items);
+    return call->folds ? 0
+                       : lanes_scratch(&call->lanes, node->inputs[0], items);
 }
 
-static void fold(const struct node *node, const float *x, float *y,
-                 size_t width, size_t index)
+/* A lane that is there whole. */
+static void run_lane(const struct node *node, const float *x, float *y,
+                     size_t width, size_t index)
 {
-    const struct reduction *reduction = node->layer->class->detail;
+    const struct reduce_call *call = node->own;
+    const struct reduction *reduction = call->reduction;
+    double kept[REDUCE_KEPT] = {0};
 
     (void)index;
-    *y = (float)reduction->fold(x, width);
+    for (size_t i = 0; i < width; i++)
+        reduction->take(kept, (double)x[i], (double)(i + 1));
+    *y = (float)reduction->give(kept, (double)width);
 }
 
-static bool run(const struct node *node, struct run *run)
+static void take_step(const struct node *node, const float *x, double *kept,
+                      int64_t *count)
 {
-    return lanes_fold(node->own, node, run, fold);
+    const struct reduce_call *call = node->own;
+    const struct reduction *reduction = call->reduction;
+    double before = (double)*count * (double)call->width;
+
+    for (size_t k = 0; k < node->inputs[0]->features; k++)
+        reduction->take(kept + call->lane[k] * reduction->kept, (double)x[k],
+                        before + (double)call->turn[k]);
+    ++*count;
 }
 
-static const char *const words[] = {"axis", "keepdims", "name", NULL};
+static void give_step(const struct node *node, const double *kept,
+                      int64_t count, float *y)
+{
+    const struct reduce_call *call = node->own;
+    const struct reduction *reduction = call->reduction;
+    double n = (double)count * (double)call->width;
 
-#define REDUCE(label, keras)                                                  \
-    static const struct reduction reduction_##label = {fold_##label};         \
-    const struct layer_class operator_##label = {                             \
-        OPERATOR_FIELDS(keras, words, &reduction_##label),                    \
-        .connect = connect, .scratch = scratch, .run = run}
+    for (size_t i = 0; i < node->outputs[0]->features; i++)
+        y[i] = (float)reduction->give(kept + i * reduction->kept, n);
+}
 
-REDUCE(sum, "Sum");
-REDUCE(mean, "Mean");
-REDUCE(max, "Max");
-REDUCE(min, "Min");
-REDUCE(prod, "Prod");
-REDUCE(var, "Var");
-REDUCE(std, "Std");
-REDUCE(any, "Any");
-REDUCE(all, "All");
+static bool fold(const struct node *node, struct run *run)
+{
+    const struct reduce_call *call = node->own;
+    const struct value *input = node->inputs[0];
+    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    size_t steps = run_steps(run, input);
+
+    if (!run_may_go_on(run, run_work(node->cost, run_items(run, input))))
+        return false;
+    for (size_t r = 0; r < run->rows; r++) {
+        double *kept = (double *)(void *)(run->state[r] + call->kept);
+        int64_t *count = (int64_t *)(void *)(run->state[r] + call->count);
+
+        for (size_t t = 0; t < steps; t++) {
+            size_t item = r * steps + t;
+
+            take_step(node, x.data + item * x.stride, kept, count);
+            if (run->every_step)
+                give_step(node, kept, *count, y.data + item * y.stride);
+        }
+    }
+    for (size_t i = 0; !run->every_step && i < run->ending_count; i++) {
+        unsigned char *state = run->state[run->ending[i]];
+
+        give_step(node, (double *)(void *)(state + call->kept),
+                  *(int64_t *)(void *)(state + call->count),
+                  y.data + i * y.stride);
+    }
+    return true;
+}
+
+bool reduce_run(const struct node *node, struct run *run)
+{
+    const struct reduce_call *call = node->own;
+
+    return call->folds ? fold(node, run)
+                       : lanes_fold(&call->lanes, node, run, run_lane);
+}

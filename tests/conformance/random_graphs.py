@@ -10,12 +10,14 @@ import dataclasses
 import numpy as np
 
 import blocks
+import operators
 from draw import Draw
 
 STEPS = (1, 2, 3, 4, 5, 6, 7, 8, 10)
 FEATURES = (1, 2, 3, 4, 5, 8, 13)
 VOCABULARY = 11
 SEQUENTIAL = 0.25
+OPERATOR = 0.15
 LARGEST = 4096  # numbers of one item that a block may be called on
 
 
@@ -38,6 +40,7 @@ class Graph:
         self.unary = [b for b in blocks.UNARY if b.is_known(known)]
         self.merges = [b for b in blocks.MERGE if b.is_known(known)]
         self.masks = "masking" in known
+        self.functions = operators.Functions(draw.keras, draw.version)
         self.leaves = []  # tensors that nobody reads yet
         self.tensors = []  # all of them
         self.layers = []  # (layer, shape) that may be called once more
@@ -104,7 +107,9 @@ class Graph:
         tensor = self.take()
         shape = self.shape_of(tensor)
         choice = self.draw.rng.random()
-        if choice < 0.12:
+        if choice > 1 - OPERATOR:
+            tensor = self.operate(tensor, shape)
+        elif choice < 0.12:
             tensor = self.share(tensor, shape)
         elif choice < 0.22 and shape[-1] and len(shape) <= 2:
             tensor = self.nest(tensor, shape)
@@ -119,6 +124,15 @@ class Graph:
         block = self.draw.weighted(candidates)
         self.draw.used.append(block.name)
         return self.call(block.build(self.draw, shape), tensor)
+
+    def operate(self, tensor, shape):
+        """An operator; no layer."""
+        if not shape[-1]:
+            return self.extend(tensor, shape)
+        fit = [each for each in operators.OPERATORS if each.fits(shape)]
+        operator = self.draw.weighted(fit)
+        self.draw.used.append(operator.name)
+        return operator.build(self.functions, self.draw, shape, tensor)
 
     def share(self, tensor, shape):
         """A layer that was called before, once more."""

@@ -48,7 +48,7 @@ static bool keep(void *arg, const void *bytes, size_t size)
 
 static void load(const struct out *out)
 {
-    struct rnn_model_options options = {RNN_ISA_AUTO};
+    struct rnn_model_options options = {.isa = RNN_ISA_AUTO};
     struct rnn_model *model = NULL;
 
     if (rnn_model_load(out->bytes, out->size, &options, &model, NULL) ==

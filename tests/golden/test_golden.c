@@ -62,7 +62,7 @@ static enum rnn_status import_file(const char *path, struct buffer *native,
 static struct rnn_model *load(const struct buffer *native, enum rnn_isa isa,
                               const char *path)
 {
-    struct rnn_model_options options = {isa};
+    struct rnn_model_options options = {.isa = isa};
     struct rnn_model *model = NULL;
     struct rnn_error err;
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # layers.sh: the table of layers in docs/layers.md, to which README.md points,
 # names every layer of LAYER_CLASS_MAP, once, and no other; and the importer
-# knows each of them.
+# knows each of them.  The table of operators names those of Keras 3 that are
+# in core/layers/operator_table.c.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 table=docs/layers.md
@@ -12,14 +13,20 @@ in_code()
     sed -nE 's/^ +XX\((\w+)\).*/\1/p' core/layers/layer.h | tr -d _ | sort
 }
 
-in_docs()
+in_docs() # WHAT heads the table
 {
-    awk -F'|' '
-        $2 $3 == " layer  fields that are read " { inside = 1; next }
+    awk -F'|' -v head=" $1 " '
+        $2 == head && $3 ~ /read $/ { inside = 1; next }
         !/^\|/ { inside = 0 }
         inside && $2 !~ /^-/ { print $2 }' $table |
         tr ',' '\n' | tr -d ' `_' | tr '[:upper:]' '[:lower:]' |
         sed '/^$/d' | sort
+}
+
+operators()
+{
+    sed -nE 's/^ +\{"(\w+)",.*/\1/p' core/layers/operator_table.c |
+        tr '[:upper:]' '[:lower:]' | sort
 }
 
 # The names in the importer's tables of weights, wrappers and compounds.
@@ -40,12 +47,17 @@ say() # WHY, of each line
     done
 }
 say "in LAYER_CLASS_MAP, but not in $table" \
-    < <(comm -23 <(in_code) <(in_docs | uniq))
+    < <(comm -23 <(in_code) <(in_docs layer | uniq))
 say "in $table, but not in LAYER_CLASS_MAP" \
-    < <(comm -13 <(in_code) <(in_docs | uniq))
-say "twice in $table" < <(in_docs | uniq -d)
+    < <(comm -13 <(in_code) <(in_docs layer | uniq))
+say "twice in $table" < <(in_docs layer | uniq -d)
 say "in LAYER_CLASS_MAP, but not in core/format/class_weights.c" \
     < <(comm -23 <(in_code) <(in_importer))
+say "in operator_table.c, but not in $table" \
+    < <(comm -23 <(operators) <(in_docs operator | uniq))
+say "an operator in $table, but not in operator_table.c" \
+    < <(comm -13 <(operators) <(in_docs operator | uniq))
+say "an operator twice in $table" < <(in_docs operator | uniq -d)
 grep -q "($table)" README.md || say "README.md does not point to it" <<<"$table"
 [ -n "$(in_code)" ] || say "no layer was found" <<<core/layers/layer.h
 exit $faults

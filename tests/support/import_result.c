@@ -130,7 +130,7 @@ const float *numbers_of(const struct import_result *result, const char *name)
 void assert_is_sample(struct import_result *result)
 {
     struct rnn_model *model = NULL;
-    struct rnn_model_options options = {RNN_ISA_AUTO};
+    struct rnn_model_options options = {.isa = RNN_ISA_AUTO};
     struct rnn_error err = {.message = ""};
 
     if (result->status)

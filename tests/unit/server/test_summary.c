@@ -17,7 +17,7 @@
 
 static struct rnn_model *load(struct model_builder *builder)
 {
-    struct rnn_model_options options = {RNN_ISA_AUTO};
+    struct rnn_model_options options = {.isa = RNN_ISA_AUTO};
     struct rnn_model *model = NULL;
     struct rnn_error err;
 

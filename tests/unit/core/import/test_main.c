@@ -68,7 +68,7 @@ static struct program_result convert(struct desk *desk, char *from, char *to)
 static void model_is_written_for_everybody_to_read(void **state)
 {
     struct desk *desk = *state;
-    struct rnn_model_options options = {RNN_ISA_AUTO};
+    struct rnn_model_options options = {.isa = RNN_ISA_AUTO};
     struct rnn_model *model = NULL;
     struct stat about;
     size_t size;

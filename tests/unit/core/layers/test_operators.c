@@ -432,7 +432,7 @@ static const struct {
     {"null, 4", "Concatenate", "\"axis\": 0", "[$x, $x]", "the batch"},
     {"null, 4", "Stack", "\"axis\": 1", "[$x, $x]", "left open"},
     {"null, 4", "Cast", "\"dtype\": \"float16\"", "$x", "only casts"},
-    {"null, 4", "Sin", "", "$x", "operator keras.src.ops.numpy.Sin"},
+    {"null, 4", "Kron", "", "$x", "operator keras.src.ops.numpy.Kron"},
     {"null, 4", "Einsum", "\"subscripts\": \"abc,abd->acd\"", "$x",
      "two tensors"},
     {"null, 4", "Matmul", "", "$x, $x", "different sizes"},

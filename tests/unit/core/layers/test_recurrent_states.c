@@ -131,6 +131,26 @@ static void a_state_between_two_pieces_joins_them(void **state)
     free(x);
 }
 
+/* What does not stream says why. */
+static void a_state_that_is_given_is_named(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < sizeof(cells) / sizeof(cells[0]); c++) {
+        struct model_builder b;
+        struct rnn_model *model;
+        const char *because;
+
+        build(&b, versions[0], &cells[c], true);
+        model = model_load(&b, RNN_ISA_AUTO);
+        because = rnn_model_info(model)->cannot_stream_because;
+        assert_non_null(strstr(because, "\"r\" ("));
+        assert_non_null(strstr(because, "needs the whole sequence: it is "
+                                        "called with initial_state"));
+        rnn_model_free(model);
+        model_builder_release(&b);
+    }
+}
+
 /* The same call with the states under their keyword. */
 static void states_may_be_named_by_keyword(void **state)
 {
@@ -369,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_between_two_pieces_joins_them),
         cmocka_unit_test(states_may_be_named_by_keyword),
+        cmocka_unit_test(a_state_that_is_given_is_named),
         cmocka_unit_test(states_obey_the_second_law),
         cmocka_unit_test(long_steps_return_their_states_too),
         cmocka_unit_test(bidirectional_splits_its_states),

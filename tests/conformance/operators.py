@@ -1,0 +1,250 @@
+"""Operators for random graphs: one line of a table each.
+
+Keras 3 has them in keras.ops, Keras 2 as functions of TensorFlow on its
+tensors; a name that a generation lacks is not drawn there.  A block is a
+function (f, draw, shape, x) -> tensor; `f` is Functions, `shape` is without
+the batch.
+"""
+
+import dataclasses
+from typing import Callable
+
+from blocks import FITS
+
+# names in Keras 3 and in TensorFlow
+SMOOTH = (
+    ("sin", "math.sin"),
+    ("cos", "math.cos"),
+    ("arctan", "math.atan"),
+    ("arcsinh", "math.asinh"),
+    ("expm1", "math.expm1"),
+    ("erf", "math.erf"),
+    ("sinh", "math.sinh"),
+    ("cosh", "math.cosh"),
+    ("square", "math.square"),
+    ("tanh", "math.tanh"),
+    ("sigmoid", "math.sigmoid"),
+    ("softplus", "math.softplus"),
+    ("silu", "nn.silu"),
+    ("gelu", "nn.gelu"),
+    ("elu", "nn.elu"),
+    ("relu", "nn.relu"),
+    ("absolute", "math.abs"),
+    ("hard_silu", None),
+    ("celu", None),
+    ("squareplus", None),
+    ("tanh_shrink", None),
+    ("soft_shrink", None),
+    ("sinc", None),
+    ("cbrt", None),
+)
+# of what is above 1
+ABOVE_1 = (
+    ("log", "math.log"),
+    ("log1p", "math.log1p"),
+    ("log2", None),
+    ("log10", None),
+    ("sqrt", "math.sqrt"),
+    ("rsqrt", "math.rsqrt"),
+    ("reciprocal", "math.reciprocal"),
+    ("arccosh", "math.acosh"),
+)
+# of two
+PAIRS = (
+    ("maximum", "math.maximum"),
+    ("minimum", "math.minimum"),
+    ("arctan2", "math.atan2"),
+    ("logaddexp", None),
+    ("logaddexp2", None),
+    ("hypot", None),
+    (None, "math.squared_difference"),
+)
+# numbers may jump
+JUMPS = (
+    ("floor", "math.floor"),
+    ("ceil", "math.ceil"),
+    ("sign", "math.sign"),
+    ("trunc", None),
+)
+# along one axis
+FOLDS = (
+    ("mean", "math.reduce_mean"),
+    ("sum", "math.reduce_sum"),
+    ("max", "math.reduce_max"),
+    ("min", "math.reduce_min"),
+    ("var", "math.reduce_variance"),
+    ("logsumexp", "math.reduce_logsumexp"),
+    ("prod", "math.reduce_prod"),
+)
+SCANS = (("cumsum", "math.cumsum"),)
+
+
+class Functions:
+    """What this generation calls them."""
+
+    def __init__(self, keras, version):
+        self.new = version >= (3, 0)
+        if self.new:
+            self.home = keras.ops
+        else:
+            import tensorflow
+
+            self.home = tensorflow
+
+    def find(self, names):
+        name = names[0] if self.new else names[1]
+        found = self.home if name else None
+        for part in name.split(".") if name else ():
+            found = getattr(found, part, None)
+        return found
+
+    def one_of(self, draw, table):
+        return draw.pick([f for f in map(self.find, table) if f])
+
+    def of(self, new, old):
+        return self.find((new, old))
+
+
+def smooth(f, draw, shape, x):
+    return f.one_of(draw, SMOOTH)(x)
+
+
+def above_1(f, draw, shape, x):
+    return f.one_of(draw, ABOVE_1)(x * x + 1.0625)
+
+
+def pair(f, draw, shape, x):
+    return f.one_of(draw, PAIRS)(x, x * 0.5 + 0.25)
+
+
+def jump(f, draw, shape, x):
+    return f.one_of(draw, JUMPS)(x * 2) * 0.5 + x
+
+
+def where(f, draw, shape, x):
+    chosen = f.of("where", "where")
+    if draw.chance(0.5):
+        return chosen(x > 0.125, x, x * 0.25)
+    return chosen(x < -0.25, x * x, 0.5)
+
+
+def remainder(f, draw, shape, x):
+    return x % 1.5 if draw.chance(0.5) else x // 0.75 + x
+
+
+def bounded(f, draw, shape, x):
+    return f.of("clip", "clip_by_value")(x, -0.75, 0.5)
+
+
+def fold_last(f, draw, shape, x):
+    fold = f.one_of(draw, FOLDS)
+    if draw.chance(0.5):
+        return x - fold(x, axis=-1, keepdims=True)
+    return fold(x, axis=-1, keepdims=True)
+
+
+def fold_time(f, draw, shape, x):
+    return f.one_of(draw, FOLDS)(x, axis=1)
+
+
+def fold_kept(f, draw, shape, x):
+    return x * f.one_of(draw, FOLDS)(x, axis=1, keepdims=True)
+
+
+def length(f, draw, shape, x):
+    order = draw.pick((None, 1, 2))
+    if not f.new:
+        return f.home.norm(x, ord=order or "euclidean", axis=1)
+    return f.home.norm(x, ord=order, axis=1)
+
+
+def scan(f, draw, shape, x):
+    axis = draw.pick((1, 1, -1))
+    return f.one_of(draw, SCANS)(x, axis=axis)
+
+
+def axis_of(draw, shape):
+    """The last axis, or that of time where its size is known."""
+    return draw.pick((-1, 1)) if len(shape) == 2 and shape[0] else -1
+
+
+def take(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    places = [draw.below(shape[axis % len(shape)] if axis < 0 else shape[0])
+              for _ in range(draw.below(4) + 1)]
+    return f.of("take", "gather")(x, places, axis=axis)
+
+
+def repeat(f, draw, shape, x):
+    times = draw.below(3) + 1
+    return f.of("repeat", "repeat")(x, times, axis=axis_of(draw, shape))
+
+
+def tile(f, draw, shape, x):
+    times = [1] * (len(shape) + 1)
+    times[axis_of(draw, shape)] = draw.below(3) + 1
+    return f.of("tile", "tile")(x, times)
+
+
+def roll(f, draw, shape, x):
+    shift = draw.below(5) - 2
+    return f.of("roll", "roll")(x, shift, axis=axis_of(draw, shape))
+
+
+def pad(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    width = [[0, 0] for _ in range(len(shape) + 1)]
+    size = shape[-1] if axis == -1 else shape[0]
+    mode = draw.pick(("constant", "reflect", "symmetric"))
+    most = {"constant": 3, "reflect": size - 1, "symmetric": size}[mode]
+    width[axis] = [draw.below(most + 1), draw.below(most + 1)]
+    return f.of("pad", "pad")(x, width, mode=mode)
+
+
+def turned(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    return f.home.flip(x, axis) if f.new else f.home.reverse(x, [axis])
+
+
+def softmax(f, draw, shape, x):
+    return f.of("softmax", "nn.softmax")(x, axis=draw.pick((1, -1)))
+
+
+def parts(f, draw, shape, x):
+    a, *_, b = f.of("split", "split")(x, shape[-1], axis=-1)
+    return a * b
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    name: str
+    build: Callable
+    takes: str = "items"
+    weight: float = 1.0
+
+    def fits(self, shape):
+        return FITS[self.takes](shape)
+
+
+OPERATORS = (
+    Operator("op smooth", smooth, "any", 4),
+    Operator("op above_1", above_1, "any", 2),
+    Operator("op pair", pair, "any"),
+    Operator("op jump", jump, "any", 0.5),
+    Operator("op where", where, "any"),
+    Operator("op remainder", remainder, "any", 0.5),
+    Operator("op bounded", bounded, "any", 0.5),
+    Operator("op fold_last", fold_last),
+    Operator("op fold_time", fold_time, "sequence", 2),
+    Operator("op fold_kept", fold_kept, "sequence"),
+    Operator("op length", length, "sequence", 0.5),
+    Operator("op scan", scan, "sequence"),
+    Operator("op take", take),
+    Operator("op repeat", repeat),
+    Operator("op tile", tile),
+    Operator("op roll", roll),
+    Operator("op pad", pad),
+    Operator("op turned", turned, weight=0.5),
+    Operator("op softmax", softmax, "sequence"),
+    Operator("op parts", parts, weight=0.5),
+)
