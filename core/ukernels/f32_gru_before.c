@@ -43,7 +43,7 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
     const size_t unit = panel * VEC_LANES, wide = 2 * panels;
     const bool plain = cell_is_plain(cell);
     float sums[TILE_SUMS * VEC_LANES];
-    size_t rows;
+    size_t rows, tiles = 0;
 
     tile.next_start = 3 * VEC_LANES;
     for (size_t row = 0; row < step->rows; row += rows) {
@@ -52,8 +52,7 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + 3 * unit;
         }
-        tile_fetch(&tile, &cell->recurrent, panel, wide, row / rows,
-                   step->back);
+        tile_fetch(&tile, &cell->recurrent, panel, wide, tiles++, step->back);
         F32(tile)(&tile, rows, wide, sums, wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++)
             for (size_t p = 0; p < panels; p++)
@@ -83,7 +82,7 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
     const size_t unit = panel * VEC_LANES;
     const bool plain = cell_is_plain(cell);
     float sums[TILE_SUMS * VEC_LANES];
-    size_t rows;
+    size_t rows, tiles = 0;
 
     tile.next_start = 3 * VEC_LANES;
     for (size_t row = 0; row < step->rows; row += rows) {
@@ -93,7 +92,7 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
                 update_of(cell, row + r, scratch) + cell->candidate.stride;
             tile.start[r] = step->z[row + r] + 3 * unit + 2 * VEC_LANES;
         }
-        tile_fetch(&tile, &cell->candidate, panel, panels, row / rows,
+        tile_fetch(&tile, &cell->candidate, panel, panels, tiles++,
                    step->back);
         F32(tile)(&tile, rows, panels, sums, panels * VEC_LANES);
         for (size_t r = 0; r < rows; r++)

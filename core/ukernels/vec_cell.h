@@ -178,7 +178,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
     const int wide = panels * gates;
     const size_t column = panel * (size_t)gates * VEC_LANES;
     float sums[TILE_SUMS * VEC_LANES];
-    size_t rows;
+    size_t rows, tiles = 0;
 
     if (plain && tile.chains == 4 && tile.inputs <= CELL_FEW_INPUTS) {
         cell_small_rows(cell, step, panel, gates, panels, end);
@@ -192,7 +192,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + column;
         }
-        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, row / rows,
+        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, tiles++,
                    step->back);
         F32(tile)(&tile, rows, (size_t)wide, sums, (size_t)wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++) {
