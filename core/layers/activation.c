@@ -23,6 +23,8 @@
 #include "core/format/activation_fields.h"
 #include "core/layers/lanes.h"
 #include "core/layers/mask.h"
+#include "core/layers/operator.h"
+#include "core/layers/scores.h"
 
 #define LARGE_NEGATIVE                                                        \
     (-1e9F) /* Keras': so much it takes from what it masks */
@@ -120,6 +122,23 @@ static enum rnn_status check_mask(const struct layer *layer,
                     rnn_shape_print(&mask->shape, other));
 }
 
+/* Of what is as wide as there are timesteps. */
+static enum rnn_status connect_scores(const struct activation *own,
+                                      struct node *node,
+                                      struct plan_builder *builder,
+                                      struct rnn_error *err)
+{
+    if (own->activation.kind != RNN_ACT_SOFTMAX || own->axis_count != 1 ||
+        (own->axes[0] != -1 && own->axes[0] != 2))
+        return operator_refuse(node,
+                               "of what is as wide as there are timesteps, "
+                               "the number of which is left open, only a "
+                               "softmax along the last axis is supported",
+                               err);
+    return scores_go_on(builder, node,
+                        (struct scores_step){.kind = SCORES_SOFTMAX}, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -128,6 +147,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     struct value *x = NULL;
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
+    if (!status && x->scores)
+        return connect_scores(own, node, builder, err);
     if (!status && layer->class == &layer_softmax)
         status = connect_axes(layer, node, builder, err);
     if (!status)
@@ -184,6 +205,8 @@ static bool run(const struct node *node, struct run *run)
                            ? mask_view(run, input)
                            : (struct view){0};
 
+    if (node->outputs[0]->scores)
+        return true;
     if (node->own)
         return lanes_run(node->own, node, run, run_lane);
     if (!run_may_go_on(run, run_work(node->cost, items)))
