@@ -241,6 +241,10 @@ RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
  * one number.  Inputs behind it move up.  Nobody has read it yet. */
 void plan_become_time(struct plan *plan, struct value *x);
 
+/* A layer reads ids from `x`: an input [T] of ids counts timesteps where
+ * nothing speaks against it. */
+void plan_read_ids(struct plan *plan, struct value *x);
+
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,
                                         struct rnn_error *err);
