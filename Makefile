@@ -75,7 +75,8 @@ CORE_OBJ    := $(call objects,$(CORE_SRC)) $(UKERNEL_OBJ)
 
 CORE_LIBS    = $(shell $(PKG_CONFIG) --libs libcjson nettle) -lm
 IMPORT_LIBS  = $(shell $(PKG_CONFIG) --libs hdf5-serial libzip libseccomp)
-SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3) \
+SERVER_LIBS  = $(shell $(PKG_CONFIG) --libs libmicrohttpd inih sqlite3 \
+                 hiredis gnutls) \
                -lpthread
 TEST_LIBS    = $(shell $(PKG_CONFIG) --libs cmocka libcurl) -lpthread
 HDF5_FLAGS   = $(shell $(PKG_CONFIG) --cflags hdf5-serial)
@@ -90,7 +91,7 @@ FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
 PEER_BIN  := $(addprefix $(BUILD)/tests/bench/peer_,onednn \
                 simdjson.so simdjson_document.so yyjson.so)
-CRASH_BIN := $(BUILD)/tests/crash/crash
+CRASH_BIN := $(call programs,$(wildcard tests/crash/*.c))
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
 C_FILES   := $(wildcard $(addsuffix /*.[ch],config core core/* server \
@@ -197,9 +198,9 @@ fuzz-targets: $(FUZZ_BIN)
 # keeps the parts that are done; peers that cannot be built are left out.
 bench: ## measure beside peers (B=name, QUICK=1, MINUTES=45, RESUME=1)
 	@.ci/deps.sh run test bench
-	$(AGAIN) $(PROGRAMS) $(BENCH_BIN)
+	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN)
 	-@tests/conformance/venv.sh build/venv-bench tests/bench/requirements.txt
-	-@$(MAKE) -k --no-print-directory $(PEER_BIN)
+	-@$(MAKE) -ks --no-print-directory $(PEER_BIN)
 	@tests/bench/bench.py --build $(BUILD) $(addprefix --part ,$(B)) \
 	    $(if $(QUICK),--quick) $(if $(RESUME),--resume) \
 	    $(addprefix --minutes ,$(MINUTES))
@@ -209,8 +210,9 @@ N ?= 200
 # Tests that know nothing of stores must not see a difference (test_sessions
 # would: it measures idle times that a busy disk makes longer).
 KEPT := $(filter %/test_exactly_once %/test_session_turns \
-          %/test_session_modes %/test_predict_session,$(HTTP_BIN))
-crash: ## kill -9 N=200 times for each durability, and go on
+          %/test_session_modes %/test_predict_session \
+          %/test_lost_replies,$(HTTP_BIN))
+crash: ## kill -9 N=200 times for each durability; N faults of Redis and replicas
 	@.ci/deps.sh run test
 	$(AGAIN) $(PROGRAMS) $(CRASH_BIN) $(KEPT)
 	@state=$$(mktemp -d); trap 'rm -rf "$$state"' EXIT; \
@@ -218,7 +220,12 @@ crash: ## kill -9 N=200 times for each durability, and go on
 	    echo "the tests of sessions with durability = $$durability:"; \
 	    RNND_TEST_PROGRAM=tests/with_store.sh RNND_TEST_STATE=$$state \
 	    RNND_DURABILITY=$$durability $(RUN) $(KEPT) || exit 1; done
-	@RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $(CRASH_BIN)
+	@echo "the tests of sessions with store = redis:"; \
+	    RNND_TEST_BUILD=$(BUILD) RNND_TEST_PROGRAM=tests/with_store.sh \
+	    tests/redis_server.sh tests/run.sh $(KEPT)
+	@for crash in $(CRASH_BIN); do \
+	    RNND_TEST_ROUNDS=$(N) RNND_TEST_BUILD=$(BUILD) $$crash || exit 1; \
+	    done
 conformance: ## N=200 random models against a live Keras (GENERATION=k2 ...)
 	@.ci/deps.sh run test conformance
 	$(AGAIN) $(PROGRAMS)
@@ -233,11 +240,12 @@ container: ## build the images, run one, speak to it
 	@.ci/deps.sh run test container
 	$(AGAIN) $(PROGRAMS) $(HTTP_BIN)
 	@docker/container.sh $(HTTP_BIN)
-arm: ## cross build for aarch64; unit tests of the engine under qemu
+arm: ## cross build for aarch64; unit tests of engine and JSON under qemu
 	@.ci/deps.sh run arm
 	@.ci/sysroot.sh $(SYSROOT)
 	$(AGAIN) CROSS=aarch64 arm-tests
-arm-tests: all $(filter $(BUILD)/tests/unit/core/%,$(UNIT_BIN))
+arm-tests: all $(filter $(addprefix $(BUILD)/tests/unit/,core/% server/json/%),\
+             $(UNIT_BIN))
 	@WRAPPER="qemu-aarch64-static -L $(SYSROOT)" $(RUN) -j$(JOBS) \
 	    $(filter-out %.a,$(filter $(BUILD)/tests/%,$^))
 cpus: $(UNIT_BIN) ## the ukernels' tests on the CPU models of qemu
@@ -263,6 +271,7 @@ $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
 	$(COMPILE) -c $< -o $@
+$(BUILD)/server/store/redis_script.o: server/store/redis_script.lua
 
 # An archive is made anew when one of its members, or their list, has changed.
 define archive

@@ -15,11 +15,42 @@ static bool is_word(const char *option, const char *word)
     return option && strcmp(option, word) == 0;
 }
 
-/* Which store is wanted: sqlite as soon as there is a folder for it. */
-static bool wants_sqlite(const struct config *config)
+/* Which store is wanted: the one that there is a folder or a server for. */
+static enum rnn_status choose(const struct config *config, const char **name,
+                              struct rnn_error *err)
 {
-    return config->store ? is_word(config->store, "sqlite")
-                         : config->state_dir != NULL;
+    *name = config->store;
+    if (!*name && config->state_dir && config->redis_url)
+        return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                        "state_dir and redis_url are two stores: say which "
+                        "one with store = sqlite or store = redis");
+    if (!*name)
+        *name = config->state_dir   ? "sqlite"
+                : config->redis_url ? "redis"
+                                    : "memory";
+    if (is_word(*name, "sqlite") && !config->state_dir)
+        return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                        "store = sqlite needs state_dir, the folder of its "
+                        "file");
+    if (!is_word(*name, "redis"))
+        return RNN_OK;
+    if (!config->redis_url)
+        return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                        "store = redis needs redis_url, as "
+                        "redis://127.0.0.1:6379");
+    if (!is_word(config->durability, "step"))
+        return rnn_fail(err, RNN_INVALID_ARGUMENT,
+                        "durability = %s is SQLite's: with store = redis a "
+                        "step is always in Redis before its reply, and what "
+                        "is safe there from power loss, Redis' appendfsync "
+                        "says",
+                        config->durability);
+    return RNN_OK;
+}
+
+static void on_says(void *store, const char *why)
+{
+    session_behind_says(store, why);
 }
 
 enum rnn_status session_store_behind(struct session_store *store,
@@ -33,16 +64,23 @@ enum rnn_status session_store_behind(struct session_store *store,
         .survives_power = is_word(config->durability, "fsync"),
         .flush_interval_ms = config->flush_interval,
         .tombstones = config->tombstones,
-        .owner = {.gather = session_gather, .arg = store}};
+        .redis_url = config->redis_url,
+        .redis_ca = config->redis_ca,
+        .redis_cert = config->redis_cert,
+        .redis_key = config->redis_key,
+        .timeout_ms = config->store_timeout,
+        /* A create that was sent before a death and comes after it must find
+         * the tombstone for as long as it may be carried out. */
+        .remember_ms = config->tombstone_ttl > config->store_timeout
+                           ? config->tombstone_ttl
+                           : config->store_timeout,
+        .owner = {.gather = session_gather, .says = on_says, .arg = store}};
     struct store *behind = NULL;
-    enum rnn_status status;
+    const char *name;
+    enum rnn_status status = choose(config, &name, err);
 
-    if (!wants_sqlite(config))
-        return RNN_OK;
-    if (!config->state_dir)
-        return rnn_fail(err, RNN_INVALID_ARGUMENT,
-                        "store = sqlite needs state_dir, the folder of its "
-                        "file");
+    if (status || is_word(name, "memory"))
+        return status;
     store->models = models;
     store->log = log;
     store->writes_later = is_word(config->durability, "async");
@@ -50,7 +88,9 @@ enum rnn_status session_store_behind(struct session_store *store,
     store->wall_ahead_ms =
         (int64_t)clock_wall_ms() - (int64_t)clock_monotonic_ms();
     settings.wall_ahead_ms = store->wall_ahead_ms;
-    status = store_sqlite_create(&settings, &behind, err);
+    status = is_word(name, "redis")
+                 ? store_redis_create(&settings, &behind, err)
+                 : store_sqlite_create(&settings, &behind, err);
     if (status)
         return status;
     atomic_store(&store->has_rest, !behind->was_empty);
@@ -77,6 +117,11 @@ void session_behind_says(struct session_store *store, const char *why)
 const char *session_store_name(const struct session_store *store)
 {
     return store->behind ? store->behind->name : "memory";
+}
+
+bool session_store_is_shared(const struct session_store *store)
+{
+    return session_is_shared(store);
 }
 
 bool session_store_is_failing(struct session_store *store)

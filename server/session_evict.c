@@ -32,19 +32,9 @@ static size_t evict_bucket(struct session_store *store,
         struct session *next = session->next;
 
         if (is_idle(session, spares_recent)) {
-            size_t bytes = session_reserved_bytes(session);
-
-            if (session->last)
-                bytes += session->last->extra_bytes;
-            if (store->metrics)
-                metrics_sessions(store->metrics, session->model->index, -1);
+            freed += session_drop_copy(store, shard, session);
             session_metric(store, METRIC_SESSIONS_EVICTED, 1);
             atomic_store(&store->has_rest, true);
-            session_shard_remove(shard, session);
-            session_free(session);
-            session_discharge(store, bytes);
-            atomic_fetch_sub(&store->count, 1);
-            freed += bytes;
         }
         session = next;
     }

@@ -7,9 +7,12 @@
  * session_list.c    pages of the list, and new ids
  * session_behind.c  the store behind: beginning, end, a session as a record
  * session_load.c    a session that is in the store and not in memory
+ * session_revive.c  what a row of the store means
  * session_return.c  giving back
  * session_save.c    a change goes to the store before it counts
  * session_later.c   a change goes to the store after a while
+ * session_look.c    a look at a session in a shared store
+ * session_share.c   the store behind is shared: copies, tags, rows
  * session_evict.c   room in memory, at the cost of what the store holds
  */
 #ifndef SERVER_SESSION_INTERNAL_H
@@ -53,6 +56,7 @@ struct session_store {
     atomic_bool is_failing;
     atomic_size_t evict_at; /* the shard where the next eviction looks */
     struct session_changes changes;
+    atomic_ullong tags; /* session_new_tag() */
 
     struct session_shard shards[SESSION_SHARDS];
 };
@@ -83,6 +87,10 @@ void session_kill(struct session_store *store, struct session_shard *shard,
                   struct session *session, enum session_reason reason,
                   uint64_t now_ms);
 
+/* Its ttl has passed: bury it; a copy is forgotten. */
+void session_expire(struct session_store *store, struct session_shard *shard,
+                    struct session *session, uint64_t now_ms);
+
 /* Wake all that wait behind `borrower`; they find themselves without a
  * session. */
 void session_scatter(struct session_loan *borrower);
@@ -99,6 +107,8 @@ void session_join_queue(struct session *session, struct session_loan *loan);
 void session_hand_on(struct session *session);
 /* `loan` borrows in the place of the borrower, with the queue behind it. */
 void session_take_over(struct session *session, struct session_loan *loan);
+/* `loan` borrows before the borrower, who waits again. */
+void session_stand_before(struct session *session, struct session_loan *loan);
 /* Put `made` where `place` was, with its borrower and queue. */
 void session_replace(struct session_shard *shard, struct session *place,
                      struct session *made);
@@ -109,6 +119,8 @@ void session_come_to_life(struct session_store *store,
 /* ---- the store behind --------------------------------------------------- */
 
 struct record;
+struct store_job;
+struct store_row;
 
 /* Wall-clock milliseconds of a monotonic time, and back (not later than
  * now). */
@@ -138,6 +150,37 @@ struct session_plan session_record_plan(const struct record *record,
 /* Does a live record hold what its model needs?  NULL, or what is wrong. */
 const char *session_record_fault(const struct record *record,
                                  const struct session_plan *plan);
+/* What a row that was found means: a session, charged and counted, in no
+ * table; or NULL and the place's kind, with REFUSED the problem. */
+struct session *session_understand(struct session_store *store,
+                                   const struct store_row *row,
+                                   enum session_place_kind *kind,
+                                   struct problem *problem);
+/* The record of a row, whole if it lives and its model is served; `*whole`,
+ * NULL at first, is the caller's to free.  NULL, or what is wrong with it; ""
+ * is a lack of memory. */
+const char *session_record_read(const struct session_store *store,
+                                const struct store_row *row,
+                                struct record *record, void **whole);
+/* Is a record live that was read just now?  Sets used_ms where a shared store
+ * has told it. */
+bool session_record_lives(struct session_store *store,
+                          const struct store_row *row, struct record *record);
+/* It is dead: remember that, unless it only has not been swept away yet. */
+void session_record_bury(struct session_store *store,
+                         const struct record *record, const char *id);
+/* false: it belongs to a model that is not served. */
+bool session_record_info(const struct session_store *store,
+                         const struct record *record,
+                         struct session_info *info);
+void session_refuse_damaged(struct session_store *store, const char *id,
+                            const char *fault, struct problem *problem);
+void session_refuse_other_model(const struct record *record, const char *id,
+                                struct problem *problem);
+/* A shared store was read: what we remember of the id gives way to what it
+ * says. */
+void session_graves_forget(struct session_store *store, const char *id,
+                           const struct store_job *read);
 
 /* The store behind has done something, or could not: `why`, else NULL. */
 void session_behind_says(struct session_store *store, const char *why);
@@ -146,10 +189,12 @@ void session_behind_says(struct session_store *store, const char *why);
  * lock is held. */
 bool session_must_seek(struct session_store *store, uint32_t hash,
                        const char *id, uint64_t now_ms);
-/* Hold the id with a place and ask the store for it; the loan waits.  The
- * shard's lock is held.  false: overloaded. */
+/* Hold the id with a place and ask the store for it; the loan waits.  `copy`
+ * is what memory has of it, to be checked, lent to the loan or to nobody;
+ * NULL: nothing.  The shard's lock is held.  false: overloaded. */
 bool session_seek(struct session_loan *loan, struct session_shard *shard,
-                  uint32_t hash, struct problem *problem);
+                  uint32_t hash, struct session *copy,
+                  struct problem *problem);
 /* Take the place out of its shard; whoever waits for it looks again. */
 void session_drop_place(struct session_shard *shard, struct session *place);
 /* The borrower of a refused place leaves it as it is: the next one is told
@@ -182,15 +227,45 @@ void session_mark_changed(struct session_store *store,
                           struct session *session);
 void session_unmark_changed(struct session_store *store,
                             struct session *session);
-/* Nobody calls any more: what is still to be written goes in the order of the
- * ids, for which an index has each of its pages in hand once. */
-void session_sort_changed(struct session_store *store);
 /* store_owner.gather */
 struct store_job *session_gather(void *arg); /* the store */
 
 /* Put idle sessions that the store holds out of memory until more than
  * `bytes` are freed.  false: none was there. */
 bool session_evict(struct session_store *store, size_t bytes);
+
+/* ---- the store behind is shared ----------------------------------------- */
+
+/* Is what memory has a copy of what others may change? */
+bool session_is_shared(const struct session_store *store);
+/* For a commit; never given twice. */
+uint64_t session_new_tag(struct session_store *store);
+/* Forget what memory has of a session; whoever waits for it looks again.  The
+ * shard's lock is held.  Returns its bytes. */
+size_t session_drop_copy(struct session_store *store,
+                         struct session_shard *shard, struct session *session);
+/* The same of one that is in no shard, and counted as no session of its
+ * model.  NULL is fine. */
+void session_drop_aside(struct session_store *store, struct session *copy);
+/* Its ttl begins anew. */
+void session_touch(struct session_store *store, const struct session *session);
+
+/* Rows of a window, one after the other, each with all timed inputs: `count`
+ * from row `from` on. */
+void session_rows_pack(const struct session_plan *plan, const void *state,
+                       size_t from, size_t count, void *rows);
+void session_rows_unpack(const struct session_plan *plan, const void *rows,
+                         size_t count, void *state);
+/* Rows that are not filled are zero. */
+void session_rows_clean(const struct session_plan *plan, size_t filled,
+                        void *state);
+
+/* What the list of a window session holds: rows from before its kept call, so
+ * that it can be made again, and then fresh ones. */
+struct session_rows {
+    size_t before, fresh;
+};
+struct session_rows session_rows_of(const struct record *record);
 
 /* ---- memory ------------------------------------------------------------- */
 

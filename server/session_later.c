@@ -19,6 +19,10 @@ void session_mark_changed(struct session_store *store, struct session *session)
 
     if (!store->behind || session->is_changed)
         return;
+    if (store->behind->is_shared) { /* all but its ttl is there already */
+        session_touch(store, session);
+        return;
+    }
     session->is_changed = true;
     pthread_mutex_lock(&changes->lock);
     is_first = !changes->first;
@@ -54,40 +58,6 @@ void session_unmark_changed(struct session_store *store,
     else
         changes->last = session->changed_before;
     pthread_mutex_unlock(&changes->lock);
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct session *const *left = a, *const *right = b;
-
-    return strcmp((*left)->id, (*right)->id);
-}
-
-void session_sort_changed(struct session_store *store)
-{
-    struct session_changes *changes = &store->changes;
-    struct session **all = NULL, *at;
-    size_t count = 0, n = 0;
-
-    pthread_mutex_lock(&changes->lock);
-    for (at = changes->first; at; at = at->changed_after)
-        count++;
-    if (count)
-        all = malloc(count * sizeof(struct session *));
-    if (!all) /* then they go as they came */
-        goto out;
-    for (at = changes->first; at; at = at->changed_after)
-        all[n++] = at;
-    qsort(all, count, sizeof(struct session *), by_id);
-    for (n = 0; n < count; n++) {
-        all[n]->changed_before = n ? all[n - 1] : NULL;
-        all[n]->changed_after = n + 1 < count ? all[n + 1] : NULL;
-    }
-    changes->first = all[0];
-    changes->last = all[count - 1];
-out:
-    pthread_mutex_unlock(&changes->lock);
-    free(all);
 }
 
 /* The id of the session that has waited longest; false: none waits. */
@@ -175,7 +145,7 @@ static struct session_job *gather_one(struct session_store *store,
     session = session_shard_find(at.shard, at.hash, id);
     if (session && session->is_changed) {
         session_to_record(store, session, &record);
-        job = session_job_make(store, &record, on_gathered);
+        job = session_job_make(store, session, &record, 0, on_gathered);
         *is_out = !job;
         if (job) {
             count_writing(store, true, false);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "server/model_registry.h"
 #include "server/session_internal.h"
+#include "server/store/store.h"
 
 /* ---- the queue behind a borrower; the shard's lock is held -------------- */
 
@@ -67,6 +68,16 @@ void session_take_over(struct session *session, struct session_loan *loan)
     before->next = NULL;
 }
 
+void session_stand_before(struct session *session, struct session_loan *loan)
+{
+    struct session_loan *before = session->borrower;
+
+    loan->session = session;
+    loan->next = before;
+    loan->newest = before ? before->newest : loan;
+    session->borrower = loan;
+}
+
 void session_replace(struct session_shard *shard, struct session *place,
                      struct session *made)
 {
@@ -121,6 +132,8 @@ static enum session_result lent(struct session_loan *loan)
     loan->state = session_state(session);
     loan->last = session->last;
     loan->is_new = session->is_new;
+    loan->is_copy = !session->is_new && !loan->is_checked &&
+                    session_is_shared(loan->store);
     session->is_recent = true;
     return SESSION_OK;
 }
@@ -134,21 +147,36 @@ static void wait_for_store(struct session_loan *loan, uint64_t now_ms)
         loan->wake_at_ms = until_ms;
 }
 
+/* Must the store behind be asked whether this copy is right? */
+static bool must_check(const struct session_loan *loan)
+{
+    return session_is_shared(loan->store) && !loan->trusts_copy &&
+           !loan->is_checked;
+}
+
 static enum session_result seek(struct session_loan *loan,
                                 const struct session_place *at,
-                                uint64_t now_ms, struct problem *problem)
+                                struct session *copy, uint64_t now_ms,
+                                struct problem *problem)
 {
     wait_for_store(loan, now_ms);
-    return session_seek(loan, at->shard, at->hash, problem) ? SESSION_WAIT
-                                                            : SESSION_REFUSED;
+    loan->is_checked = true;
+    return session_seek(loan, at->shard, at->hash, copy, problem)
+               ? SESSION_WAIT
+               : SESSION_REFUSED;
 }
 
 /* A session was found in its shard: take it, queue, or leave it. */
 static enum session_result lend_found(struct session_loan *loan,
+                                      const struct session_place *at,
                                       struct session *session, uint64_t now_ms,
                                       struct problem *problem)
 {
-    if (loan->want == SESSION_WANT_NEW && !session->is_new)
+    bool is_doubtful = must_check(loan);
+
+    if (is_doubtful && !session->borrower)
+        return seek(loan, at, session, now_ms, problem);
+    if (!is_doubtful && loan->want == SESSION_WANT_NEW && !session->is_new)
         return refuse_live(loan, problem);
     if (!session->borrower) {
         lend(session, loan);
@@ -192,6 +220,7 @@ static enum session_result take_place(struct session_loan *loan,
         return SESSION_WAIT;
     if (is_only_to_go(loan, place)) {
         snprintf(loan->info.id, sizeof(loan->info.id), "%s", loan->id);
+        place->is_new = false;
         return SESSION_OK;
     }
     if (place->place == SESSION_IS_ABSENT)
@@ -203,10 +232,26 @@ static enum session_result take_place(struct session_loan *loan,
     return SESSION_REFUSED;
 }
 
+/* It is our turn, but what the store was asked for another call is no answer
+ * to ours. */
+static enum session_result ask_again(struct session_loan *loan,
+                                     const struct session_place *at,
+                                     uint64_t now_ms, struct problem *problem)
+{
+    struct session *session = loan->session;
+
+    if (!session->place)
+        return seek(loan, at, session, now_ms, problem);
+    session_drop_place(at->shard, session);
+    loan->session = NULL;
+    loan->is_waiting = false;
+    return seek(loan, at, NULL, now_ms, problem);
+}
+
 /* We waited for `loan->session`: is it our turn, or too late?  OK: it is
  * ours; WAIT: neither, or with `must_make` it is ours to be made. */
 static enum session_result end_wait(struct session_loan *loan,
-                                    struct session_shard *shard,
+                                    const struct session_place *at,
                                     uint64_t now_ms, bool *must_make,
                                     struct problem *problem)
 {
@@ -214,8 +259,12 @@ static enum session_result end_wait(struct session_loan *loan,
     bool is_sought = session->place == SESSION_IS_SOUGHT;
     enum session_result result;
 
+    if (session->borrower == loan &&
+        (session->place ? session_is_shared(loan->store) && !loan->is_checked
+                        : must_check(loan)))
+        return ask_again(loan, at, now_ms, problem);
     if (session->borrower == loan && session->place) {
-        result = take_place(loan, shard, now_ms, problem);
+        result = take_place(loan, at->shard, now_ms, problem);
         *must_make = result == SESSION_WAIT;
         return result;
     }
@@ -245,8 +294,7 @@ static struct session *find_live(struct session_loan *loan,
     if (!session || !session_is_expired(session, now_ms) ||
         (session->borrower && session->borrower != loan))
         return session;
-    session_kill(loan->store, place->shard, session, SESSION_WAS_EXPIRED,
-                 now_ms);
+    session_expire(loan->store, place->shard, session, now_ms);
     loan->session = NULL;
     loan->is_waiting = false;
     return NULL;
@@ -274,12 +322,14 @@ static enum session_result bring_in(struct session_loan *loan,
     struct session *session = place ? NULL : find_live(loan, at, now_ms);
 
     if (session)
-        return lend_found(loan, session, now_ms, problem);
+        return lend_found(loan, at, session, now_ms, problem);
     if (place) {
+        if (session_is_shared(loan->store))
+            (*made)->tag = place->tag; /* of the tombstone it replaces */
         session_replace(at->shard, place, *made);
         session_free(place);
     } else if (session_must_seek(loan->store, at->hash, loan->id, now_ms)) {
-        return seek(loan, at, now_ms, problem);
+        return seek(loan, at, NULL, now_ms, problem);
     } else {
         session_shard_insert(at->shard, *made);
         lend(*made, loan);
@@ -288,15 +338,30 @@ static enum session_result bring_in(struct session_loan *loan,
     return lent(loan);
 }
 
+/* A new one adds a row; those that are there go on whatever their number. */
+static bool has_row(const struct session_store *store, struct problem *problem)
+{
+    size_t most = store->config->max_stored_sessions;
+    size_t rows = store->behind ? atomic_load(&store->behind->rows) : 0;
+
+    return !most || rows < most ||
+           problem_set(problem, PROBLEM_TOO_MANY_SESSIONS,
+                       "there is no room for another session: the store "
+                       "holds %zu of max_stored_sessions = %zu",
+                       rows, most);
+}
+
 /* Make the session. */
 static enum session_result make(struct session_loan *loan,
                                 const struct session_place *at,
                                 uint64_t now_ms, struct problem *problem)
 {
-    struct session *made = session_reserve(loan->store, &loan->plan, loan->id,
-                                           at->hash, now_ms, problem);
+    struct session *made = NULL;
     enum session_result result;
 
+    if (has_row(loan->store, problem))
+        made = session_reserve(loan->store, &loan->plan, loan->id, at->hash,
+                               now_ms, problem);
     if (!made) {
         leave_place(loan, at->shard);
         return SESSION_REFUSED;
@@ -322,11 +387,11 @@ enum session_result session_acquire(struct session_loan *loan, uint64_t now_ms,
     pthread_mutex_lock(&place.shard->lock);
     session = find_live(loan, &place, now_ms);
     if (loan->session) {
-        result = end_wait(loan, place.shard, now_ms, &must_make, problem);
+        result = end_wait(loan, &place, now_ms, &must_make, problem);
     } else if (session) {
-        result = lend_found(loan, session, now_ms, problem);
+        result = lend_found(loan, &place, session, now_ms, problem);
     } else if (session_must_seek(loan->store, place.hash, loan->id, now_ms)) {
-        result = seek(loan, &place, now_ms, problem);
+        result = seek(loan, &place, NULL, now_ms, problem);
     } else if (must_exist(loan)) {
         session_missing(loan->store, place.hash, loan->id, now_ms, problem);
     } else {

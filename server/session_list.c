@@ -40,15 +40,21 @@ static void sift_down(struct heap *heap, size_t at)
     heap->infos[at] = moved;
 }
 
-static void add(struct heap *heap, const struct session *session)
+/* Is there room for this id, or is it smaller than the largest? */
+static bool wants(const struct heap *heap, const char *id)
+{
+    return heap->count < heap->limit || strcmp(id, heap->infos[0].id) < 0;
+}
+
+static void add(struct heap *heap, const struct session_info *info)
 {
     if (heap->count < heap->limit) {
-        heap->infos[heap->count++] = session_info_of(session);
+        heap->infos[heap->count++] = *info;
         if (heap->count == heap->limit)
             for (size_t i = heap->count; i-- > 0;)
                 sift_down(heap, i);
-    } else if (strcmp(session->id, heap->infos[0].id) < 0) {
-        heap->infos[0] = session_info_of(session);
+    } else {
+        heap->infos[0] = *info;
         sift_down(heap, 0);
     }
 }
@@ -68,8 +74,12 @@ static void list_shard(struct session_shard *shard, const char *after,
 
         for (; session; session = session->next)
             if (!session->is_new && strcmp(session->id, after) > 0 &&
-                (session->borrower || !session_is_expired(session, now_ms)))
-                add(heap, session);
+                wants(heap, session->id) &&
+                (session->borrower || !session_is_expired(session, now_ms))) {
+                struct session_info info = session_info_of(session);
+
+                add(heap, &info);
+            }
     }
 }
 
@@ -99,38 +109,81 @@ struct session_page_job {
     struct store_job io;
     struct session_page *page;
     struct session_store *store;
-    bool is_done; /* under changes.lock */
+    struct heap heap; /* of a shared store, which gives them in any order */
+    bool is_done;     /* under changes.lock */
     bool is_failed;
     char why[256];
 };
+
+/* false: it is damaged (who asks for it is told), or belongs to a model that
+ * is not served. */
+static bool read_info(const struct session_store *store,
+                      const struct store_row *row, struct session_info *info)
+{
+    struct record record;
+
+    return !record_decode(row->head, row->head_length, NULL, 0, &record) &&
+           record.id.length == strlen(row->id) &&
+           record.id.length < sizeof(info->id) &&
+           session_record_info(store, &record, info);
+}
+
+bool session_record_info(const struct session_store *store,
+                         const struct record *record,
+                         struct session_info *info)
+{
+    const struct served_model *model = session_record_model(store, record);
+
+    if (!model)
+        return false;
+    *info = (struct session_info){
+        .plan = {.model = model,
+                 .mode = (enum session_mode)record->mode,
+                 .window = record->window,
+                 .ttl_ms = record->ttl_ms},
+        .step = record->step,
+        .window_filled = record->filled,
+        .created_ms = record->created_ms,
+        .used_ms = session_monotonic_of(store, record->used_ms),
+        .state_bytes = record->state_length};
+    memcpy(info->id, record->id.text, record->id.length);
+    return true;
+}
 
 static bool on_row(struct store_job *io, const struct store_row *row)
 {
     struct session_page_job *job = (struct session_page_job *)io;
     struct session_page *page = job->page;
-    const struct served_model *model;
-    struct session_info *info = &page->infos[page->count];
-    struct record record;
 
-    if (record_decode(row->head, row->head_length, NULL, 0, &record) ||
-        record.id.length != strlen(row->id) ||
-        record.id.length >= sizeof(info->id))
-        return true; /* damaged: who asks for it is told */
-    model = session_record_model(job->store, &record);
-    if (!model)
-        return true; /* it belongs to none that is served */
-    *info = (struct session_info){
-        .plan = {.model = model,
-                 .mode = (enum session_mode)record.mode,
-                 .window = record.window,
-                 .ttl_ms = record.ttl_ms},
-        .step = record.step,
-        .window_filled = record.filled,
-        .created_ms = record.created_ms,
-        .used_ms = session_monotonic_of(job->store, record.used_ms),
-        .state_bytes = record.state_length};
-    memcpy(info->id, record.id.text, record.id.length);
+    if (!read_info(job->store, row, &page->infos[page->count]))
+        return true;
     return ++page->count < page->limit;
+}
+
+/* A shared store asks before it looks at one: it may come twice. */
+static bool wants_id(const struct store_job *io, const char *id)
+{
+    const struct session_page_job *job = (const struct session_page_job *)io;
+
+    if (strcmp(id, job->page->after) <= 0 || !wants(&job->heap, id))
+        return false;
+    for (size_t i = 0; i < job->heap.count; i++)
+        if (!strcmp(job->heap.infos[i].id, id))
+            return false;
+    return true;
+}
+
+static bool on_shared_row(struct store_job *io, const struct store_row *row)
+{
+    struct session_page_job *job = (struct session_page_job *)io;
+    uint64_t now_ms = clock_monotonic_ms();
+    struct session_info info;
+
+    if (!wants_id(io, row->id) || !read_info(job->store, row, &info))
+        return true;
+    info.used_ms = now_ms > row->share.age_ms ? now_ms - row->share.age_ms : 0;
+    add(&job->heap, &info);
+    return true;
 }
 
 static void on_listed(struct store_job *io)
@@ -139,6 +192,11 @@ static void on_listed(struct store_job *io)
     struct session_store *store = job->store;
 
     job->is_failed = io->result != STORE_OK;
+    if (store->behind->is_shared) {
+        job->page->count = job->heap.count;
+        qsort(job->page->infos, job->heap.count, sizeof(*job->page->infos),
+              by_id);
+    }
     snprintf(job->why, sizeof(job->why), "%s", io->why);
     session_behind_says(store, job->is_failed ? io->why : NULL);
     /* Whoever looks waits until we have let go of the page. */
@@ -160,10 +218,12 @@ static enum session_result ask_for_page(struct session_page *page,
     }
     job->page = page;
     job->store = page->store;
+    job->heap = (struct heap){.infos = page->infos, .limit = page->limit};
     job->io = (struct store_job){
         .task = STORE_LIST,
         .row = {.id = page->after},
-        .on_row = on_row,
+        .on_row = behind->is_shared ? on_shared_row : on_row,
+        .wants = wants_id,
         .now_ms = session_wall_of(page->store, clock_monotonic_ms()),
         .done = on_listed};
     page->count = 0;

@@ -26,32 +26,52 @@ struct session_job *session_job_of(struct store_job *io)
                                   offsetof(struct session_job, io));
 }
 
+/* Unused rows are not stored, and count as zero. */
+static void clean_rows(const struct session *session,
+                       const struct record *record, unsigned char *body)
+{
+    struct session_plan plan = session_plan_of(session);
+
+    session_rows_clean(&plan, record->filled, body);
+    if (record->has_call && !record->reply_length)
+        session_rows_clean(&plan, record->filled_before,
+                           body + record->state_length);
+}
+
 struct session_job *session_job_make(struct session_store *store,
-                                     const struct record *record,
+                                     const struct session *session,
+                                     const struct record *record, size_t added,
                                      void (*done)(struct store_job *io))
 {
     size_t length = record_body_length(record);
+    bool is_shared = store->behind->is_shared;
+    size_t more = is_shared ? session_share_bytes(record) : 0;
     struct session_job *job;
 
     if (length > store->behind->most_row_bytes)
         return NULL;
-    job = malloc(sizeof(*job) + length);
+    job = malloc(sizeof(*job) + length + more);
     if (!job)
         return NULL;
     memset(job, 0, sizeof(*job));
     job->store = store;
     memcpy(job->id, record->id.text, record->id.length);
+    record_put_body(record, job->body);
+    if (more)
+        clean_rows(session, record, job->body);
     job->io = (struct store_job){
         .task = STORE_WRITE,
         .row = {.id = job->id,
                 .head = job->head,
                 .body = job->body,
-                .head_length = record_encode(record, job->head, job->body),
+                .head_length = record_put_head(record, job->head, job->body),
                 .body_length = length,
                 .is_dead = record->fate != RECORD_LIVE,
                 .expires_ms = session_record_expires(record),
                 .until_ms = session_record_until(store, record)},
         .done = done};
+    if (is_shared)
+        session_share_job(job, record, session, added);
     return job;
 }
 
@@ -72,8 +92,8 @@ bool session_writes_first(const struct session_loan *loan,
     struct session_store *store = loan->store;
 
     return store->behind &&
-           (!store->writes_later || change->fate != SESSION_GOES_ON ||
-            is_overrun(store, now_ms));
+           (store->behind->is_shared || !store->writes_later ||
+            change->fate != SESSION_GOES_ON || is_overrun(store, now_ms));
 }
 
 /* The row is written: now the change is made.  The shard's lock is held. */
@@ -95,6 +115,8 @@ static void make_change(struct session_job *job, struct session_shard *shard)
     session->window_filled = (uint32_t)change->window_filled;
     session->used_ms = job->now_ms;
     session_unmark_changed(job->store, session);
+    if (session_is_shared(job->store))
+        session->tag = job->io.row.share.tag;
     if (session->is_new)
         session_come_to_life(job->store, session);
     if (former)
@@ -109,7 +131,8 @@ static void make_change(struct session_job *job, struct session_shard *shard)
                      job->now_ms);
 }
 
-/* It is not: everything is as it was.  Returns what has never been. */
+/* It is not: everything is as it was, or in a shared store nobody knows, and
+ * the copy is of no use.  Returns what has never been. */
 static struct session *undo_change(struct session_job *job,
                                    struct session_shard *shard)
 {
@@ -124,7 +147,10 @@ static struct session *undo_change(struct session_job *job,
         return NULL;
     }
     if (!session->is_new) {
-        session_hand_on(session);
+        if (job->io.result == STORE_FAILED)
+            session_hand_on(session);
+        else
+            session_drop_copy(job->store, shard, session);
         return NULL;
     }
     session_shard_remove(shard, session);
@@ -132,13 +158,31 @@ static struct session *undo_change(struct session_job *job,
     return session;
 }
 
-static void tell(struct session_job *job, bool ok)
+static enum session_outcome outcome_of(enum store_result result)
+{
+    switch (result) {
+    case STORE_OK:
+        return SESSION_STORED;
+    case STORE_OVERTAKEN:
+        return SESSION_OVERTAKEN;
+    case STORE_UNKNOWN:
+        return SESSION_UNKNOWN;
+    case STORE_FAILED:
+    case STORE_ABSENT: /* of reads */
+    case STORE_DAMAGED:
+    case STORE_SAME:
+        break;
+    }
+    return SESSION_LOST;
+}
+
+static void tell(struct session_job *job)
 {
     struct session_loan *waiter = job->waiter;
 
     if (!waiter)
         return;
-    waiter->outcome = ok ? SESSION_STORED : SESSION_LOST;
+    waiter->outcome = outcome_of(job->io.result);
     waiter->job = NULL;
     snprintf(waiter->why, sizeof(waiter->why), "%s", job->io.why);
     waiter->wake(waiter->arg);
@@ -150,9 +194,10 @@ static void on_written(struct store_job *io)
     struct session_store *store = job->store;
     struct session_place at = session_place_of(store, job->id);
     bool ok = io->result == STORE_OK;
+    bool answered = ok || io->result == STORE_OVERTAKEN;
     struct session *unmade = NULL;
 
-    session_behind_says(store, ok ? NULL : io->why);
+    session_behind_says(store, answered ? NULL : io->why);
     if (ok)
         session_metric(store, METRIC_STORE_WRITES, 1);
     pthread_mutex_lock(&at.shard->lock);
@@ -160,7 +205,7 @@ static void on_written(struct store_job *io)
         make_change(job, at.shard);
     else
         unmade = undo_change(job, at.shard);
-    tell(job, ok);
+    tell(job);
     pthread_mutex_unlock(&at.shard->lock);
     if (unmade)
         session_unreserve(store, unmade);
@@ -204,7 +249,8 @@ enum session_result session_write(struct session_loan *loan,
     struct record record;
 
     change_to_record(loan, change, call, now_ms, &record);
-    job = session_job_make(store, &record, on_written);
+    job = session_job_make(store, loan->session, &record, change->rows_added,
+                           on_written);
     if (!job) {
         if (call)
             session_discharge(store, call->extra_bytes);
@@ -247,7 +293,14 @@ enum session_result session_written(struct session_loan *loan, uint64_t now_ms,
         return SESSION_OK;
     if (outcome == SESSION_SENT && !is_late)
         return SESSION_WAIT;
-    if (outcome == SESSION_LOST)
+    if (outcome == SESSION_OVERTAKEN)
+        return SESSION_AGAIN;
+    if (outcome == SESSION_UNKNOWN)
+        problem_set(problem, PROBLEM_STORE_UNREACHABLE,
+                    "whether the session \"%s\" was stored is not known: "
+                    "repeat the call with its step; %s",
+                    loan->id, loan->why);
+    else if (outcome == SESSION_LOST)
         problem_set(problem, PROBLEM_STORE_UNREACHABLE,
                     "the session \"%s\" could not be stored and is as it was: "
                     "%s",

@@ -26,6 +26,7 @@ enum rnn_status session_store_create(const struct config *config,
 {
     struct session_store *made = calloc(1, sizeof(*made));
     bool is_whole = made != NULL;
+    unsigned long long first_tag = 0;
 
     if (!made)
         goto out;
@@ -37,8 +38,11 @@ enum rnn_status session_store_create(const struct config *config,
     for (size_t i = 0; is_whole && i < SESSION_SHARDS; i++)
         is_whole = session_shard_init(&made->shards[i]);
     if (getrandom(&made->key, sizeof(made->key), 0) !=
-        (ssize_t)sizeof(made->key))
+            (ssize_t)sizeof(made->key) ||
+        getrandom(&first_tag, sizeof(first_tag), 0) !=
+            (ssize_t)sizeof(first_tag))
         is_whole = false;
+    atomic_init(&made->tags, first_tag);
 out:
     if (!is_whole) {
         session_store_free(made);
@@ -53,10 +57,8 @@ void session_store_free(struct session_store *store)
 {
     if (!store)
         return;
-    if (store->behind) {
-        session_sort_changed(store);
+    if (store->behind)
         store->behind->ops->close(store->behind);
-    }
     for (size_t i = 0; i < SESSION_SHARDS; i++)
         session_shard_release(&store->shards[i]);
     session_graves_release(&store->graves);
@@ -257,6 +259,15 @@ void session_kill(struct session_store *store, struct session_shard *shard,
     session_graves_bury(&store->graves, session, reason, now_ms);
 }
 
+void session_expire(struct session_store *store, struct session_shard *shard,
+                    struct session *session, uint64_t now_ms)
+{
+    if (session_is_shared(store)) /* elsewhere its ttl may have begun anew */
+        session_drop_copy(store, shard, session);
+    else
+        session_kill(store, shard, session, SESSION_WAS_EXPIRED, now_ms);
+}
+
 /* Forget what expired in one bucket; returns how many it looked at. */
 static size_t sweep_bucket(struct session_store *store,
                            struct session_shard *shard, size_t index,
@@ -269,7 +280,7 @@ static size_t sweep_bucket(struct session_store *store,
         struct session *next = session->next;
 
         if (!session->borrower && session_is_expired(session, now_ms))
-            session_kill(store, shard, session, SESSION_WAS_EXPIRED, now_ms);
+            session_expire(store, shard, session, now_ms);
         session = next;
         seen++;
     }
@@ -326,6 +337,16 @@ enum session_result session_store_find(struct session_store *store,
                                        struct session_info *info,
                                        struct problem *problem)
 {
+    if (session_is_shared(store))
+        return SESSION_WAIT;
+    return session_store_glance(store, id, now_ms, info, problem);
+}
+
+enum session_result session_store_glance(struct session_store *store,
+                                         const char *id, uint64_t now_ms,
+                                         struct session_info *info,
+                                         struct problem *problem)
+{
     struct session_place place = session_place_of(store, id);
     enum session_result result = SESSION_REFUSED;
     struct session *session;
@@ -333,7 +354,7 @@ enum session_result session_store_find(struct session_store *store,
     pthread_mutex_lock(&place.shard->lock);
     session = session_shard_find(place.shard, place.hash, id);
     if (session && !session->borrower && session_is_expired(session, now_ms)) {
-        session_kill(store, place.shard, session, SESSION_WAS_EXPIRED, now_ms);
+        session_expire(store, place.shard, session, now_ms);
         session = NULL;
     }
     if (session && !session->is_new) {

@@ -66,7 +66,7 @@ RNN_CHECKED enum rnn_status session_store_behind(
     struct session_store *store, const struct model_registry *models,
     const struct log *log, struct rnn_error *err);
 
-/* What keeps the sessions: "memory", "sqlite".  Static. */
+/* What keeps the sessions: "memory", "sqlite", "redis".  Static. */
 const char *session_store_name(const struct session_store *store);
 /* Is the store behind out of reach?  NULL has none. */
 bool session_store_is_failing(struct session_store *store);
@@ -123,6 +123,9 @@ enum session_result {
     SESSION_OK,
     SESSION_WAIT,    /* call again after `wake`, or at wake_at_ms at last */
     SESSION_REFUSED, /* the problem is filled; nothing is held */
+    SESSION_AGAIN,   /* of a commit: another replica has changed the session
+                        since; nothing of ours has changed, nothing is held.
+                        Begin again, with a new loan */
 };
 
 enum session_want {
@@ -138,7 +141,9 @@ enum session_want {
 enum session_outcome {
     SESSION_SENT,
     SESSION_STORED,
-    SESSION_LOST, /* it could not be written, nothing has changed */
+    SESSION_LOST,      /* it could not be written, nothing has changed */
+    SESSION_OVERTAKEN, /* the same: what it was to change is another since */
+    SESSION_UNKNOWN,   /* it was sent, but not answered */
 };
 
 struct session_loan {
@@ -152,14 +157,19 @@ struct session_loan {
     void (*wake)(void *arg);
     void *arg;
     uint64_t wake_at_ms; /* wait no longer; 0: now + session_wait */
+    bool trusts_copy;    /* of a session that other replicas may have changed
+                            since: a commit will find out.  Otherwise the store
+                            behind is asked first */
 
     /* Filled by session_acquire(). */
     struct session_info info;
     const void *state;               /* info.state_bytes, aligned to 8 */
     const struct session_call *last; /* NULL: none */
-    bool is_new; /* made by this loan; unseen by others until committed */
+    bool is_new;  /* made by this loan; unseen by others until committed */
+    bool is_copy; /* nobody has asked whether it is still right */
 
     /* The store's own. */
+    bool is_checked;         /* the store behind was asked for this loan */
     bool is_sent;            /* a commit is under way: it decides */
     struct session_job *job; /* the next three under a lock */
     enum session_outcome outcome;
@@ -201,6 +211,8 @@ struct session_change {
     const void *state; /* info.state_bytes; NULL: as it was */
     uint64_t step;
     size_t window_filled;
+    size_t rows_added; /* to those that were there, in a window; 0: the state
+                          is another one */
     enum session_fate fate;
 
     /* With digest NULL the call carried no step: the kept call is forgotten.
@@ -215,6 +227,7 @@ struct session_change {
 
 /* Give the session back, changed.  Its ttl begins anew.
  *
+ * AGAIN    only with a store that other replicas share
  * WAIT     it is being written to the store behind: call again, with the same
  *          change, after `wake`, or at wake_at_ms at last
  * REFUSED  overloaded (out of memory), store-unreachable: it could not be
@@ -231,11 +244,38 @@ void session_release(struct session_loan *loan, bool touch, uint64_t now_ms);
 
 /* ---- without borrowing -------------------------------------------------- */
 
+/* What memory has of a live session, for estimates: other replicas may have
+ * changed it since.  REFUSED, WAIT: as of session_store_find(). */
+enum session_result session_store_glance(struct session_store *store,
+                                         const char *id, uint64_t now_ms,
+                                         struct session_info *info,
+                                         struct problem *problem);
+
 /* Look at a live session.  REFUSED: no-such-session, session-gone.  WAIT: it
- * is not in memory but may be in the store behind: borrow it to see. */
+ * is not in memory but may be in the store behind, or others may have changed
+ * it there: borrow it to see. */
 enum session_result session_store_find(struct session_store *store,
                                        const char *id, uint64_t now_ms,
                                        struct session_info *info,
+                                       struct problem *problem);
+
+/* Look at a session in a store that others share, without borrowing it.  The
+ * caller's memory, which must stay until the result is not WAIT any more. */
+struct session_look {
+    struct session_store *store;
+    const char *id;
+    void (*wake)(void *arg); /* it has come */
+    void *arg;
+    struct session_info info; /* the result */
+    struct session_look_job *job;
+};
+
+/* Do others change what memory has? */
+bool session_store_is_shared(const struct session_store *store);
+/* OK, WAIT (call again after `wake`; it takes as long as the store takes),
+ * REFUSED: no-such-session, session-gone, other-model, internal (damaged),
+ * store-unreachable, overloaded. */
+enum session_result session_store_look(struct session_look *look,
                                        struct problem *problem);
 
 /* The kept call of the session of this id that ended, when it is the call

@@ -26,11 +26,16 @@ enum session_place_kind {
 };
 
 struct session {
-    struct session *next;                           /* in its bucket */
-    struct session_loan *borrower;                  /* NULL: free to be lent */
-    struct session_call *last;                      /* NULL: none is kept */
-    const struct served_model *model;               /* NULL: a place */
-    struct session *changed_before, *changed_after; /* session_later.c */
+    struct session *next;             /* in its bucket */
+    struct session_loan *borrower;    /* NULL: free to be lent */
+    struct session_call *last;        /* NULL: none is kept */
+    const struct served_model *model; /* NULL: a place */
+    union {
+        struct session *changed_before; /* session_later.c */
+        uint64_t tag; /* of a copy of what a shared store has, where nothing
+                         is written later; 0: it is not there */
+    };
+    struct session *changed_after;
     uint64_t step;
     uint64_t ttl_ms;
     uint64_t used_ms;

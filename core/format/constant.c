@@ -24,10 +24,14 @@ static bool fill(const struct rnn_json *json, const struct rnn_shape *shape,
                  size_t axis, float **next)
 {
     double number;
+    bool truth;
 
     if (axis == shape->rank) {
-        if (!rnn_numbers_named(json, &number) &&
-            (!rnn_json_number(json, &number) || !(fabs(number) <= FLT_MAX)))
+        if (rnn_json_bool(json, &truth))
+            number = truth;
+        else if (!rnn_numbers_named(json, &number) &&
+                 (!rnn_json_number(json, &number) ||
+                  !(fabs(number) <= FLT_MAX)))
             return false;
         *(*next)++ = (float)number;
         return true;

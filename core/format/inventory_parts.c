@@ -88,58 +88,101 @@ static size_t number_of(const struct rnn_json *cells,
     return number;
 }
 
-/* Cell `index` is called "cell_3"; its folder is "cell/cells/lstm_cell_1". */
-static enum rnn_status read_cell(const struct rnn_json *cells, size_t index,
-                                 const struct rnn_json *item,
+/* Where a cell stands: in the stack in this folder, as cell number `*next` of
+ * all cells of the RNN. */
+struct stack_place {
+    const char *folder; /* "cell", "cell/cells/stacked_rnn_cells" */
+    size_t *next;
+};
+
+static enum rnn_status read_stack(const struct rnn_json *cells,
+                                  const struct stack_place *place,
+                                  const struct rnn_layer_weights *around,
+                                  const struct inventory_reading *reading,
+                                  struct rnn_error *err);
+
+/* The folder of `item`: "cell/cells/lstm_cell_1". */
+static const char *folder_of(const struct rnn_json *cells,
+                             const struct rnn_json *item,
+                             const char *snake_name, const char *stack,
+                             struct arena *arena)
+{
+    size_t number = number_of(cells, item);
+    char name[100];
+
+    snprintf(name, sizeof(name), "/cells/%s", snake_name);
+    if (number)
+        snprintf(name, sizeof(name), "/cells/%s_%zu", snake_name, number);
+    return inventory_join(arena, stack, name, "");
+}
+
+/* Cell 3 of an RNN, whatever stacks it is in, is called "cell_3". */
+static enum rnn_status read_cell(const struct rnn_json *item,
+                                 const char *inside, size_t index,
                                  const struct rnn_layer_weights *around,
                                  const struct inventory_reading *reading,
                                  struct rnn_error *err)
 {
     struct arena *arena = &reading->inventory->arena;
-    const char *class_name = inventory_text(item, "class_name");
-    const char *name = inventory_text(rnn_json_member(item, "config"), "name");
-    const struct class_weights *known;
     struct rnn_layer_weights cell;
-    char folder[100], called[40];
-    const char *inside;
+    char called[40];
     enum rnn_status status;
 
-    if (!class_name || !name)
-        return rnn_fail(err, RNN_BAD_MODEL,
-                        "layer \"%.80s\": its cell %zu has no class_name or "
-                        "no name",
-                        around->name, index);
-    known = class_weights_find(class_name);
-    if (!known)
-        return inventory_refuse(around->name, class_name, err);
-    snprintf(folder, sizeof(folder), "cell/cells/%s_%zu", known->snake_name,
-             number_of(cells, item));
-    if (!number_of(cells, item))
-        snprintf(folder, sizeof(folder), "cell/cells/%s", known->snake_name);
     snprintf(called, sizeof(called), "cell_%zu", index);
-    inside = inventory_join(arena, folder, "", "");
-    if (!inside)
-        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     status = enter(around, called, inside, NULL, arena, &cell, err);
     if (status)
         return status;
-    cell.cell = inventory_join(arena, name, "", "");
+    cell.cell = inventory_join(
+        arena, inventory_text(rnn_json_member(item, "config"), "name"), "",
+        "");
     if (!cell.cell)
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     return inventory_read(item, &cell, reading, err);
 }
 
+static enum rnn_status read_item(const struct rnn_json *cells,
+                                 const struct rnn_json *item,
+                                 const struct stack_place *place,
+                                 const struct rnn_layer_weights *around,
+                                 const struct inventory_reading *reading,
+                                 struct rnn_error *err)
+{
+    const char *class_name = inventory_text(item, "class_name");
+    const struct class_weights *known;
+    struct stack_place inner = {NULL, place->next};
+
+    if (!class_name ||
+        !inventory_text(rnn_json_member(item, "config"), "name"))
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.80s\": its cell %zu has no class_name or "
+                        "no name",
+                        around->name, *place->next);
+    known = class_weights_find(class_name);
+    if (!known && !stack_of(item))
+        return inventory_refuse(around->name, class_name, err);
+    inner.folder =
+        folder_of(cells, item, known ? known->snake_name : "stacked_rnn_cells",
+                  place->folder, &reading->inventory->arena);
+    if (!inner.folder)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
+    if (!known)
+        return read_stack(stack_of(item), &inner, around, reading, err);
+    return read_cell(item, inner.folder, (*place->next)++, around, reading,
+                     err);
+}
+
+/* Depth of the recursion: that of the JSON. */
 static enum rnn_status read_stack(const struct rnn_json *cells,
+                                  const struct stack_place *place,
                                   const struct rnn_layer_weights *around,
                                   const struct inventory_reading *reading,
                                   struct rnn_error *err)
 {
-    size_t index = 0;
     enum rnn_status status = RNN_OK;
 
     for (const struct rnn_json *item = rnn_json_first(cells); item && !status;
          item = rnn_json_next(item))
-        status = read_cell(cells, index++, item, around, reading, err);
+        status = read_item(cells, item, place, around, reading, err);
     return status;
 }
 
@@ -157,6 +200,7 @@ static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
         const struct rnn_json *inner =
             rnn_json_member(config, wrapper->parts[i].field);
         struct rnn_layer_weights part;
+        size_t cell = 0;
 
         if (rnn_json_is_null(inner))
             inner = rnn_json_member(config, wrapper->parts[i].or_field);
@@ -165,7 +209,9 @@ static enum rnn_status read_wrapper(const struct class_wrapper *wrapper,
                             "layer \"%.80s\" (%s) has no %s", around->name,
                             wrapper->class_name, wrapper->parts[i].field);
         if (stack_of(inner))
-            return read_stack(stack_of(inner), around, reading, err);
+            return read_stack(stack_of(inner),
+                              &(struct stack_place){"cell", &cell}, around,
+                              reading, err);
         status = enter(around, wrapper->parts[i].name, wrapper->parts[i].name,
                        wrapper->parts[i].side, &reading->inventory->arena,
                        &part, err);

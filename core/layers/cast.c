@@ -5,6 +5,8 @@
  *     y = 1 where x is not 0    Cast to bool
  *
  * Numbers of any kind are float32 here, so that a cast to it changes nothing.
+ * To Keras what has a mask is float32, and tf.cast() to that gives back the
+ * tensor itself, its mask with it.
  *
  * Keras: keras/src/ops/core.py; tf.cast
  */
@@ -34,8 +36,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         return operator_refuse(
             node, "only casts to float32, int32, int64 and bool are supported",
             err);
-    if (!cuts && !asks)
-        return plan_pass_input(builder, node, err);
+    if (!cuts && !asks) {
+        status = plan_pass_input(builder, node, err);
+        if (!status && layer->class->detail)
+            node->outputs[0]->mask = x->mask;
+        return status;
+    }
     own = arena_zalloc(builder->arena, 1, sizeof(*own), alignof(bool));
     if (!own)
         return plan_no_memory(layer, err);

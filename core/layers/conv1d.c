@@ -126,6 +126,7 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
     struct plan_builder inner;
     struct value *x = NULL;
     struct node *within = NULL;
+    struct inner_outputs outputs;
     enum rnn_status status;
 
     if (!made)
@@ -140,8 +141,8 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
     layer->calls = before.calls;
     layer->whole = before.whole;
     layer->state_bytes = before.state_bytes;
-    return inner_plan_finish(node, made, builder, &inner, within->outputs, 1,
-                             err);
+    outputs = (struct inner_outputs){.values = within->outputs, .count = 1};
+    return inner_plan_finish(node, made, builder, &inner, &outputs, err);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,

@@ -18,7 +18,7 @@ enum rnn_status inner_plan_inputs(const struct node *node,
                                   struct value **values, struct rnn_error *err)
 {
     enum rnn_status status =
-        plan_reserve(inner, node->input_count, PLAN_MAX_INPUTS, err);
+        plan_reserve(inner, node->input_count, PLAN_MAX_INPUTS + 1, err);
 
     for (size_t i = 0; i < node->input_count && !status; i++) {
         struct rnn_shape shape = node->inputs[i]->shape;
@@ -75,10 +75,11 @@ static void pass_vocabulary(const struct plan *inner, const struct node *node,
     }
 }
 
-/* The outputs of one timestep, with the axis of time before theirs. */
+/* The outputs of one timestep, with the axis of time before theirs.  The
+ * last may be the mask of the first. */
 static enum rnn_status make_outputs(struct node *node,
                                     struct plan_builder *builder,
-                                    const struct plan *inner,
+                                    const struct plan *inner, bool makes_mask,
                                     struct rnn_error *err)
 {
     enum rnn_status status = RNN_OK;
@@ -100,27 +101,31 @@ static enum rnn_status make_outputs(struct node *node,
                y->shape.rank * sizeof(shape.dim[0]));
         status = plan_make_output(builder, node, i, &shape, true, err);
     }
+    if (!status && makes_mask)
+        node->mask = node->outputs[--node->output_count];
     return status;
 }
 
 enum rnn_status inner_plan_finish(struct node *node, struct inner_plan *made,
                                   struct plan_builder *builder,
                                   struct plan_builder *inner,
-                                  struct value *const *outputs,
-                                  size_t output_count, struct rnn_error *err)
+                                  const struct inner_outputs *outputs,
+                                  struct rnn_error *err)
 {
     const struct plan *plan = &made->plan;
     enum rnn_status status;
 
     builder->calls = inner->calls;
-    if (output_count > PLAN_MAX_INPUTS)
+    if (outputs->count > PLAN_MAX_INPUTS)
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" (%s) has %zu outputs, at most %d "
                         "are made",
                         node->layer->name, node->layer->class->name,
-                        output_count, PLAN_MAX_INPUTS);
-    for (size_t i = 0; i < output_count; i++)
-        plan_add_output(inner, outputs[i], node->layer->name);
+                        outputs->count, PLAN_MAX_INPUTS);
+    for (size_t i = 0; i < outputs->count; i++)
+        plan_add_output(inner, outputs->values[i], node->layer->name);
+    if (outputs->mask)
+        plan_add_output(inner, outputs->mask, node->layer->name);
     status = plan_settle(inner, err);
     if (!status)
         status = check_timesteps(node->layer, plan, err);
@@ -130,7 +135,7 @@ enum rnn_status inner_plan_finish(struct node *node, struct inner_plan *made,
     pass_vocabulary(plan, node, builder->plan);
     node->own = made;
     node->cost = plan_cost(plan, made->timesteps);
-    return make_outputs(node, builder, plan, err);
+    return make_outputs(node, builder, plan, outputs->mask, err);
 }
 
 /* Timesteps that run together as sequences of the inner plan, and where what
@@ -155,8 +160,9 @@ static struct group lay_out(const struct node *node, size_t items)
     group.inputs = align(group.items * sizeof(struct rnn_sequence));
     group.outputs = align(group.inputs +
                           group.items * node->input_count * sizeof(float *));
-    group.scratch = align(group.outputs +
-                          group.items * node->output_count * sizeof(float *));
+    group.scratch =
+        align(group.outputs +
+              group.items * inner->plan.output_count * sizeof(float *));
     group.total = align(
         plan_sum(group.scratch, 1,
                  plan_scratch(&inner->plan, group.items, inner->timesteps)));
@@ -188,8 +194,9 @@ static void view_items(const struct node *node, struct run *run,
 
             inputs[k] = x.data + (first + i) * x.stride;
         }
-        for (size_t k = 0; k < node->output_count; k++) {
-            struct view y = run_view(run, node->outputs[k]);
+        for (size_t k = 0; k < inner->plan.output_count; k++) {
+            struct view y = run_view(
+                run, k < node->output_count ? node->outputs[k] : node->mask);
 
             outputs[k] = y.data + (first + i) * y.stride;
         }
@@ -197,7 +204,7 @@ static void view_items(const struct node *node, struct run *run,
                                              .inputs = inputs,
                                              .outputs = outputs};
         inputs += node->input_count;
-        outputs += node->output_count;
+        outputs += inner->plan.output_count;
     }
 }
 

@@ -35,12 +35,19 @@ RNN_CHECKED enum rnn_status inner_plan_inputs(const struct node *node,
                                               struct value **values,
                                               struct rnn_error *err);
 
+/* What comes out of an inner plan. */
+struct inner_outputs {
+    struct value **values; /* [count] */
+    size_t count;
+    struct value *mask; /* that becomes node->mask; NULL */
+};
+
 /* The inner plan ends with these outputs: settle it, and make the outputs of
  * `node`, which keeps it. */
 RNN_CHECKED enum rnn_status inner_plan_finish(
     struct node *node, struct inner_plan *made, struct plan_builder *builder,
-    struct plan_builder *inner, struct value *const *outputs,
-    size_t output_count, struct rnn_error *err);
+    struct plan_builder *inner, const struct inner_outputs *outputs,
+    struct rnn_error *err);
 
 /* A node whose `own` is an inner plan. */
 size_t inner_plan_scratch(const struct node *node, size_t rows, size_t items);

@@ -2,9 +2,10 @@
  *
  *     y = a == b, a != b, a > b, a >= b, a < b, a <= b
  *     y = a and b, a or b, a xor b, not a        where 0 is false
- *     y = is a no number, infinite, neither, below 0;  |a - b| <= atol + rtol
- * |b| y = 0, 1 of the shape of a                 ZerosLike, OnesLike y = a
- * ConvertToTensor
+ *     y = is a no number, infinite, neither, below 0
+ *     y = |a - b| <= atol + rtol |b|
+ *     y = 0, 1 of the shape of a                 ZerosLike, OnesLike
+ *     y = a, its mask with it                    ConvertToTensor
  *
  * Keras 3 writes them into a file for masks: a != 0 of an Embedding, `or`
  * where two masks meet, OnesLike for an input without one, and
@@ -99,6 +100,8 @@ static enum rnn_status connect_convert(struct layer *layer, struct node *node,
             node, "dtype is none of float; the numbers would change", err);
     if (!status)
         status = plan_pass_input(builder, node, err);
+    if (!status)
+        node->outputs[0]->mask = x->mask;
     return status;
 }
 

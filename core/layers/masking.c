@@ -5,6 +5,7 @@
  *
  * mask_value is a number, or one for each place of the last axis, and is
  * compared as float32; NaN is equal to nothing, so that it masks nothing.
+ * true is 1 and false 0.
  *
  * Keras: keras/src/layers/core/masking.py
  */
@@ -24,6 +25,17 @@ struct masking {
 
 static const char *const inert[] = {NULL};
 
+/* Is it NaN, true or their kin? */
+static bool is_one_number(const struct rnn_json *json, double *value)
+{
+    bool truth;
+
+    if (!rnn_json_bool(json, &truth))
+        return rnn_numbers_named(json, value);
+    *value = truth;
+    return true;
+}
+
 static enum rnn_status read(struct layer *layer, struct fields *fields,
                             struct rnn_error *err)
 {
@@ -33,7 +45,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
 
     own->times = fields->keras_major < 3;
     own->json = fields_get(fields, "mask_value");
-    if (!own->json || rnn_numbers_named(own->json, &named) ||
+    if (!own->json || is_one_number(own->json, &named) ||
         rnn_numbers_count(own->json, &count))
         return RNN_OK;
     return fields_refuse(fields, RNN_UNSUPPORTED, "mask_value",
@@ -50,7 +62,7 @@ static enum rnn_status fill(struct layer *layer, size_t width,
     double value = 0, *numbers = &value;
     size_t count = 1;
 
-    if (own->json && !rnn_numbers_named(own->json, &value)) {
+    if (own->json && !is_one_number(own->json, &value)) {
         rnn_numbers_count(own->json, &count);
         if (count > 1 && count != width)
             return rnn_fail(err, RNN_BAD_MODEL,

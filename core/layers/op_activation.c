@@ -90,16 +90,7 @@ static enum rnn_status connect_scores(struct node *node,
     enum rnn_status status =
         json ? operator_axis(node, json, 2, &axis, err) : RNN_OK;
 
-    if (!status && axis != 1)
-        return operator_refuse(node,
-                               "of what is as wide as there are timesteps, "
-                               "the number of which is left open, only a "
-                               "softmax along the last axis is supported",
-                               err);
-    return status ? status
-                  : scores_go_on(builder, node,
-                                 (struct scores_step){.kind = SCORES_SOFTMAX},
-                                 err);
+    return status ? status : scores_softmax(builder, node, axis == 1, err);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,

@@ -4,8 +4,9 @@
  * cell y = cell_n(... cell_1(cell_0(x)))    StackedRNNCells
  *
  * A stack makes each timestep through all its cells; that is the same as one
- * layer for each cell, of which all but the last return their sequences.  The
- * cells are nodes of their own.  States, given and returned, are those of the
+ * layer for each cell, of which all but the last return their sequences.  A
+ * stack in a stack stands for its cells.  The cells are nodes of their own.
+ * States, given and returned, are those of the
  * first cell, then those of the next.
  *
  * Keras: keras/src/layers/rnn/rnn.py, stacked_rnn_cells.py
@@ -53,14 +54,16 @@ static bool is_stack(const struct rnn_json *description)
 /* The list of cells of a stack. */
 static enum rnn_status read_stack(struct layer *layer,
                                   const struct plan_builder *builder,
+                                  const struct rnn_json *stack,
                                   const struct rnn_json **cells,
                                   struct rnn_error *err)
 {
     static const char *const known[] = {"name", "trainable", NULL};
     struct rnn *own = layer->own;
     struct fields fields;
+    bool reversed = false;
     enum rnn_status status =
-        fields_init(&fields, rnn_json_member(own->cell, "config"), layer->name,
+        fields_init(&fields, rnn_json_member(stack, "config"), layer->name,
                     "StackedRNNCells", builder->keras_major, err);
 
     if (status)
@@ -72,8 +75,9 @@ static enum rnn_status read_stack(struct layer *layer,
                              "a list of cells was expected", err);
     status = fields_dtype(&fields, err);
     if (!status)
-        status = fields_bool(&fields, "reverse_state_order", false,
-                             &own->reversed, err);
+        status =
+            fields_bool(&fields, "reverse_state_order", false, &reversed, err);
+    own->reversed = own->reversed || reversed;
     if (!status)
         status = fields_finish(&fields, err);
     return status;
@@ -87,13 +91,7 @@ static enum rnn_status add_cell(struct layer *layer,
     struct rnn *own = layer->own;
     struct layer *cell;
     enum rnn_status status =
-        is_stack(description)
-            ? rnn_fail(err, RNN_UNSUPPORTED,
-                       "layer \"%.100s\" (RNN): a StackedRNNCells inside a "
-                       "StackedRNNCells is not supported; put all cells into "
-                       "one list",
-                       layer->name)
-            : plan_add_inner(builder, description, layer, name, &cell, err);
+        plan_add_inner(builder, description, layer, name, &cell, err);
 
     if (status)
         return status;
@@ -126,30 +124,55 @@ static void set_ways(const struct rnn *own)
     }
 }
 
+/* Cells in a cell or a stack.  Depth of the recursion, as of the next: that
+ * of the JSON. */
+static size_t count_cells(const struct rnn_json *cell)
+{
+    const struct rnn_json *list =
+        rnn_json_member(rnn_json_member(cell, "config"), "cells");
+    size_t count = 0;
+
+    if (!is_stack(cell) || !rnn_json_is_array(list))
+        return 1;
+    for (const struct rnn_json *item = rnn_json_first(list); item;
+         item = rnn_json_next(item))
+        count += count_cells(item);
+    return count;
+}
+
+static enum rnn_status add_stack(struct layer *layer,
+                                 struct plan_builder *builder,
+                                 const struct rnn_json *stack,
+                                 struct rnn_error *err)
+{
+    const struct rnn *own = layer->own;
+    const struct rnn_json *list = NULL;
+    enum rnn_status status = read_stack(layer, builder, stack, &list, err);
+    char name[32];
+
+    for (const struct rnn_json *item = rnn_json_first(list); item && !status;
+         item = rnn_json_next(item)) {
+        snprintf(name, sizeof(name), "cell_%zu", own->cell_count);
+        status = is_stack(item) ? add_stack(layer, builder, item, err)
+                                : add_cell(layer, builder, item, name, err);
+    }
+    return status;
+}
+
 static enum rnn_status add_cells(struct layer *layer,
                                  struct plan_builder *builder,
                                  struct rnn_error *err)
 {
     struct rnn *own = layer->own;
-    const struct rnn_json *list = NULL;
-    enum rnn_status status = RNN_OK;
-    char name[32] = "cell";
+    enum rnn_status status;
 
-    if (is_stack(own->cell))
-        status = read_stack(layer, builder, &list, err);
-    if (status)
-        return status;
-    own->cells = arena_zalloc(builder->arena, list ? rnn_json_count(list) : 1,
+    own->cells = arena_zalloc(builder->arena, count_cells(own->cell) + 1,
                               sizeof(own->cells[0]), alignof(struct layer *));
     if (!own->cells)
         return plan_no_memory(layer, err);
-    if (!list)
-        status = add_cell(layer, builder, own->cell, name, err);
-    for (const struct rnn_json *item = rnn_json_first(list); item && !status;
-         item = rnn_json_next(item)) {
-        snprintf(name, sizeof(name), "cell_%zu", own->cell_count);
-        status = add_cell(layer, builder, item, name, err);
-    }
+    status = is_stack(own->cell)
+                 ? add_stack(layer, builder, own->cell, err)
+                 : add_cell(layer, builder, own->cell, "cell", err);
     set_ways(own);
     return status;
 }

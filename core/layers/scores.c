@@ -98,6 +98,20 @@ enum rnn_status scores_go_on(struct plan_builder *builder, struct node *node,
     return make_scores(builder, node, &scores, err);
 }
 
+enum rnn_status scores_softmax(struct plan_builder *builder, struct node *node,
+                               bool is_one, struct rnn_error *err)
+{
+    const struct scores_step step = {.kind = SCORES_SOFTMAX};
+
+    if (is_one)
+        return scores_go_on(builder, node, step, err);
+    return operator_refuse(node,
+                           "of what is as wide as there are timesteps, the "
+                           "number of which is left open, only a softmax "
+                           "along the last axis is supported",
+                           err);
+}
+
 enum rnn_status scores_turn(struct plan_builder *builder, struct node *node,
                             struct rnn_error *err)
 {

@@ -68,6 +68,14 @@ RNN_CHECKED enum rnn_status scores_go_on(struct plan_builder *builder,
                                          struct scores_step step,
                                          struct rnn_error *err);
 
+/* Output 0 of `node` is the softmax of input 0.
+ *
+ * UNSUPPORTED  `is_one` is false: another function, or along another axis
+ */
+RNN_CHECKED enum rnn_status scores_softmax(struct plan_builder *builder,
+                                           struct node *node, bool is_one,
+                                           struct rnn_error *err);
+
 /* Output 0 of `node` is input 0 with its axes exchanged. */
 RNN_CHECKED enum rnn_status scores_turn(struct plan_builder *builder,
                                         struct node *node,

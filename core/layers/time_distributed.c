@@ -11,7 +11,8 @@
  * A mask of x that has axes behind time is the inner layer's: m_t is the mask
  * of x_t.  One that has none says nothing about a timestep.  What comes out
  * has, in Keras 3, the mask of x; in Keras 2 that of what the inner layer
- * makes or, where that has none, one of timesteps: any of m_t.
+ * makes (a Masking inside it makes one) or, where that has none, one of
+ * timesteps: any of m_t.
  *
  * Keras: keras/src/layers/rnn/time_distributed.py
  */
@@ -163,8 +164,8 @@ static enum rnn_status check_inputs(const struct layer *layer,
 static enum rnn_status call_inner(struct layer *layer, size_t input_count,
                                   struct plan_builder *builder,
                                   struct value *const *inputs,
-                                  struct value ***outputs,
-                                  size_t *output_count, struct rnn_error *err)
+                                  struct inner_outputs *outputs,
+                                  struct rnn_error *err)
 {
     const struct time_distributed *own = layer->own;
     struct node *inner = NULL;
@@ -176,16 +177,16 @@ static enum rnn_status call_inner(struct layer *layer, size_t input_count,
             plan_call(builder, own->inner, inputs, input_count, &inner, err);
         if (status)
             return status;
-        *outputs = inner->outputs;
-        *output_count = inner->output_count;
+        outputs->values = inner->outputs;
+        outputs->count = inner->output_count;
         return RNN_OK;
     }
     made = arena_zalloc(builder->arena, own->graph->output_count,
                         sizeof(*made), alignof(struct value *));
     if (!made)
         return plan_no_memory(layer, err);
-    *outputs = made;
-    *output_count = own->graph->output_count;
+    outputs->values = made;
+    outputs->count = own->graph->output_count;
     return graph_call(builder, own->graph, inputs, input_count, made, err);
 }
 
@@ -261,22 +262,20 @@ static enum rnn_status take_mask(const struct layer *layer,
     return inputs[0] ? RNN_OK : plan_no_memory(layer, err);
 }
 
-/* Keras 2: the mask of what comes out; `made` is that inside. */
-static enum rnn_status reduce_mask(struct layer *layer, struct node *node,
+/* Keras 2: the mask of what comes out; `made` is that inside, which node->mask
+ * is unless it came from outside. */
+static enum rnn_status reduce_mask(struct node *node,
                                    struct plan_builder *builder,
                                    const struct value *made,
-                                   const struct value *given,
                                    struct rnn_error *err)
 {
     struct value *mask = node->inputs[0]->mask, steps;
     enum rnn_status status;
 
-    if (made && made != given)
-        return rnn_fail(err, RNN_UNSUPPORTED,
-                        "layer \"%.100s\" (TimeDistributed): what is in it "
-                        "makes a mask, which cannot be seen from outside; use "
-                        "it without TimeDistributed, it takes all timesteps",
-                        layer->name);
+    if (node->mask) {
+        node->outputs[0]->mask = node->mask;
+        return RNN_OK;
+    }
     if (made || !mask || !has_inner_mask(node)) {
         node->outputs[0]->mask = mask;
         return RNN_OK;
@@ -288,6 +287,14 @@ static enum rnn_status reduce_mask(struct layer *layer, struct node *node,
         return status;
     node->outputs[0]->mask = node->mask;
     return RNN_OK;
+}
+
+/* Is node->mask one more output of the inner plan? */
+static bool makes_mask(const struct node *node)
+{
+    const struct inner_plan *inner = node->own;
+
+    return inner->plan.output_count > node->output_count;
 }
 
 static void write_mask(const struct node *node, const struct run *run)
@@ -315,11 +322,13 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
                                       struct rnn_error *err)
 {
     struct time_distributed *own = layer->own;
-    struct value *inputs[PLAN_MAX_INPUTS], **outputs = NULL;
-    size_t input_count = node->input_count, output_count = 0;
+    struct value *inputs[PLAN_MAX_INPUTS];
+    struct inner_outputs outputs = {0};
+    size_t input_count = node->input_count;
     bool masked = has_inner_mask(node) && input_count < PLAN_MAX_INPUTS;
     const struct value *given = NULL;
     enum rnn_status status = RNN_OK;
+    bool is_2;
 
     if (masked)
         status = add_mask(layer, node, builder, err);
@@ -330,18 +339,18 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
         status = take_mask(layer, inner, inputs, input_count, err);
     }
     if (!status)
-        status = call_inner(layer, input_count, inner, inputs, &outputs,
-                            &output_count, err);
+        status = call_inner(layer, input_count, inner, inputs, &outputs, err);
+    is_2 = !status && builder->keras_major < 3;
+    if (is_2 && outputs.values[0]->mask != given)
+        outputs.mask = outputs.values[0]->mask;
     if (!status)
-        status = inner_plan_finish(node, made, builder, inner, outputs,
-                                   output_count, err);
+        status = inner_plan_finish(node, made, builder, inner, &outputs, err);
     if (own->graph && !layer->calls)
         own->graph_layers = made->plan.layers;
     if (!status && node->inputs[0]->mask && !masked)
         status = check_steps(layer, builder, err);
-    if (!status && outputs && builder->keras_major < 3)
-        status =
-            reduce_mask(layer, node, builder, outputs[0]->mask, given, err);
+    if (!status && is_2)
+        status = reduce_mask(node, builder, outputs.values[0]->mask, err);
     return status;
 }
 
@@ -398,7 +407,7 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
 
 static bool run(const struct node *node, struct run *run)
 {
-    if (node->mask)
+    if (node->mask && !makes_mask(node))
         write_mask(node, run);
     return !node->own || inner_plan_run(node, run);
 }

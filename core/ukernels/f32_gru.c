@@ -9,26 +9,31 @@
 
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
+#include "core/ukernels/vec_lanes.h"
 
 /* From the sums of the gates to the new h of one vector. */
-VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
-                       const vec *sum, const struct cell_at *at)
+VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
+                      const vec *sum, const struct cell_at *at)
 {
     const struct rnn_activation *ract = &cell->recurrent_activation;
-    const vec z = vec_load(at->z + 2 * VEC_LANES), h = vec_load(at->h);
-    vec u, r, g;
+    const vec z = vec_load(at->z + 2 * VEC_LANES);
+    vec h = vec_load(at->h), u, r, g;
 
     r = plain ? math_gate(sum[1]) : cell_activate(ract, sum[1]);
     u = plain ? math_gate(sum[0]) : cell_activate(ract, sum[0]);
     g = vec_fma(r, sum[2], z);
     g = plain ? math_tanh(g) : cell_activate(&cell->activation, g);
-    vec_store(at->out, vec_fma(u, vec_sub(h, g), g));
+    h = vec_fma(u, vec_sub(h, g), g);
+    vec_store(at->out, h);
+    return h;
 }
 
 /* As many sums at once as the registers hold. */
 #define WALK(panels, part, chains, plain)                                     \
     cell_walk(cell, walk,                                                     \
               (struct cell_way){3, panels, part, chains, plain, finish})
+#define LANES(chains)                                                         \
+    lanes_walk(cell, walk, (struct cell_way){3, 1, 3, chains, true, finish})
 
 void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
@@ -49,10 +54,16 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         WALK(4, 12, 1, true);
         break;
     case 2:
-        WALK(2, 6, 2, true);
+        if (lanes_are_enough(cell))
+            LANES(2);
+        else
+            WALK(2, 6, 2, true);
         break;
     default:
-        WALK(2, 3, 4, true);
+        if (lanes_are_enough(cell))
+            LANES(4);
+        else
+            WALK(2, 3, 4, true);
         break;
     }
 }

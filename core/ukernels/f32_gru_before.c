@@ -52,6 +52,7 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + 3 * unit;
         }
+        tile_fetch(&tile, &cell->recurrent, panel, wide, row / rows);
         F32(tile)(&tile, rows, wide, sums, wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++)
             for (size_t p = 0; p < panels; p++)
@@ -91,6 +92,7 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
                 update_of(cell, row + r, scratch) + cell->candidate.stride;
             tile.start[r] = step->z[row + r] + 3 * unit + 2 * VEC_LANES;
         }
+        tile_fetch(&tile, &cell->candidate, panel, panels, row / rows);
         F32(tile)(&tile, rows, panels, sums, panels * VEC_LANES);
         for (size_t r = 0; r < rows; r++)
             for (size_t p = 0; p < panels; p++)

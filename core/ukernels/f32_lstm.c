@@ -9,14 +9,15 @@
 
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
+#include "core/ukernels/vec_lanes.h"
 
 /* From the sums of the gates i f c o to the new c and h of one vector. */
-VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
-                       const vec *sum, const struct cell_at *at)
+VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
+                      const vec *sum, const struct cell_at *at)
 {
     const struct rnn_activation *act = &cell->activation;
     const struct rnn_activation *ract = &cell->recurrent_activation;
-    vec i, f, g, o, state;
+    vec i, f, g, o, state, h;
 
     if (plain) {
         i = math_gate(sum[0]);
@@ -25,8 +26,9 @@ VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
         o = math_gate(sum[3]);
         state = vec_fma(f, vec_load(at->c), vec_mul(i, g));
         vec_store(at->c, state);
-        vec_store(at->out, vec_mul(o, math_tanh(state)));
-        return;
+        h = vec_mul(o, math_tanh(state));
+        vec_store(at->out, h);
+        return h;
     }
     i = cell_activate(ract, sum[0]);
     f = cell_activate(ract, sum[1]);
@@ -34,7 +36,9 @@ VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
     o = cell_activate(ract, sum[3]);
     state = vec_fma(f, vec_load(at->c), vec_mul(i, g));
     vec_store(at->c, state);
-    vec_store(at->out, vec_mul(o, cell_activate(act, state)));
+    h = vec_mul(o, cell_activate(act, state));
+    vec_store(at->out, h);
+    return h;
 }
 
 /* As many sums at once as the registers hold. */
@@ -42,6 +46,8 @@ VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
     cell_walk(cell, walk,                                                     \
               (struct cell_way){4, panels, part, chains, plain, finish})
 #define PART(many, few) (VEC_REGISTERS > 16 ? (many) : (few))
+#define LANES(part, chains)                                                   \
+    lanes_walk(cell, walk, (struct cell_way){4, 1, part, chains, true, finish})
 
 void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
@@ -62,10 +68,16 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         WALK(4, 8, 1, true);
         break;
     case 2:
-        WALK(2, PART(8, 4), 2, true);
+        if (lanes_are_enough(cell))
+            LANES(4, 2);
+        else
+            WALK(2, PART(8, 4), 2, true);
         break;
     default:
-        WALK(2, PART(4, 2), 4, true);
+        if (lanes_are_enough(cell))
+            LANES(PART(4, 2), 4);
+        else
+            WALK(2, PART(4, 2), 4, true);
         break;
     }
 }

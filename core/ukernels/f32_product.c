@@ -55,6 +55,80 @@ static void run_tile(const struct job *job, size_t row, size_t rows,
     (&tile, rows, wide, job->y + row * job->y_stride + column, job->y_stride);
 }
 
+/* Few inputs: the weights of a vector of results stay in registers for all
+ * rows.  A tile costs more to call than these sums. */
+#define FEW_INPUTS 16
+
+VEC_INLINE void few_vector(const struct job *job, size_t rows,
+                           const float *weights, size_t column,
+                           const int inputs, const int chains)
+{
+    const size_t next_input = job->product->gates * VEC_LANES;
+    const vec bias = vec_load(job->product->bias + column);
+    const float *x = job->x;
+    float *y = job->y + column;
+    vec w[FEW_INPUTS];
+
+    for (int k = 0; k < inputs; k++)
+        w[k] = vec_load(weights + (size_t)k * next_input);
+    for (size_t r = 0; r < rows; r++, x += job->x_stride, y += job->y_stride) {
+        vec sum[TILE_CHAINS] = {bias, vec_set(0.0f), vec_set(0.0f),
+                                vec_set(0.0f)};
+
+        for (int k = 0; k < inputs; k++)
+            sum[k % chains] = vec_fma(vec_set(x[k]), w[k], sum[k % chains]);
+        for (int half = chains / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++)
+                sum[i] = vec_add(sum[i], sum[i + half]);
+        vec_store(y, sum[0]);
+    }
+}
+
+VEC_INLINE void few_inputs(const struct job *job, size_t rows,
+                           const int inputs, const int chains)
+{
+    const struct f32_product *product = job->product;
+    const size_t panel = product->inputs * product->gates * VEC_LANES;
+    size_t column = 0;
+
+    for (size_t p = 0; p < product->panels; p++)
+        for (size_t g = 0; g < product->gates; g++, column += VEC_LANES)
+            few_vector(job, rows, product->kernel + p * panel + g * VEC_LANES,
+                       column, inputs, chains);
+}
+
+static void run_few(const struct job *job, size_t rows)
+{
+    const bool four = job->product->chains == 4;
+
+    switch (job->product->inputs) {
+#define RUN(inputs)                                                           \
+    case inputs:                                                              \
+        if (four)                                                             \
+            few_inputs(job, rows, inputs, 4);                                 \
+        else                                                                  \
+            few_inputs(job, rows, inputs, 2);                                 \
+        break;
+        RUN(1)
+        RUN(2)
+        RUN(3)
+        RUN(4)
+        RUN(5)
+        RUN(6)
+        RUN(7)
+        RUN(8)
+        RUN(9)
+        RUN(10)
+        RUN(11)
+        RUN(12)
+        RUN(13)
+        RUN(14)
+        RUN(15)
+        RUN(16)
+#undef RUN
+    }
+}
+
 void F32(product)(const struct f32_product *product, size_t rows,
                   const float *x, size_t x_stride, float *y, size_t y_stride)
 {
@@ -63,6 +137,11 @@ void F32(product)(const struct f32_product *product, size_t rows,
 
     if (product->chains == F32_DOT_CHAINS) {
         F32(dot_product)(product, rows, x, x_stride, y, y_stride);
+        return;
+    }
+    if (product->inputs <= FEW_INPUTS && product->inputs > 0 &&
+        (product->chains == 2 || product->chains == 4)) {
+        run_few(&job, rows);
         return;
     }
     for (size_t panel = 0; panel < product->panels;

@@ -8,13 +8,17 @@
 
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
+#include "core/ukernels/vec_lanes.h"
 
 /* From the sum of one panel to its new h. */
-VEC_INLINE void finish(const struct f32_cell *cell, const bool plain,
-                       const vec *sum, const struct cell_at *at)
+VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
+                      const vec *sum, const struct cell_at *at)
 {
-    vec_store(at->out, plain ? math_tanh(sum[0])
-                             : cell_activate(&cell->activation, sum[0]));
+    vec h =
+        plain ? math_tanh(sum[0]) : cell_activate(&cell->activation, sum[0]);
+
+    vec_store(at->out, h);
+    return h;
 }
 
 #define WALK(panels, chains, plain)                                           \
@@ -43,7 +47,11 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         WALK(VEC_REGISTERS > 16 ? 8 : 4, 2, true);
         break;
     default:
-        WALK(VEC_REGISTERS > 16 ? 4 : 2, 4, true);
+        if (lanes_are_enough(cell))
+            lanes_walk(cell, walk,
+                       (struct cell_way){1, 1, 1, 4, true, finish});
+        else
+            WALK(VEC_REGISTERS > 16 ? 4 : 2, 4, true);
         break;
     }
 }

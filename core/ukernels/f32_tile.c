@@ -68,6 +68,7 @@ VEC_INLINE void one_chain(const struct tile *tile, const struct chain *chain,
     for (size_t k = chain->from; k < chain->end; k += tile->chains) {
         vec weight[TILE_SUMS];
 
+        __builtin_prefetch(w + tile->ahead, 0, 2);
         for (int v = 0; v < wide; v++)
             weight[v] = vec_load(w + (size_t)(v / gates) * tile->next_panel +
                                  (size_t)(v % gates) * VEC_LANES);

@@ -149,6 +149,11 @@ static inline vec vec_entry(const float table[8], vec_place place)
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), place);
 }
 
+static inline vec vec_lane(vec a, int k)
+{
+    return _mm256_permutevar8x32_ps(a, _mm256_set1_epi32(k));
+}
+
 static inline float vec_largest(vec a)
 {
     __m128 b =

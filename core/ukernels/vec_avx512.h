@@ -147,15 +147,21 @@ static inline vec_place vec_octave(vec a, uint32_t most)
 }
 
 /* By name, since compilers like to make one load and one shuffle of it, and
- * the port of shuffles is the one that look-ups wait for. */
+ * the port of shuffles is the one that look-ups wait for.  The table's address
+ * is the operand, not its memory (which never changes): gcc keeps whatever
+ * sums are about in memory too for a statement that reads memory, one store
+ * beside each multiply-add. */
 static inline vec vec_entry(const float table[8], vec_place place)
 {
     __m512 twice;
 
-    __asm__("vbroadcastf32x8 %1, %0"
-            : "=v"(twice)
-            : "m"(*(const float(*)[8])table));
+    __asm__("vbroadcastf32x8 (%1), %0" : "=v"(twice) : "r"(table));
     return _mm512_permutexvar_ps(place, twice);
+}
+
+static inline vec vec_lane(vec a, int k)
+{
+    return _mm512_permutexvar_ps(_mm512_set1_epi32(k), a);
 }
 
 static inline float vec_largest(vec a)

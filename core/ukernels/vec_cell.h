@@ -18,10 +18,10 @@ struct cell_at {
     float *out;
 };
 
-/* From the sums of the gates of one panel to its new h (and c).  `plain`: see
- * cell_is_plain(). */
-typedef void cell_end_fn(const struct f32_cell *cell, const bool plain,
-                         const vec *sum, const struct cell_at *at);
+/* From the sums of the gates of one panel to its new h (and c); returns h.
+ * `plain`: see cell_is_plain(). */
+typedef vec cell_end_fn(const struct f32_cell *cell, const bool plain,
+                        const vec *sum, const struct cell_at *at);
 
 /* How a walk goes, all constants: `panels` panels at a time (1, 2, 4, 8),
  * whose sums are taken `most` at a time, a divisor of their number. */
@@ -188,6 +188,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + column;
         }
+        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, row / rows);
         F32(tile)(&tile, rows, (size_t)wide, sums, (size_t)wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++) {
             const struct cell_at at = {step->z[row + r], step->h[row + r],

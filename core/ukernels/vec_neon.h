@@ -158,6 +158,15 @@ static inline vec vec_entry(const float table[8], vec_place place)
     return vreinterpretq_f32_u8(vqtbl2q_u8(entries, place));
 }
 
+static inline vec vec_lane(vec a, int k)
+{
+    const uint32_t first = 0x03020100 + 0x04040404 * (uint32_t)k;
+    uint8x16_t bytes = vreinterpretq_u8_f32(a);
+
+    return vreinterpretq_f32_u8(
+        vqtbl1q_u8(bytes, vreinterpretq_u8_u32(vdupq_n_u32(first))));
+}
+
 static inline float vec_largest(vec a)
 {
     return vmaxvq_f32(a);

@@ -171,6 +171,13 @@ static inline vec vec_entry(const float table[8], vec_place place)
     return table[place];
 }
 
+/* Lane k, everywhere. */
+static inline vec vec_lane(vec a, int k)
+{
+    (void)k;
+    return a;
+}
+
 /* The largest lane; no NaN among them. */
 static inline float vec_largest(vec a)
 {

@@ -28,6 +28,8 @@ struct tile {
     size_t next_start;             /* floats from one panel's to the next's */
     const float *last; /* where the last vector of every row begins; NULL:
                           as the others */
+    ptrdiff_t ahead;   /* floats from an input's weights to what is fetched
+                          meanwhile */
 };
 
 /* Where the weights of vector v lie, relative to vector 0. */
@@ -116,6 +118,23 @@ VEC_INLINE size_t tile_next_rows(size_t left, size_t wide)
     const size_t tiles = (left + most - 1) / most;
 
     return (left + tiles - 1) / tiles;
+}
+
+/* Tile number `index` of `product`, on the panels from `panel` on, fetches
+ * some of the weights that come next, lines that other tiles on these panels
+ * leave out: the last level of cache is too slow to be waited for.  Behind the
+ * last panel comes the first, of the next step. */
+VEC_INLINE void tile_fetch(struct tile *tile,
+                           const struct f32_product *product, size_t panel,
+                           size_t wide, size_t index)
+{
+    size_t next = panel + wide / tile->gates;
+
+    if (next >= product->panels)
+        next = 0;
+    tile->ahead =
+        ((ptrdiff_t)next - (ptrdiff_t)panel) * (ptrdiff_t)tile->next_panel +
+        (ptrdiff_t)tile_place(tile, (int)(index % wide));
 }
 
 /* The sums of a tile of any height and width that f32_tile.c knows: `wide`

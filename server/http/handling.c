@@ -6,11 +6,13 @@
 #include "server/http/loop.h"
 #include "server/http/workers.h"
 
-void exchange_call(struct exchange *exchange, bool on_worker)
+void exchange_call(struct exchange *exchange, bool on_worker,
+                   struct gather *gather)
 {
     struct http_request *request = &exchange->request;
 
     request->on_worker = on_worker;
+    request->gather = gather;
     request->wake_at_ms = 0;
     exchange->is_late =
         (on_worker ? clock_monotonic_ms() : exchange->loop->now_ms) >=
@@ -74,6 +76,29 @@ static bool go_to_worker(struct exchange *exchange)
     return workers_submit(exchange->loop->shared->workers, exchange);
 }
 
+/* Another one with a job: true when there are enough, and it goes on. */
+static bool gather_up(struct exchange *exchange)
+{
+    struct loop *loop = exchange->loop;
+
+    if (loop->gather.count >= GATHER_MOST) {
+        exchange_take_gathered(loop);
+        return true;
+    }
+    exchange->next_posted = loop->gathered;
+    loop->gathered = exchange;
+    return false;
+}
+
+static void call_on_loop(struct exchange *exchange)
+{
+    struct loop *loop = exchange->loop;
+
+    loop->calls++;
+    exchange_call(exchange, exchange->request.on_worker,
+                  loop->crowd ? &loop->gather : NULL);
+}
+
 bool exchange_advance(struct exchange *exchange)
 {
     for (;;) {
@@ -82,13 +107,17 @@ bool exchange_advance(struct exchange *exchange)
              * holds a place in a queue and must be called in any case. */
             if (exchange->request.on_worker && go_to_worker(exchange))
                 return false;
-            exchange_call(exchange, exchange->request.on_worker);
+            call_on_loop(exchange);
         }
         exchange->is_done = false;
         switch (exchange->result) {
         case ROUTE_REPLY:
         case ROUTE_PROBLEM:
             return true;
+        case ROUTE_GATHER:
+            if (!gather_up(exchange))
+                return false;
+            break;
         case ROUTE_OFFLOAD:
             if (go_to_worker(exchange))
                 return false;
@@ -162,6 +191,23 @@ void exchange_take_posted(struct loop *loop)
         go_on(exchange);
         exchange = next;
     }
+}
+
+bool exchange_take_gathered(struct loop *loop)
+{
+    struct exchange *exchange = loop->gathered;
+
+    if (!loop->gather.count)
+        return false;
+    gather_run(&loop->gather, loop->app->metrics);
+    loop->gathered = NULL;
+    while (exchange) {
+        struct exchange *next = exchange->next_posted;
+
+        go_on(exchange);
+        exchange = next;
+    }
+    return true;
 }
 
 void exchange_fire_timers(struct loop *loop, uint64_t now_ms)

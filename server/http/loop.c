@@ -13,6 +13,10 @@
 #include "server/clock.h"
 
 #define EVENTS_AT_ONCE 16
+/* Rounds of requests before timers and new connections get their turn. */
+#define ROUNDS_MOST 8
+/* Requests that come one at a time until that counts as the rule. */
+#define CROWD_ROUNDS 8
 /* After the last accept a handshake that had begun may still end. */
 #define UNLISTEN_MS 100
 /* What an aborted request gets to send its last words. */
@@ -180,6 +184,22 @@ static void run_timers(struct loop *loop, uint64_t now_ms)
     connection_sweep(loop, now_ms);
 }
 
+/* All that is ready; then what several of them left to be done as one. */
+static void run_round(struct loop *loop)
+{
+    unsigned rounds = 0;
+
+    /* What is left after the last round wakes the next epoll_wait(). */
+    do {
+        loop->calls = 0;
+        MHD_run(loop->daemon);
+        if (loop->calls > 1)
+            loop->crowd = CROWD_ROUNDS;
+        else if (loop->crowd)
+            loop->crowd -= loop->calls;
+    } while (exchange_take_gathered(loop) && ++rounds < ROUNDS_MOST);
+}
+
 static bool is_finished(const struct loop *loop)
 {
     return loop->stage != STAGE_SERVE && !loop->is_listening &&
@@ -205,7 +225,7 @@ void *loop_main(void *arg)
         follow_stage(loop, now_ms);
         exchange_take_posted(loop);
         run_timers(loop, now_ms);
-        MHD_run(loop->daemon);
+        run_round(loop);
         now_ms = loop->now_ms;
     }
     server_loop_done(loop->shared);

@@ -25,6 +25,7 @@
 
 #include "core/arena.h"
 #include "core/status.h"
+#include "server/gather.h"
 #include "server/http/address.h"
 #include "server/http/listener.h"
 #include "server/http/message.h"
@@ -35,9 +36,10 @@ struct app;
 struct loop;
 struct workers;
 
-/* Bytes that libmicrohttpd keeps for each connection; the head of a request
- * must fit in (414, 431). */
-#define CONNECTION_MEMORY ((size_t)16384)
+/* Bytes that libmicrohttpd keeps for each connection, and sets to zero for
+ * each request; the head of a request must fit in (414, 431), and half of it
+ * is how much of a body is read at once. */
+#define CONNECTION_MEMORY ((size_t)8192)
 /* Connections over max_connections that are still taken in, to be told so. */
 #define SPARE_CONNECTIONS(max) ((max) / 8 + 16)
 /* What one request may hold in all: body, tensors, scratch and answer. */
@@ -110,7 +112,8 @@ struct exchange {
     size_t body_arrived;     /* whether kept or not */
     uint64_t began_ns;
     atomic_int turn;                  /* enum exchange_turn */
-    struct exchange *next_posted;     /* of the loop's post box */
+    struct exchange *next_posted;     /* of the loop's post box, or of those
+                                         whose jobs are gathered */
     struct exchange *previous, *next; /* of the waiting ones */
     uint64_t due_ms;                  /* when the timer moves it */
     char request_id[HTTP_REQUEST_ID_SIZE];
@@ -136,7 +139,8 @@ bool exchange_body_append(struct exchange *exchange, const void *bytes,
 /* ---- handlers (handling.c) ---------------------------------------------- */
 
 /* Call the handler once, on this thread. */
-void exchange_call(struct exchange *exchange, bool on_worker);
+void exchange_call(struct exchange *exchange, bool on_worker,
+                   struct gather *gather);
 
 /* Call the handler until it has an answer (true: in response or problem as
  * `result` says) or waits for something that will post it (false). */
@@ -153,6 +157,9 @@ void exchange_hurry(struct loop *loop, uint64_t now_ms);
 void exchange_fire_timers(struct loop *loop, uint64_t now_ms);
 /* Go on with what was posted. */
 void exchange_take_posted(struct loop *loop);
+/* Run what was gathered since the last time and go on with it; true when
+ * there was something. */
+bool exchange_take_gathered(struct loop *loop);
 
 /* ---- loops -------------------------------------------------------------- */
 
@@ -192,7 +199,11 @@ struct loop {
     struct exchange *pool;
     size_t pool_count;
     size_t exchange_count; /* begun and not ended */
-    uint64_t id_state;     /* of the request ids */
+    struct gather gather;
+    struct exchange *gathered; /* whose jobs are in it */
+    unsigned calls;            /* of handlers, in this round of events */
+    unsigned crowd;            /* not 0: rounds of late have had several */
+    uint64_t id_state;         /* of the request ids */
 
     bool is_listening;        /* sockets are open */
     bool is_accepting;        /* and in the epoll set */

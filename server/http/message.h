@@ -20,6 +20,7 @@
 #include "server/problem.h"
 
 struct app;
+struct gather;
 struct http_request;
 struct http_response;
 
@@ -33,6 +34,8 @@ enum route_result {
                       again, if it was on one.  At the deadline it is called
                       once more whatever it waits for; if it waits on, then
                       for as long as it does.  It may be called too early */
+    ROUTE_GATHER,  /* the request's job is in request->gather: call me again,
+                      at once, when that has been run */
     ROUTE_OFFLOAD, /* call me again on a worker thread; nothing is held.
                       When the queue is full the answer is 503, when the
                       deadline passes in it 504 */
@@ -66,8 +69,9 @@ struct http_request {
     const unsigned char *body; /* never NULL; HTTP_BODY_PADDING zeros follow */
     size_t body_length;
     const char *request_id;
-    uint64_t deadline_ms; /* monotonic: the time for the answer */
-    bool on_worker;       /* this call is on a worker thread */
+    uint64_t deadline_ms;  /* monotonic: the time for the answer */
+    bool on_worker;        /* this call is on a worker thread */
+    struct gather *gather; /* NULL: there are no others to wait for */
     struct arena *arena;
     uint64_t wake_at_ms; /* set before ROUTE_WAIT; 0: the deadline */
     void *task;          /* the handler's own, kept between its calls */

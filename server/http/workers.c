@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/app.h"
 #include "server/clock.h"
 #include "server/http/loop.h"
 
@@ -14,43 +15,73 @@ struct workers {
     size_t capacity, first, length;
     bool is_ending;
     pthread_t *threads;
-    size_t count;
+    size_t count; /* of those that run */
+    size_t all;   /* as many as there are to be */
 };
 
-static struct exchange *take(struct workers *workers)
+/* Wait for work, and take this worker's share of it: what has come while all
+ * were busy is made at once where it can be.  0: there is no more. */
+static size_t take(struct workers *workers, struct exchange *taken[])
 {
-    struct exchange *exchange = NULL;
+    size_t share, i;
 
     pthread_mutex_lock(&workers->mutex);
     while (!workers->length && !workers->is_ending)
         pthread_cond_wait(&workers->has_work, &workers->mutex);
-    if (workers->length) {
-        exchange = workers->queue[workers->first];
+    share = (workers->length + workers->all - 1) / workers->all;
+    if (share > GATHER_MOST)
+        share = GATHER_MOST;
+    for (i = 0; i < share; i++) {
+        taken[i] = workers->queue[workers->first];
         workers->first = (workers->first + 1) % workers->capacity;
-        workers->length--;
     }
+    workers->length -= share;
     pthread_mutex_unlock(&workers->mutex);
-    return exchange;
+    return share;
+}
+
+static void start(struct exchange *exchange, struct gather *gather)
+{
+    /* What has waited here too long is dropped unstarted. */
+    if (exchange->result == ROUTE_OFFLOAD &&
+        clock_monotonic_ms() >= exchange->request.deadline_ms) {
+        problem_set(&exchange->problem, PROBLEM_COMPUTE_TIMEOUT,
+                    "the request waited for a worker until its time "
+                    "was up");
+        exchange->result = ROUTE_PROBLEM;
+    } else {
+        exchange_call(exchange, true, gather);
+    }
+}
+
+static void finish(struct exchange *exchange)
+{
+    exchange->is_done = true;
+    loop_post(exchange);
 }
 
 static void *worker_main(void *arg)
 {
     struct workers *workers = arg;
-    struct exchange *exchange;
+    struct exchange *taken[GATHER_MOST];
+    struct gather gather = {NULL, 0};
+    size_t count, gathered;
 
-    while ((exchange = take(workers))) {
-        /* What has waited here too long is dropped unstarted. */
-        if (exchange->result == ROUTE_OFFLOAD &&
-            clock_monotonic_ms() >= exchange->request.deadline_ms) {
-            problem_set(&exchange->problem, PROBLEM_COMPUTE_TIMEOUT,
-                        "the request waited for a worker until its time "
-                        "was up");
-            exchange->result = ROUTE_PROBLEM;
-        } else {
-            exchange_call(exchange, true);
+    while ((count = take(workers, taken))) {
+        gathered = 0;
+        for (size_t i = 0; i < count; i++) {
+            start(taken[i], count > 1 ? &gather : NULL);
+            if (taken[i]->result == ROUTE_GATHER)
+                taken[gathered++] = taken[i];
+            else
+                finish(taken[i]);
         }
-        exchange->is_done = true;
-        loop_post(exchange);
+        if (gathered)
+            gather_run(&gather, taken[0]->loop->app->metrics);
+        for (size_t i = 0; i < gathered; i++) {
+            exchange_call(taken[i], true, NULL);
+            finish(taken[i]);
+        }
     }
     return NULL;
 }
@@ -65,6 +96,7 @@ enum rnn_status workers_create(size_t count, struct workers **out,
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     pthread_mutex_init(&workers->mutex, NULL);
     pthread_cond_init(&workers->has_work, NULL);
+    workers->all = count;
     workers->capacity = count * WORKER_QUEUE;
     workers->queue = calloc(workers->capacity, sizeof(struct exchange *));
     workers->threads = calloc(count, sizeof(*workers->threads));

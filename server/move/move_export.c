@@ -172,24 +172,6 @@ static const struct served_model *model_of(struct export *export,
     return NULL;
 }
 
-/* Rows of a window that have not come yet mean nothing, and are in no file:
- * the row of the file has zeros there. */
-static void clear_missing_rows(const struct session_plan *plan, size_t filled,
-                               unsigned char *state)
-{
-    const struct rnn_model_info *info = plan->model->info;
-
-    for (size_t i = 0; plan->mode == SESSION_WINDOW && i < info->input_count;
-         i++) {
-        size_t row = info->inputs[i].features * sizeof(float);
-
-        if (!info->inputs[i].has_time)
-            continue;
-        memset(state + filled * row, 0, (plan->window - filled) * row);
-        state += plan->window * row;
-    }
-}
-
 /* The model of a live row that can be moved.  NULL: it is left out. */
 static const struct served_model *check_live(struct export *export,
                                              struct row *row,
@@ -207,8 +189,10 @@ static const struct served_model *check_live(struct export *export,
         leave_out(export, row, fault);
         return NULL;
     }
-    clear_missing_rows(&plan, record->filled,
-                       row->bytes + row->head_length); /* the state first */
+    /* Rows that have not come yet mean nothing, and are in no file. */
+    if (plan.mode == SESSION_WINDOW)
+        session_rows_clean(&plan, record->filled,
+                           row->head + RECORD_HEAD_BYTES);
     return model;
 }
 
@@ -221,56 +205,36 @@ static void bury(struct record *record)
     record->has_call = false;
 }
 
-static const char *decode(const struct row *row, struct record *record)
-{
-    const char *fault =
-        record_decode(row->bytes, row->head_length,
-                      row->bytes + row->head_length, row->body_length, record);
-
-    if (!fault && (record->id.length != strlen(row->id) ||
-                   memcmp(record->id.text, row->id, record->id.length) != 0))
-        fault = "it is the row of another session";
-    return fault;
-}
-
 static enum rnn_status export_row(struct export *export, struct row *row)
 {
-    const struct session_store *sessions = export->app->sessions;
+    struct record *record = &row->record;
     const struct served_model *model = NULL;
-    struct record record;
-    const char *fault = row->result == STORE_DAMAGED ? row->why : NULL;
-    uint64_t expires_ms, until_ms;
     const void *bytes;
     size_t length;
 
     if (row->result == STORE_ABSENT)
         return RNN_OK;
-    if (!fault)
-        fault = decode(row, &record);
-    if (fault) {
-        leave_out(export, row, fault);
+    if (row->result == STORE_DAMAGED) {
+        leave_out(export, row, row->why);
         return RNN_OK;
     }
-    expires_ms = session_record_expires(&record);
-    if (record.fate == RECORD_LIVE && expires_ms &&
-        expires_ms <= export->now_ms)
-        bury(&record);
-    until_ms = session_record_until(sessions, &record);
-    if (until_ms && until_ms <= export->now_ms) {
+    if (record->fate == RECORD_LIVE && !row->lives)
+        bury(record);
+    if (row->until_ms && row->until_ms <= export->now_ms) {
         row->result = STORE_ABSENT; /* it only has not been swept away */
         return RNN_OK;
     }
-    if (record.fate == RECORD_LIVE) {
-        model = check_live(export, row, &record);
+    if (record->fate == RECORD_LIVE) {
+        model = check_live(export, row, record);
         if (!model)
             return RNN_OK;
     }
     arena_reset(&export->arena, KEEP_BYTES);
-    bytes = move_file_write(&record, model, &export->arena, &length);
+    bytes = move_file_write(record, model, &export->arena, &length);
     if (!bytes)
         return rnn_fail(export->err, RNN_NO_MEMORY,
                         "out of memory for the session \"%s\"", row->id);
-    if (record.fate == RECORD_LIVE)
+    if (record->fate == RECORD_LIVE)
         export->tally->sessions++;
     else
         export->tally->tombstones++;
@@ -330,7 +294,7 @@ enum rnn_status move_export(const struct app *app, const char *folder,
                               .tally = tally,
                               .err = err};
     arena_init(&export->arena, 0);
-    rows_init(&export->rows, app->sessions->behind);
+    rows_init(&export->rows, app->sessions);
     status = open_folder(export);
     if (!status)
         status = export_all(export);

@@ -27,6 +27,7 @@ struct import {
     bool has_ended;  /* the list */
     uint64_t now_ms; /* wall */
     struct rows rows;
+    struct record records[ROWS_MOST];
     struct arena arenas[ROWS_MOST]; /* of the records */
     struct move_tally *tally;
     struct rnn_error *err;
@@ -86,7 +87,7 @@ static void read_one(struct import *import, struct row *row, size_t index)
     if (!bytes)
         leave_out(import, row, strerror(errno));
     else if (!move_file_read(import->app, row->id, bytes, length, arena,
-                             &row->record, &problem)) {
+                             &import->records[index], &problem)) {
         snprintf(why, sizeof(why), "%s%s%s", problem.detail,
                  *problem.pointer ? " at " : "", problem.pointer);
         leave_out(import, row, why);
@@ -124,32 +125,34 @@ static bool next_file(struct import *import, char id[SESSION_ID_SIZE])
 
 /* ---- rows --------------------------------------------------------------- */
 
+/* Is it the same session, whenever it was used last? */
 static bool is_same(const struct row *row, const struct record *record,
                     struct arena *arena)
 {
     size_t length = record_body_length(record);
     unsigned char *body = arena_alloc(arena, length + 1, 1, 1);
     unsigned char head[RECORD_HEAD_BYTES];
+    struct record same = *record;
 
-    return body && record_encode(record, head, body) == row->head_length &&
+    same.used_ms = row->record.used_ms;
+    return body && record_encode(&same, head, body) == row->head_length &&
            length == row->body_length &&
-           memcmp(head, row->bytes, row->head_length) == 0 &&
-           memcmp(body, row->bytes + row->head_length, length) == 0;
+           memcmp(head, row->head, row->head_length) == 0 &&
+           memcmp(body, row->head + RECORD_HEAD_BYTES, length) == 0;
 }
 
 /* May the record go where the row was found?  Sets row->result. */
 static void judge(struct import *import, struct row *row, size_t index)
 {
     enum store_result found = row->result;
-    uint64_t until_ms = row->io.row.until_ms;
 
     row->result = STORE_OK;
     if (found == STORE_ABSENT || import->app->config->replace_sessions)
         return;
-    if (found == STORE_OK && until_ms && until_ms <= import->now_ms)
+    if (found == STORE_OK && row->until_ms && row->until_ms <= import->now_ms)
         return; /* it only has not been swept away yet */
     if (found == STORE_OK &&
-        is_same(row, &row->record, &import->arenas[index])) {
+        is_same(row, &import->records[index], &import->arenas[index])) {
         import->tally->present++;
         row->result = STORE_ABSENT;
         return;
@@ -163,8 +166,9 @@ static void count(struct import *import)
 {
     for (size_t i = 0; i < import->rows.count; i++) {
         const struct row *row = &import->rows.at[i];
+        enum record_fate fate = import->records[i].fate;
 
-        if (row->result == STORE_OK && row->record.fate == RECORD_LIVE)
+        if (row->result == STORE_OK && fate == RECORD_LIVE)
             import->tally->sessions++;
         else if (row->result == STORE_OK)
             import->tally->tombstones++;
@@ -196,7 +200,7 @@ static enum rnn_status import_batch(struct import *import)
         return rnn_fail(import->err, RNN_IO, "the store fails: %s", rows->why);
     for (size_t i = 0; i < rows->count; i++)
         judge(import, &rows->at[i], i);
-    if (!rows_write(rows, import->app->sessions))
+    if (!rows_write(rows, import->records))
         return rnn_fail(import->err, RNN_IO, "the store fails: %s", rows->why);
     count(import);
     rows_clear(rows);
@@ -217,7 +221,7 @@ enum rnn_status move_import(const struct app *app, const char *folder,
                               .now_ms = clock_wall_ms(),
                               .tally = tally,
                               .err = err};
-    rows_init(&import->rows, app->sessions->behind);
+    rows_init(&import->rows, app->sessions);
     for (size_t i = 0; i < ROWS_MOST; i++)
         arena_init(&import->arenas[i], 0);
     if (!import->list)

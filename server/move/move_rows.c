@@ -4,12 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/session_internal.h"
-
-void rows_init(struct rows *rows, struct store *store)
+void rows_init(struct rows *rows, struct session_store *sessions)
 {
     memset(rows, 0, sizeof(*rows));
-    rows->store = store;
+    rows->sessions = sessions;
     sem_init(&rows->done, 0, 0);
 }
 
@@ -21,8 +19,10 @@ void rows_release(struct rows *rows)
 
 void rows_clear(struct rows *rows)
 {
-    for (size_t i = 0; i < rows->count; i++)
-        free(rows->at[i].bytes);
+    for (size_t i = 0; i < rows->count; i++) {
+        free(rows->at[i].head);
+        free(rows->at[i].job);
+    }
     rows->count = 0;
 }
 
@@ -36,9 +36,9 @@ struct row *rows_add(struct rows *rows, const char *id)
     return row;
 }
 
-static struct row *row_of(struct store_job *io)
+static void submit(struct rows *rows, struct store_job *io)
 {
-    return (struct row *)((char *)io - offsetof(struct row, io));
+    rows->sessions->behind->ops->submit(rows->sessions->behind, io);
 }
 
 static void wait_for(struct rows *rows, size_t count)
@@ -54,29 +54,67 @@ static bool say_failed(struct rows *rows, const char *why)
     return false;
 }
 
+/* The store has said why, or it is out of memory. */
+static bool check_batch(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->at[i].result == STORE_FAILED)
+            return say_failed(rows, rows->at[i].why);
+    return true;
+}
+
 /* ---- reading ------------------------------------------------------------ */
+
+static void set(struct row *row, enum store_result result, const char *why)
+{
+    row->result = result;
+    snprintf(row->why, sizeof(row->why), "%s", why ? why : "");
+}
+
+/* A copy of what the store shows us, in the form that a file holds: whatever
+ * the store keeps it in, one record is the same bytes. */
+static void keep(struct row *row, const struct store_row *found)
+{
+    struct session_store *sessions = row->rows->sessions;
+    struct record record;
+    void *whole = NULL;
+    const char *fault = session_record_read(sessions, found, &record, &whole);
+    size_t length;
+
+    if (!fault && !record.state) { /* it needs a model that is not served */
+        record.state_length = 0;
+        record.has_call = false;
+    }
+    length = fault ? 0 : record_body_length(&record);
+    row->head = fault ? NULL : malloc(RECORD_HEAD_BYTES + length);
+    if (row->head) {
+        row->lives = session_record_lives(sessions, found, &record);
+        row->tag = found->share.tag;
+        row->until_ms = session_record_until(sessions, &record);
+        row->body_length = length;
+        row->head_length =
+            record_encode(&record, row->head, row->head + RECORD_HEAD_BYTES);
+        fault =
+            record_decode(row->head, row->head_length,
+                          row->head + RECORD_HEAD_BYTES, length, &row->record);
+    } else if (!fault) {
+        fault = "";
+    }
+    free(whole);
+    if (fault && !*fault)
+        set(row, STORE_FAILED, "out of memory for a row");
+    else if (fault)
+        set(row, STORE_DAMAGED, fault);
+}
 
 /* On the store's thread: what it shows is ours only until we return. */
 static void on_read(struct store_job *io)
 {
-    struct row *row = row_of(io);
-    const struct store_row *found = &io->row;
+    struct row *row = (struct row *)((char *)io - offsetof(struct row, io));
 
-    row->result = io->result;
-    snprintf(row->why, sizeof(row->why), "%s", io->why ? io->why : "");
-    if (row->result == STORE_OK) {
-        row->head_length = found->head_length;
-        row->body_length = found->body_length;
-        row->bytes = malloc(found->head_length + found->body_length + 1);
-        if (row->bytes) {
-            memcpy(row->bytes, found->head, found->head_length);
-            memcpy(row->bytes + found->head_length, found->body,
-                   found->body_length);
-        } else {
-            row->result = STORE_FAILED;
-            snprintf(row->why, sizeof(row->why), "out of memory for a row");
-        }
-    }
+    set(row, io->result, io->why);
+    if (row->result == STORE_OK)
+        keep(row, &io->row);
     sem_post(&row->rows->done);
 }
 
@@ -87,72 +125,68 @@ bool rows_read(struct rows *rows)
 
         row->io = (struct store_job){
             .task = STORE_READ, .row = {.id = row->id}, .done = on_read};
-        rows->store->ops->submit(rows->store, &row->io);
+        submit(rows, &row->io);
     }
     wait_for(rows, rows->count);
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->at[i].result == STORE_FAILED)
-            return say_failed(rows, rows->at[i].why);
-    return true;
+    return check_batch(rows);
 }
 
 /* ---- writing ------------------------------------------------------------ */
 
 static void on_written(struct store_job *io)
 {
-    struct row *row = row_of(io);
+    struct row *row = session_job_of(io)->loan.arg;
 
-    row->result = io->result;
-    snprintf(row->why, sizeof(row->why), "%s", io->why ? io->why : "");
+    set(row, io->result, io->why);
+    if (row->result != STORE_OK)
+        row->result = STORE_FAILED;
+    if (io->result == STORE_OVERTAKEN)
+        set(row, STORE_FAILED, "somebody else changes its sessions meanwhile");
     sem_post(&row->rows->done);
 }
 
-/* The row as it will stand in the store. */
-static bool encode(struct row *row, const struct session_store *sessions)
+/* What a job needs to know of a session: its form, and what it replaces. */
+static struct session_job *make_job(struct row *row,
+                                    const struct record *record)
 {
-    const struct record *record = &row->record;
-    size_t length = record_body_length(record);
-    unsigned char *bytes = malloc(RECORD_HEAD_BYTES + length);
+    struct session_store *sessions = row->rows->sessions;
+    struct session *stub = session_make_place(row->id, 0);
+    struct session_job *job;
 
-    if (!bytes)
-        return false;
-    free(row->bytes);
-    row->bytes = bytes;
-    row->io = (struct store_job){
-        .task = STORE_WRITE,
-        .row = {.id = row->id,
-                .head = bytes,
-                .head_length =
-                    record_encode(record, bytes, bytes + RECORD_HEAD_BYTES),
-                .body = bytes + RECORD_HEAD_BYTES,
-                .body_length = length,
-                .is_dead = record->fate != RECORD_LIVE,
-                .expires_ms = session_record_expires(record),
-                .until_ms = session_record_until(sessions, record)},
-        .done = on_written};
-    return true;
+    if (!stub)
+        return NULL;
+    stub->model = session_record_model(sessions, record);
+    stub->mode = (uint8_t)record->mode;
+    stub->window = record->window;
+    stub->tag = row->tag;
+    stub->is_new = !row->lives;
+    job = session_job_make(sessions, stub, record, 0, on_written);
+    if (job)
+        job->loan.arg = row;
+    session_free(stub);
+    return job;
 }
 
-bool rows_write(struct rows *rows, const struct session_store *sessions)
+bool rows_write(struct rows *rows, const struct record *records)
 {
     size_t sent = 0;
-    bool ok = true;
 
-    for (size_t i = 0; ok && i < rows->count; i++)
-        if (rows->at[i].result == STORE_OK)
-            ok = encode(&rows->at[i], sessions);
-    if (!ok)
-        return say_failed(rows, "out of memory for a row");
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row *row = &rows->at[i];
+
+        if (row->result != STORE_OK)
+            continue;
+        row->job = make_job(row, &records[i]);
+        if (!row->job)
+            return say_failed(rows, "out of memory for a row");
+    }
     for (size_t i = 0; i < rows->count; i++)
-        if (rows->at[i].result == STORE_OK) {
-            rows->store->ops->submit(rows->store, &rows->at[i].io);
+        if (rows->at[i].job) {
+            submit(rows, &rows->at[i].job->io);
             sent++;
         }
     wait_for(rows, sent);
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->at[i].result == STORE_FAILED)
-            return say_failed(rows, rows->at[i].why);
-    return true;
+    return check_batch(rows);
 }
 
 /* ---- all of them -------------------------------------------------------- */
@@ -161,28 +195,41 @@ struct listing {
     struct store_job io; /* first */
     struct rows *rows;
     char *ids;
-    size_t length, capacity;
+    size_t length, capacity, count;
     bool is_out;
 };
 
-static bool on_row(struct store_job *io, const struct store_row *row)
+static bool add_id(struct listing *listing, const char *id)
 {
-    struct listing *listing = (struct listing *)io;
-    size_t bytes = strlen(row->id) + 1;
+    size_t bytes = strlen(id) + 1;
 
     if (listing->length + bytes > listing->capacity) {
         size_t capacity = 2 * listing->capacity + bytes + 4096;
         char *grown = realloc(listing->ids, capacity);
 
-        listing->is_out = !grown;
-        if (!grown)
+        if (!grown) {
+            listing->is_out = true;
             return false;
+        }
         listing->ids = grown;
         listing->capacity = capacity;
     }
-    memcpy(listing->ids + listing->length, row->id, bytes);
+    memcpy(listing->ids + listing->length, id, bytes);
     listing->length += bytes;
+    listing->count++;
     return true;
+}
+
+static bool on_row(struct store_job *io, const struct store_row *row)
+{
+    return add_id((struct listing *)io, row->id);
+}
+
+/* A shared store asks whether an id is of use: all that we want is the id. */
+static bool wants(const struct store_job *io, const char *id)
+{
+    add_id((struct listing *)io, id);
+    return false;
 }
 
 static void on_listed(struct store_job *io)
@@ -194,28 +241,59 @@ static void on_listed(struct store_job *io)
     sem_post(&listing->rows->done);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+
+    return strcmp(*left, *right);
+}
+
+/* Sorted, each once.  NULL: out of memory. */
+static char *sort_ids(const struct listing *listing, size_t *bytes)
+{
+    char *sorted = malloc(listing->length + 1);
+    const char **at = malloc((listing->count + 1) * sizeof(*at));
+    const char *id = listing->ids;
+    size_t length = 0;
+
+    if (sorted && at) {
+        for (size_t i = 0; i < listing->count; i++, id += strlen(id) + 1)
+            at[i] = id;
+        qsort(at, listing->count, sizeof(*at), by_text);
+        for (size_t i = 0; i < listing->count; i++) {
+            if (i && strcmp(at[i], at[i - 1]) == 0)
+                continue;
+            memcpy(sorted + length, at[i], strlen(at[i]) + 1);
+            length += strlen(at[i]) + 1;
+        }
+        *bytes = length;
+    } else {
+        free(sorted);
+        sorted = NULL;
+    }
+    free(at);
+    return sorted;
+}
+
 char *rows_list(struct rows *rows, size_t *bytes)
 {
     struct listing listing = {.io = {.task = STORE_LIST,
                                      .row = {.id = ""},
                                      .on_row = on_row,
+                                     .wants = wants,
                                      .with_dead = true,
                                      .done = on_listed},
                               .rows = rows};
+    char *ids = NULL;
 
-    listing.ids = malloc(1);
-    if (!listing.ids) {
-        say_failed(rows, "out of memory for the list");
-        return NULL;
-    }
-    rows->store->ops->submit(rows->store, &listing.io);
+    submit(rows, &listing.io);
     wait_for(rows, 1);
+    if (listing.io.result == STORE_OK && !listing.is_out) {
+        ids = sort_ids(&listing, bytes);
+        listing.is_out = !ids;
+    }
     if (listing.is_out)
         say_failed(rows, "out of memory for the list");
-    if (listing.is_out || listing.io.result != STORE_OK) {
-        free(listing.ids);
-        return NULL;
-    }
-    *bytes = listing.length;
-    return listing.ids;
+    free(listing.ids);
+    return ids;
 }

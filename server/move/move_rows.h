@@ -10,9 +10,7 @@
 #include <semaphore.h>
 
 #include "core/arena.h"
-#include "server/session_store.h"
-#include "server/store/record.h"
-#include "server/store/store.h"
+#include "server/session_job.h"
 
 #define ROWS_MOST 64 /* of one batch */
 
@@ -21,22 +19,29 @@ struct row {
     struct store_job io;
     struct rows *rows;
     char id[SESSION_ID_SIZE];
-    enum store_result result; /* FAILED ends the batch: rows_read() is false */
-    char why[256];            /* DAMAGED */
-    unsigned char *bytes;     /* of a read: head, then body */
+    /* Of a read OK, ABSENT, or DAMAGED with `why`; of a write OK.  FAILED ends
+     * the batch. */
+    enum store_result result;
+    char why[256];
+    bool lives;          /* by the store's clock; else it is dead */
+    uint64_t tag;        /* of a shared store */
+    uint64_t until_ms;   /* wall: then it may be forgotten; 0: never */
+    unsigned char *head; /* of a read: the record, encoded anew */
     size_t head_length, body_length;
-    struct record record; /* of a write */
+    struct record record; /* of a read: into that; of a write: given */
+    struct session_job *job;
 };
 
 struct rows {
-    struct store *store;
+    struct session_store *sessions;
     sem_t done;
     struct row at[ROWS_MOST];
     size_t count;
     char why[256];
 };
 
-void rows_init(struct rows *rows, struct store *store);
+/* Of the store behind `sessions`. */
+void rows_init(struct rows *rows, struct session_store *sessions);
 void rows_release(struct rows *rows);
 
 /* Forget the last batch. */
@@ -47,12 +52,13 @@ struct row *rows_add(struct rows *rows, const char *id);
 /* Read all rows of the batch.  false: the store failed, or memory did. */
 bool rows_read(struct rows *rows);
 
-/* Write the records of those rows that are OK.  They are cut down to the
- * times of `sessions`.  false: the store failed, or memory did. */
-bool rows_write(struct rows *rows, const struct session_store *sessions);
+/* Write `records`, as many as rows, in the place of what was read; those of
+ * rows that are not OK are left out.  false: the store failed, or memory
+ * did. */
+bool rows_write(struct rows *rows, const struct record *records);
 
-/* All ids of the store, sorted, one NUL-terminated text after the other.
- * NULL: the store failed, or memory did.  The caller frees it. */
+/* All ids of the store, sorted, each once, one NUL-terminated text after the
+ * other.  NULL: the store failed, or memory did.  The caller frees it. */
 char *rows_list(struct rows *rows, size_t *bytes);
 
 #endif

@@ -94,7 +94,9 @@ static void plan_session(struct predict *p)
 
     p->loan = (struct session_loan){.store = p->app->sessions,
                                     .id = p->body.session,
-                                    .want = SESSION_WANT_LIVE};
+                                    .want = SESSION_WANT_LIVE,
+                                    .trusts_copy =
+                                        p->body.commit && !p->must_be_sure};
     p->claim.start = p->body.start;
     p->claim.has_step = p->body.has_step;
     p->claim.step = p->body.has_step ? p->body.step : 0;
@@ -127,6 +129,22 @@ static struct predict *read_call(struct app *app, struct http_request *request,
     return p;
 }
 
+bool predict_begin_again(struct predict *p, struct problem *problem)
+{
+    *p = (struct predict){.app = p->app,
+                          .request = p->request,
+                          .in = p->in,
+                          .out = p->out,
+                          .body = p->body,
+                          .batch = p->batch,
+                          .must_be_sure = true,
+                          .again_until_ms = p->again_until_ms};
+    if (!find_model(p, problem))
+        return false;
+    plan_session(p);
+    return true;
+}
+
 /* Too much for a loop?  Of a session only what it is now is looked at; should
  * it change until it is borrowed, nothing is wrong but the estimate. */
 static bool is_heavy(const struct predict *p)
@@ -138,14 +156,15 @@ static bool is_heavy(const struct predict *p)
 
     if (p->body.session) {
         plan = p->has_plan ? &p->loan.plan : NULL;
-        switch (session_store_find(p->app->sessions, p->body.session,
-                                   clock_monotonic_ms(), &info, &unused)) {
+        switch (session_store_glance(p->app->sessions, p->body.session,
+                                     clock_monotonic_ms(), &info, &unused)) {
         case SESSION_OK:
             plan = &info.plan;
             break;
         case SESSION_WAIT: /* nobody knows before it has been read */
             return true;
         case SESSION_REFUSED:
+        case SESSION_AGAIN:
             break;
         }
     }
@@ -158,8 +177,14 @@ static enum route_result stateless(struct predict *p,
                                    struct http_response *response,
                                    struct problem *problem)
 {
-    if (!predict_bind(p, problem) || !predict_run(p, problem) ||
-        !predict_answer(p, problem) || !predict_respond(p, response, problem))
+    enum route_result result;
+
+    if (!p->is_gathered && !predict_bind(p, problem))
+        return ROUTE_PROBLEM;
+    result = predict_compute(p, problem);
+    if (result != ROUTE_REPLY)
+        return result;
+    if (!predict_answer(p, problem) || !predict_respond(p, response, problem))
         return ROUTE_PROBLEM;
     return ROUTE_REPLY;
 }

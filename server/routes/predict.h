@@ -18,6 +18,7 @@
 
 #include "core/infer.h"
 #include "server/app.h"
+#include "server/gather.h"
 #include "server/http/media.h"
 #include "server/json/predict_body.h"
 #include "server/model_registry.h"
@@ -57,6 +58,8 @@ struct predict {
     /* With a session. */
     struct session_claim claim;
     struct session_loan loan;
+    bool must_be_sure;       /* what memory has of it may be old: ask first */
+    uint64_t again_until_ms; /* others were faster; 0: not yet */
     bool has_plan; /* false: none can be made of what is wished for */
     struct predict_base origin;
     const struct predict_base *base; /* &origin, or NULL: stateless */
@@ -71,6 +74,9 @@ struct predict {
     void *after;   /* the new state or rows; NULL: stateless */
     size_t filled; /* rows after the call */
     uint64_t step; /* step after the call */
+    struct gather_job job;
+    size_t output_floats; /* of all sequences, from sequences[0].outputs[0] */
+    bool is_gathered;     /* the job was left to be made with others */
     struct predict_reply reply;
 
     /* A commit that is under way, and the answer when it is done. */
@@ -78,6 +84,10 @@ struct predict {
     struct session_change change;
     struct http_response answer;
 };
+
+/* predict.c: forget all but what was read; from now on nothing is taken from
+ * a copy that may be old. */
+bool predict_begin_again(struct predict *p, struct problem *problem);
 
 /* predict_session.c */
 enum route_result predict_in_session(struct predict *p,
@@ -106,8 +116,11 @@ void predict_place_index(struct predict_place *place, size_t index);
  * that this call completes, and sets after, filled and step. */
 bool predict_window(struct predict *p, struct problem *problem);
 
-/* predict_run.c */
+/* predict_run.c: the outputs of what was bound.  predict_compute() may leave
+ * that to be done with others: ROUTE_GATHER, and it is to be called again;
+ * ROUTE_REPLY: the outputs are there. */
 bool predict_run(struct predict *p, struct problem *problem);
+enum route_result predict_compute(struct predict *p, struct problem *problem);
 uint64_t predict_cost(const struct predict *p,
                       const struct served_model *model,
                       const struct session_plan *plan);

@@ -1,12 +1,15 @@
 #include <string.h>
 
-#include "server/clock.h"
-#include "server/metrics.h"
 #include "server/routes/predict.h"
 
 /* Writing one number as text costs about as much as this many
  * multiply-adds. */
 #define NUMBER_COST ((uint64_t)128)
+/* To be set aside and taken up again costs some eight microseconds and saves
+ * half the work, so that must be some thirty; a call that is a batch by itself
+ * has nothing to gain. */
+#define GATHER_COST      ((uint64_t)1000000)
+#define GATHER_SEQUENCES ((size_t)4)
 
 static bool is_window(const struct predict *p)
 {
@@ -104,8 +107,7 @@ static size_t output_of(const struct predict *p, size_t sequence,
 }
 
 /* Memory for the outputs of all sequences, in their order, in one piece. */
-static bool place_outputs(struct predict *p, size_t *total,
-                          struct problem *problem)
+static bool place_outputs(struct predict *p, struct problem *problem)
 {
     size_t output_count = p->model->info->output_count;
     struct arena *arena = p->request->arena;
@@ -120,7 +122,7 @@ static bool place_outputs(struct predict *p, size_t *total,
     next = arena_alloc(arena, size, sizeof(*next), 64);
     if (!outputs || !next)
         return predict_no_memory(problem);
-    *total = size;
+    p->output_floats = size;
     for (size_t s = 0; s < p->count; s++) {
         p->sequences[s].outputs = outputs + s * output_count;
         for (size_t o = 0; o < output_count; o++) {
@@ -161,43 +163,18 @@ static bool refuse_output(const struct predict *p, struct problem *problem)
     return true;
 }
 
-static bool infer_failed(const struct predict *p, enum rnn_status status,
-                         const struct rnn_error *err, struct problem *problem)
+static bool infer_failed(const struct predict *p, struct problem *problem)
 {
-    if (status == RNN_CANCELLED)
+    if (p->job.status == RNN_NO_MEMORY)
+        return predict_no_memory(problem);
+    if (p->job.status == RNN_CANCELLED)
         return problem_set(
             problem, PROBLEM_COMPUTE_TIMEOUT,
             "the answer was not ready within "
             "request_timeout = %llu ms",
             (unsigned long long)p->app->config->request_timeout);
     return problem_set(problem, PROBLEM_INTERNAL, "the model \"%s\": %s",
-                       p->model->name, err->message);
-}
-
-static bool infer(const struct predict *p, struct problem *problem)
-{
-    struct rnn_infer_options options = {.every_step = p->every_step,
-                                        .keep_going = http_keep_going,
-                                        .arg = p->request};
-    uint64_t began_ns = clock_monotonic_ns();
-    size_t timesteps = 0, size;
-    struct rnn_error err;
-    enum rnn_status status;
-    void *scratch;
-
-    for (size_t s = 0; s < p->count; s++)
-        timesteps += p->sequences[s].timesteps;
-    size = rnn_scratch_size_for(p->model->model, p->sequences, p->count);
-    scratch = arena_alloc(p->request->arena, size, 1, 64);
-    if (!scratch)
-        return predict_no_memory(problem);
-    status = rnn_infer(p->model->model, p->sequences, p->count, &options,
-                       scratch, &err);
-    if (status)
-        return infer_failed(p, status, &err, problem);
-    metrics_compute(p->app->metrics, p->model->index, p->count, timesteps,
-                    clock_monotonic_ns() - began_ns);
-    return true;
+                       p->model->name, p->job.err.message);
 }
 
 /* In a `carry` session the engine advances a copy of the state. */
@@ -226,10 +203,10 @@ static bool check_every_step(const struct predict *p, struct problem *problem)
                           info->cannot_stream_because);
 }
 
-bool predict_run(struct predict *p, struct problem *problem)
+/* Everything that the engine needs, up to the memory for its outputs. */
+static bool prepare(struct predict *p, struct problem *problem)
 {
     bool is_carry = p->base && !is_window(p);
-    size_t total = 0;
 
     p->every_step = p->body.every_step && !is_window(p);
     if (!check_every_step(p, problem))
@@ -238,14 +215,68 @@ bool predict_run(struct predict *p, struct problem *problem)
         return false;
     if (is_carry && !copy_state(p, problem))
         return false;
+    if (p->count && !place_outputs(p, problem))
+        return false;
+    p->job.model = p->model;
+    p->job.sequences = p->sequences;
+    p->job.count = p->count;
+    p->job.every_step = p->every_step;
+    p->job.deadline_ms = p->request->deadline_ms;
+    p->job.keep_going = http_keep_going;
+    p->job.arg = p->request;
+    p->job.arena = p->request->arena;
+    return true;
+}
+
+/* Nothing but finite numbers leaves or is kept. */
+static bool check_outputs(const struct predict *p, struct problem *problem)
+{
     if (!p->count)
         return true;
-    if (!place_outputs(p, &total, problem) || !infer(p, problem))
-        return false;
-    if (!are_finite(p->sequences[0].outputs[0], total))
+    if (p->job.status)
+        return infer_failed(p, problem);
+    if (!are_finite(p->sequences[0].outputs[0], p->output_floats))
         return refuse_output(p, problem);
-    if (is_carry && !rnn_state_is_finite(p->model->model, p->after))
+    if (p->base && !is_window(p) &&
+        !rnn_state_is_finite(p->model->model, p->after))
         return problem_set(problem, PROBLEM_NOT_FINITE,
                            "the new state of the session is not finite");
     return true;
+}
+
+/* Is it so much work that waiting for others to come along pays, and so few
+ * sequences that it gains? */
+static bool is_worth_gathering(const struct predict *p)
+{
+    uint64_t cost;
+
+    if (!p->request->gather || !p->count || p->count > GATHER_SEQUENCES)
+        return false;
+    cost = rnn_infer_cost(p->model->model, p->sequences[0].timesteps);
+    return cost >= GATHER_COST;
+}
+
+bool predict_run(struct predict *p, struct problem *problem)
+{
+    if (!prepare(p, problem))
+        return false;
+    if (p->count)
+        gather_run_job(&p->job, p->app->metrics);
+    return check_outputs(p, problem);
+}
+
+enum route_result predict_compute(struct predict *p, struct problem *problem)
+{
+    if (!p->is_gathered) {
+        if (!prepare(p, problem))
+            return ROUTE_PROBLEM;
+        if (is_worth_gathering(p)) {
+            p->is_gathered = true;
+            gather_add(p->request->gather, &p->job);
+            return ROUTE_GATHER;
+        }
+        if (p->count)
+            gather_run_job(&p->job, p->app->metrics);
+    }
+    return check_outputs(p, problem) ? ROUTE_REPLY : ROUTE_PROBLEM;
 }

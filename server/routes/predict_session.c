@@ -88,17 +88,38 @@ static enum route_result replay(struct predict *p,
     return give_back(p, ROUTE_REPLY);
 }
 
+/* As if it had come now, and nothing is taken from a copy: with the session
+ * as it is. */
+static enum route_result begin_again(struct predict *p,
+                                     struct http_response *response,
+                                     struct problem *problem)
+{
+    *response = (struct http_response){.status = 200};
+    if (!predict_begin_again(p, problem))
+        return ROUTE_PROBLEM;
+    return predict_in_session(p, response, problem);
+}
+
 /* It is being stored, or has been: then the answer stands. */
 static enum route_result committed(struct predict *p,
                                    struct http_response *response,
                                    struct problem *problem)
 {
-    enum route_result result =
-        sessions_change(p->request, &p->loan, &p->change, problem);
-
-    if (result == ROUTE_REPLY)
+    switch (sessions_change(p->request, &p->loan, &p->change, problem)) {
+    case SESSION_OK:
         *response = p->answer;
-    return result;
+        return ROUTE_REPLY;
+    case SESSION_WAIT:
+        return ROUTE_WAIT;
+    case SESSION_REFUSED:
+        break;
+    case SESSION_AGAIN:
+        if (sessions_may_again(p->app, p->body.session, &p->again_until_ms,
+                               problem))
+            return begin_again(p, response, problem);
+        break;
+    }
+    return ROUTE_PROBLEM;
 }
 
 static enum route_result commit(struct predict *p,
@@ -110,6 +131,9 @@ static enum route_result commit(struct predict *p,
                                         .window_filled = p->filled,
                                         .fate = p->body.end ? SESSION_ENDED
                                                             : SESSION_GOES_ON};
+    if (p->base->plan.mode == SESSION_WINDOW &&
+        p->body.start == SESSION_START_NO)
+        p->change.rows_added = p->new_rows;
     if (p->claim.has_step) {
         p->change.digest = p->claim.digest;
         p->change.step_before = p->base->step;
@@ -126,20 +150,31 @@ static enum route_result commit(struct predict *p,
     return committed(p, response, problem);
 }
 
-static enum route_result run(struct predict *p, struct http_response *response,
-                             struct problem *problem)
+static bool start_run(struct predict *p, struct problem *problem)
 {
     bool keeps = p->claim.has_step && p->body.commit;
 
     if (!base_of_loan(p, &p->origin, problem))
-        return give_back(p, ROUTE_PROBLEM);
+        return false;
     p->base = &p->origin;
     p->model = p->origin.plan.model;
-    if (!predict_bind(p, problem) ||
-        (keeps &&
-         !session_prepare(&p->loan, predict_kept_bytes(p), problem)) ||
-        !predict_run(p, problem))
+    return predict_bind(p, problem) &&
+           (!keeps ||
+            session_prepare(&p->loan, predict_kept_bytes(p), problem));
+}
+
+static enum route_result run(struct predict *p, struct http_response *response,
+                             struct problem *problem)
+{
+    enum route_result result;
+
+    if (!p->is_gathered && !start_run(p, problem))
         return give_back(p, ROUTE_PROBLEM);
+    result = predict_compute(p, problem);
+    if (result == ROUTE_GATHER)
+        return result;
+    if (result != ROUTE_REPLY)
+        return give_back(p, result);
     if (!p->body.commit) { /* a peek: the session stays as it is */
         p->step = p->base->step;
         p->filled = p->base->filled;
@@ -190,20 +225,13 @@ static bool check_model(const struct predict *p, struct problem *problem)
                           p->body.session, own->name, p->named->name);
 }
 
-enum route_result predict_in_session(struct predict *p,
-                                     struct http_response *response,
-                                     struct problem *problem)
+/* The session is ours, or with `is_lent` false there is none. */
+static enum route_result attend(struct predict *p, bool is_lent,
+                                struct http_response *response,
+                                struct problem *problem)
 {
     const struct session_call *ended = NULL;
-    enum session_result result;
-    bool is_lent;
 
-    if (p->is_committing)
-        return committed(p, response, problem);
-    result = sessions_acquire(p->app, p->request, &p->loan, problem);
-    is_lent = result == SESSION_OK;
-    if (result == SESSION_WAIT)
-        return ROUTE_WAIT;
     if ((!is_lent || p->loan.is_new) && !find_ended(p, &ended, problem))
         return give_back(p, ROUTE_PROBLEM);
     if (ended)
@@ -222,4 +250,54 @@ enum route_result predict_in_session(struct predict *p,
         break;
     }
     return refuse(p, problem);
+}
+
+/* Will it run, if what memory has of the session is right? */
+static bool would_run(const struct predict *p)
+{
+    struct problem unused;
+
+    return check_model(p, &unused) &&
+           session_judge(&p->claim, !p->loan.is_new, p->loan.info.step,
+                         p->loan.last, &unused) == SESSION_RUN;
+}
+
+/* What a copy led to, `result`: a refusal may be due to its age. */
+static enum route_result doubt(struct predict *p, enum route_result result,
+                               struct http_response *response,
+                               struct problem *problem)
+{
+    if (result == ROUTE_PROBLEM && !p->is_committing &&
+        problem_status(problem->type) < 500)
+        return begin_again(p, response, problem);
+    return result;
+}
+
+enum route_result predict_in_session(struct predict *p,
+                                     struct http_response *response,
+                                     struct problem *problem)
+{
+    const bool was_copy = p->loan.is_copy;
+    enum session_result lent;
+    enum route_result result;
+
+    if (p->is_committing)
+        return committed(p, response, problem);
+    if (p->is_gathered) {
+        result = run(p, response, problem);
+        return was_copy ? doubt(p, result, response, problem) : result;
+    }
+    lent = sessions_acquire(p->app, p->request, &p->loan, problem);
+    if (lent == SESSION_WAIT)
+        return ROUTE_WAIT;
+    if (lent != SESSION_OK || !p->loan.is_copy)
+        return attend(p, lent == SESSION_OK, response, problem);
+    /* Whether the copy was right a commit finds out; what comes to anything
+     * else must know before. */
+    if (!would_run(p)) {
+        session_release(&p->loan, false, clock_monotonic_ms());
+        return begin_again(p, response, problem);
+    }
+    result = attend(p, true, response, problem);
+    return doubt(p, result, response, problem);
 }

@@ -97,6 +97,7 @@ enum route_result sessions_borrow(struct app *app,
     case SESSION_WAIT:
         return ROUTE_WAIT;
     case SESSION_REFUSED:
+    case SESSION_AGAIN:
         break;
     }
     if (problem_status(problem->type) == 409)
@@ -227,10 +228,10 @@ enum route_result sessions_answer(const struct http_request *request,
 
 /* ---- committing --------------------------------------------------------- */
 
-enum route_result sessions_change(struct http_request *request,
-                                  struct session_loan *loan,
-                                  const struct session_change *change,
-                                  struct problem *problem)
+enum session_result sessions_change(struct http_request *request,
+                                    struct session_loan *loan,
+                                    const struct session_change *change,
+                                    struct problem *problem)
 {
     enum session_result result;
 
@@ -239,25 +240,63 @@ enum route_result sessions_change(struct http_request *request,
         loan->wake_at_ms = request->deadline_ms;
     result = session_commit(loan, change, clock_monotonic_ms(), problem);
     request->wake_at_ms = loan->wake_at_ms;
-    if (result == SESSION_WAIT)
-        return ROUTE_WAIT;
-    return result == SESSION_OK ? ROUTE_REPLY : ROUTE_PROBLEM;
+    return result;
 }
 
-enum route_result sessions_committed(struct http_request *request,
+bool sessions_may_again(struct app *app, const char *id, uint64_t *until_ms,
+                        struct problem *problem)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (!*until_ms)
+        *until_ms = now_ms + app->config->session_wait;
+    metrics_add(app->metrics, METRIC_SESSION_CONFLICTS, 1);
+    if (now_ms < *until_ms)
+        return true;
+    return problem_set(problem, PROBLEM_SESSION_BUSY,
+                       "other replicas have changed the session \"%s\" "
+                       "faster than this call for session_wait = %llu ms",
+                       id, (unsigned long long)app->config->session_wait);
+}
+
+/* From the beginning, in a moment. */
+static enum route_result begin_again(struct app *app,
+                                     struct http_request *request,
+                                     struct session_task *task,
+                                     struct problem *problem)
+{
+    if (!sessions_may_again(app, task->loan.id, &task->again_until_ms,
+                            problem))
+        return ROUTE_PROBLEM;
+    *task = (struct session_task){
+        .loan = {.store = app->sessions, .id = request->params[0]},
+        .again_until_ms = task->again_until_ms};
+    http_wake(request);
+    return ROUTE_WAIT;
+}
+
+enum route_result sessions_committed(struct app *app,
+                                     struct http_request *request,
                                      struct session_task *task,
                                      struct http_response *response,
                                      struct problem *problem)
 {
-    enum route_result result =
-        sessions_change(request, &task->loan, &task->change, problem);
-
-    if (result == ROUTE_REPLY)
+    switch (sessions_change(request, &task->loan, &task->change, problem)) {
+    case SESSION_OK:
         *response = task->answer;
-    return result;
+        return ROUTE_REPLY;
+    case SESSION_WAIT:
+        return ROUTE_WAIT;
+    case SESSION_REFUSED:
+        break;
+    case SESSION_AGAIN:
+        return begin_again(app, request, task, problem);
+    }
+    return ROUTE_PROBLEM;
 }
 
-enum route_result sessions_commit(struct http_request *request,
+enum route_result sessions_commit(struct app *app,
+                                  struct http_request *request,
                                   struct session_task *task, unsigned status,
                                   const struct session_change *change,
                                   struct http_response *response,
@@ -277,5 +316,5 @@ enum route_result sessions_commit(struct http_request *request,
     task->answer = *response;
     task->change = *change;
     task->is_committing = true;
-    return sessions_committed(request, task, response, problem);
+    return sessions_committed(app, request, task, response, problem);
 }

@@ -62,22 +62,52 @@ enum route_result route_session_create(struct app *app,
                                        struct http_response *response,
                                        struct problem *problem)
 {
-    bool is_first = !request->task;
     struct session_task *task = sessions_task(app, request, problem);
     struct session_change change = {.step = 0};
     enum route_result result;
 
-    if (!task || (is_first && !read_create(app, request, task, problem)))
+    if (!task ||
+        (!task->is_begun && !read_create(app, request, task, problem)))
         return ROUTE_PROBLEM;
+    task->is_begun = true;
     if (task->is_committing)
-        return sessions_committed(request, task, response, problem);
+        return sessions_committed(app, request, task, response, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
-    return sessions_commit(request, task, 201, &change, response, problem);
+    return sessions_commit(app, request, task, 201, &change, response,
+                           problem);
 }
 
 /* ---- GET /sessions/{id} ------------------------------------------------- */
+
+static void wake_request(void *request)
+{
+    http_wake(request);
+}
+
+/* Others may have changed it: the store is asked. */
+static enum route_result look(struct http_request *request,
+                              struct session_task *task,
+                              struct session_info *info,
+                              struct problem *problem)
+{
+    task->look.store = task->loan.store;
+    task->look.id = task->loan.id;
+    task->look.wake = wake_request;
+    task->look.arg = request;
+    switch (session_store_look(&task->look, problem)) {
+    case SESSION_OK:
+        *info = task->look.info;
+        return ROUTE_REPLY;
+    case SESSION_WAIT:
+        return ROUTE_WAIT;
+    case SESSION_REFUSED:
+    case SESSION_AGAIN:
+        break;
+    }
+    return ROUTE_PROBLEM;
+}
 
 /* It is not in memory: to look is to borrow. */
 static enum route_result fetch(struct app *app, struct http_request *request,
@@ -89,6 +119,8 @@ static enum route_result fetch(struct app *app, struct http_request *request,
 
     if (!task)
         return ROUTE_PROBLEM;
+    if (session_store_is_shared(app->sessions))
+        return look(request, task, info, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
@@ -141,7 +173,7 @@ enum route_result route_session_reset(struct app *app,
     if (!task)
         return ROUTE_PROBLEM;
     if (task->is_committing)
-        return sessions_committed(request, task, response, problem);
+        return sessions_committed(app, request, task, response, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
@@ -153,7 +185,8 @@ enum route_result route_session_reset(struct app *app,
     if (task->loan.info.plan.mode == SESSION_CARRY)
         rnn_state_zero(task->loan.info.plan.model->model, zero);
     change.state = zero;
-    return sessions_commit(request, task, 200, &change, response, problem);
+    return sessions_commit(app, request, task, 200, &change, response,
+                           problem);
 }
 
 /* ---- POST /sessions/{id}/fork ------------------------------------------- */
@@ -219,7 +252,7 @@ enum route_result route_session_fork(struct app *app,
     if (!task)
         return ROUTE_PROBLEM;
     if (task->is_committing)
-        return sessions_committed(request, task, response, problem);
+        return sessions_committed(app, request, task, response, problem);
     if (!task->is_copied)
         result = begin_fork(app, request, task, problem);
     if (result == ROUTE_REPLY)
@@ -230,7 +263,8 @@ enum route_result route_session_fork(struct app *app,
         (struct session_change){.state = task->state,
                                 .step = task->source.step,
                                 .window_filled = task->source.window_filled};
-    return sessions_commit(request, task, 201, &change, response, problem);
+    return sessions_commit(app, request, task, 201, &change, response,
+                           problem);
 }
 
 /* ---- DELETE /sessions/{id} ---------------------------------------------- */
@@ -258,7 +292,7 @@ enum route_result route_session_delete(struct app *app,
         task->change = (struct session_change){.fate = SESSION_DELETED};
         task->is_committing = true;
     }
-    return sessions_committed(request, task, response, problem);
+    return sessions_committed(app, request, task, response, problem);
 }
 
 /* ---- GET /sessions ------------------------------------------------------ */
@@ -330,11 +364,6 @@ static enum route_result answer_list(const struct http_request *request,
     return ROUTE_REPLY;
 }
 
-static void wake_list(void *request)
-{
-    http_wake(request);
-}
-
 /* One more than is shown tells whether there are more. */
 static bool begin_list(struct app *app, struct http_request *request,
                        struct session_task *task, const char *after,
@@ -345,7 +374,7 @@ static bool begin_list(struct app *app, struct http_request *request,
     *page = (struct session_page){.store = app->sessions,
                                   .after = after,
                                   .limit = limit + 1,
-                                  .wake = wake_list,
+                                  .wake = wake_request,
                                   .arg = request};
     page->infos = arena_alloc(request->arena, limit + 1, sizeof(*page->infos),
                               _Alignof(struct session_info));
@@ -386,6 +415,7 @@ enum route_result route_session_list(struct app *app,
     case SESSION_WAIT:
         return ROUTE_WAIT;
     case SESSION_REFUSED:
+    case SESSION_AGAIN:
         return ROUTE_PROBLEM;
     }
     has_more = task->page.count > limit;

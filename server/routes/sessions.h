@@ -22,11 +22,14 @@ struct session_task {
     struct session_info source; /* fork: what was copied */
     void *state;                /* fork, import: the state to be committed */
     char id[SESSION_ID_SIZE];
-    bool is_copied; /* fork: source and state are set */
-    uint64_t step;  /* import */
+    bool is_begun;           /* the request was read */
+    uint64_t again_until_ms; /* others were faster; 0: not yet */
+    bool is_copied;          /* fork: source and state are set */
+    uint64_t step;           /* import */
     size_t filled;
 
     struct session_page page; /* list */
+    struct session_look look; /* get, where others share the store */
 
     /* A commit that is under way, and the answer when it is done. */
     bool is_committing;
@@ -76,22 +79,29 @@ enum route_result sessions_answer(const struct http_request *request,
                                   struct http_response *response,
                                   struct problem *problem);
 
-/* Commit a loan's change.  ROUTE_REPLY: it is done.  ROUTE_WAIT: it is being
- * stored: come back, with the same change. */
-enum route_result sessions_change(struct http_request *request,
-                                  struct session_loan *loan,
-                                  const struct session_change *change,
-                                  struct problem *problem);
+/* session_commit() for a request.  WAIT: it is being stored: come back, with
+ * the same change. */
+enum session_result sessions_change(struct http_request *request,
+                                    struct session_loan *loan,
+                                    const struct session_change *change,
+                                    struct problem *problem);
+
+/* Another replica was faster: may it be tried again?  false: that has gone on
+ * for session_wait, session-busy.  `*until_ms` is the task's. */
+bool sessions_may_again(struct app *app, const char *id, uint64_t *until_ms,
+                        struct problem *problem);
 
 /* For a handler that comes back while task->is_committing: is it done? */
-enum route_result sessions_committed(struct http_request *request,
+enum route_result sessions_committed(struct app *app,
+                                     struct http_request *request,
                                      struct session_task *task,
                                      struct http_response *response,
                                      struct problem *problem);
 
 /* Commit what a handler changed and answer with the session object; 201 with
  * Location.  After ROUTE_WAIT the handler ends with sessions_committed(). */
-enum route_result sessions_commit(struct http_request *request,
+enum route_result sessions_commit(struct app *app,
+                                  struct http_request *request,
                                   struct session_task *task, unsigned status,
                                   const struct session_change *change,
                                   struct http_response *response,

@@ -28,13 +28,14 @@ static bool is_heavy(struct app *app, const struct http_request *request)
     struct session_info info;
     struct problem unused;
 
-    switch (session_store_find(app->sessions, request->params[0],
-                               clock_monotonic_ms(), &info, &unused)) {
+    switch (session_store_glance(app->sessions, request->params[0],
+                                 clock_monotonic_ms(), &info, &unused)) {
     case SESSION_OK:
         return info.state_bytes > LOOP_BYTES;
     case SESSION_WAIT: /* nobody knows before it has been read */
         return true;
     case SESSION_REFUSED:
+    case SESSION_AGAIN:
         break;
     }
     return false;
@@ -197,18 +198,20 @@ enum route_result route_session_import(struct app *app,
                                        struct http_response *response,
                                        struct problem *problem)
 {
-    bool is_first = !request->task;
     struct session_change change = {.step = 0};
     struct session_task *task;
     enum route_result result;
 
-    if (!request->on_worker && is_first && request->body_length > LOOP_BYTES)
+    if (!request->on_worker && !request->task &&
+        request->body_length > LOOP_BYTES)
         return ROUTE_OFFLOAD;
     task = sessions_task(app, request, problem);
-    if (!task || (is_first && !read_import(app, request, task, problem)))
+    if (!task ||
+        (!task->is_begun && !read_import(app, request, task, problem)))
         return ROUTE_PROBLEM;
+    task->is_begun = true;
     if (task->is_committing)
-        return sessions_committed(request, task, response, problem);
+        return sessions_committed(app, request, task, response, problem);
     result = sessions_borrow(app, request, &task->loan, problem);
     if (result != ROUTE_REPLY)
         return result;
@@ -219,6 +222,6 @@ enum route_result route_session_import(struct app *app,
     change.state = task->state;
     change.step = task->step;
     change.window_filled = task->filled;
-    return sessions_commit(request, task, task->loan.is_new ? 201 : 200,
+    return sessions_commit(app, request, task, task->loan.is_new ? 201 : 200,
                            &change, response, problem);
 }

@@ -96,17 +96,19 @@ static void put_numbers(unsigned char **at, const struct record *record)
     put_bytes(at, has ? record->digest : none, sizeof(none));
 }
 
-size_t record_encode(const struct record *record,
-                     unsigned char head[RECORD_HEAD_BYTES],
-                     unsigned char *body)
+void record_put_body(const struct record *record, unsigned char *body)
+{
+    put_bytes(&body, record->state, record->state_length);
+    if (record->has_call)
+        put_bytes(&body, record->call, record->call_length);
+}
+
+size_t record_put_head(const struct record *record,
+                       unsigned char head[RECORD_HEAD_BYTES],
+                       const unsigned char *body)
 {
     size_t names = name_length(record);
     unsigned char *at = head;
-    unsigned char *end = body;
-
-    put_bytes(&end, record->state, record->state_length);
-    if (record->has_call)
-        put_bytes(&end, record->call, record->call_length);
 
     put_u32(&at, RECORD_FORMAT);
     put_u32(&at, record->numerics);
@@ -122,9 +124,17 @@ size_t record_encode(const struct record *record,
     put_bytes(&at, record->id.text, record->id.length);
     put_bytes(&at, record->fingerprint.text, record->fingerprint.length);
     put_bytes(&at, record->model.text, names);
-    put_u64(&at, store_checksum(0, body, (size_t)(end - body)));
+    put_u64(&at, store_checksum(0, body, record_body_length(record)));
     put_u64(&at, store_checksum(0, head, (size_t)(at - head)));
     return (size_t)(at - head);
+}
+
+size_t record_encode(const struct record *record,
+                     unsigned char head[RECORD_HEAD_BYTES],
+                     unsigned char *body)
+{
+    record_put_body(record, body);
+    return record_put_head(record, head, body);
 }
 
 /* ---- reading ------------------------------------------------------------ */

@@ -67,6 +67,13 @@ size_t record_encode(const struct record *record,
                      unsigned char head[RECORD_HEAD_BYTES],
                      unsigned char *body);
 
+/* The same in two steps: the body, which may be changed then, and a head that
+ * fits it. */
+void record_put_body(const struct record *record, unsigned char *body);
+size_t record_put_head(const struct record *record,
+                       unsigned char head[RECORD_HEAD_BYTES],
+                       const unsigned char *body);
+
 /* Read the head, and with `body` all of it.  Without, state and call are
  * NULL.  NULL when all is well, else what is wrong, in a few words. */
 const char *record_decode(const void *head, size_t head_length,

@@ -19,9 +19,10 @@ Parts, in the order of what they say for the time they take:
 
 Each part has a share of the minutes and takes as many rounds as fit; figures
 are medians of rounds in which all take turns.  What is installed or converted
-once comes before and does not count.  Results go to build/bench/PART.json as
-they come, so a run that is stopped loses little; --resume leaves parts alone
-that are complete.  report.py makes BENCHMARKS.md of them.
+once comes before and does not count, nor does the half minute in which peers
+start.  Results go to build/bench/PART.json as they come, so a run that is
+stopped loses little; --resume leaves parts alone that are complete.  report.py
+makes BENCHMARKS.md of them.
 """
 
 import argparse
@@ -68,7 +69,8 @@ def measure(part, options, seconds):
         about["rounds"] = budget.finished
         about["seconds"] = round(time.monotonic() - begin)
         place.save(part, {**about, **result})
-    about.update(complete=True, rounds=max(budget.finished, 1))
+    complete = bool(result.get("rows") or result.get("text"))
+    about.update(complete=complete, rounds=max(budget.finished, 1))
     place.save(part, {**about, **result})
     place.say(
         f"{part}: {about['rounds']} rounds, {time.monotonic() - begin:.0f} s"
@@ -116,7 +118,7 @@ def main():
     place.say(
         f"bench: {', '.join(parts) or 'nothing left to do'}; at most"
         f" {sum(parts.values()) / 60:.3g} minutes, beside what the peers take"
-        " to be installed and their models to be converted once"
+        " to be installed once, and to start"
     )
     failed = []
     for part, seconds in parts.items():

@@ -101,7 +101,9 @@ def over(figures, load, name, mine, theirs, connections=16, theirs_load=None):
     """What `mine` has over what `theirs` has; None where not measured."""
     a = figures.get((load, connections), {}).get(mine)
     b = figures.get((theirs_load or load, connections), {}).get(theirs)
-    return a[name] / b[name] if a and b else None
+    if not a or not b:
+        return None
+    return samples.over(a["samples"][name], b["samples"][name])
 
 
 PEERS = {"fastapi+onnxruntime": "FastAPI + ORT", "triton": "Triton"}

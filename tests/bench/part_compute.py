@@ -55,7 +55,9 @@ def run(options, budget):
                 batch,
                 steps,
             )
+        missing.update(engines.without_cases(running))
         place.say(f"  {len(cases)} cases in {len(running)} engines")
+        budget.start()
         for turn in budget.rounds():
             for number, case in enumerate(cases):
                 if budget.is_over():

@@ -7,6 +7,7 @@ request is the figure that compares.
 """
 
 import shutil
+import subprocess
 
 import loads
 import place
@@ -57,23 +58,46 @@ def make_load(server, model, mode, connections):
     return loads.MAKERS[server.name](model, mode)
 
 
-def begin(running, options):
-    """Sessions; warm up what is slow the first time."""
-    for server in running:
-        modes = OURS if server.name == "rnnd" else PEERS.get(server.name, ())
-        for model in {model for _, _, model, _ in plan(options) if model}:
-            if "step json" in modes:
-                loads.begin_sessions(server, model)
-            if "json" in modes:
-                load = loads.MAKERS[server.name](model, "json")
-                for _ in range(20):
-                    servers.request(
-                        server.port,
-                        "POST",
-                        load.path,
-                        load.body,
-                        load.headers,
-                    )
+def begin_one(server, options):
+    modes = OURS if server.name == "rnnd" else PEERS.get(server.name, ())
+    for model in {model for _, _, model, _ in plan(options) if model}:
+        if "step json" in modes:
+            loads.begin_sessions(server, model)
+        if "json" in modes:
+            load = loads.MAKERS[server.name](model, "json")
+            for _ in range(20):
+                servers.request(
+                    server.port, "POST", load.path, load.body, load.headers
+                )
+
+
+def begin(running, missing, options):
+    """Sessions; warm up what is slow the first time.  A peer that cannot do
+    this is stopped and left out."""
+    for server in list(running):
+        try:
+            begin_one(server, options)
+        except (OSError, RuntimeError) as error:
+            if server.name == "rnnd":
+                raise
+            missing[server.name] = str(error)
+            place.say(f"  without {server.name}: {error}")
+            running.remove(server)
+            server.stop()
+
+
+def ask(server, load, name, connections, table, missing):
+    """One measurement; a load that fails is not asked again."""
+    case = f"{server.name}, {name}, {connections} connections"
+    if load is None or case in missing:
+        return
+    try:
+        figures = loads.run_wrk(server, load, connections, 1, name)
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        missing[case] = str(error)
+        place.say(f"  {case}: {error}")
+        return
+    samples.add(table, (name, connections, server.name), **figures)
 
 
 def result(table, missing):
@@ -95,7 +119,8 @@ def run(options, budget):
     running, missing = servers.start(options, served)
     table = {}
     try:
-        begin(running, options)
+        begin(running, missing, options)
+        budget.start()
         for turn in budget.rounds():
             for number, (name, connections, model, mode) in enumerate(
                 plan(options)
@@ -104,12 +129,7 @@ def run(options, budget):
                     break
                 for server in samples.rotated(running, turn + number):
                     load = make_load(server, model, mode, connections)
-                    if load is None:
-                        continue
-                    figures = loads.run_wrk(server, load, connections, 1, name)
-                    samples.add(
-                        table, (name, connections, server.name), **figures
-                    )
+                    ask(server, load, name, connections, table, missing)
                 if number % 8 == 7:
                     yield result(table, missing)
             yield result(table, missing)

@@ -50,8 +50,12 @@ class Calls:
                 steps,
             )
 
-    def measure(self, turn, table):
+        self.missing.update(engines.without_cases(self.running))
+
+    def measure(self, turn, budget, table):
         for number, (series, cell, *_, value) in enumerate(self.cases):
+            if budget.is_over():
+                return
             for engine in samples.rotated(self.running, turn + number):
                 took = engine.time(number, 6)
                 if took:
@@ -66,9 +70,9 @@ class Calls:
             engine.stop()
 
 
-def measure_sessions(options, models_served, quick, table):
+def measure_sessions(options, models_served, budget, table):
     """Steps of one row among so many live sessions, drawn at random."""
-    counts = SESSIONS[:4] if quick else SESSIONS
+    counts = SESSIONS[:4] if options.quick else SESSIONS
     server = servers.rnnd(
         options,
         models_served,
@@ -79,6 +83,8 @@ def measure_sessions(options, models_served, quick, table):
         made = 0
         empty = server.resident_mb()
         for count in counts:
+            if budget.is_over():
+                break
             many.make_sessions(server.port, made, count)
             made = count
             figures = loads.run_wrk(
@@ -90,13 +96,16 @@ def measure_sessions(options, models_served, quick, table):
         server.stop()
 
 
-def measure_connections(options, models_served, quick, table):
+def measure_connections(options, models_served, budget, table):
     running = [
         servers.rnnd(options, models_served, "--max-connections", "2048")
     ]
     try:
         running.append(servers.nginx(options, models_served))
-        for number, count in enumerate(CONNECTIONS[:: 2 if quick else 1]):
+        counts = CONNECTIONS[:: 2 if options.quick else 1]
+        for number, count in enumerate(counts):
+            if budget.is_over():
+                break
             for server in samples.rotated(running, number):
                 ours = server.name == "rnnd"
                 load = loads.rnnd("seed", "json") if ours else loads.Load("/")
@@ -122,12 +131,13 @@ def run(options, budget):
     calls = Calls(options)
     table = {}
     try:
+        budget.start()
         for turn in budget.rounds():
-            calls.measure(turn, table)
-            measure_connections(options, served, options.quick, table)
+            calls.measure(turn, budget, table)
+            measure_connections(options, served, budget, table)
             # A million sessions need half a minute: not in every round.
             if turn % 3 == 0:
-                measure_sessions(options, served, options.quick, table)
+                measure_sessions(options, served, budget, table)
             yield {
                 "missing": calls.missing,
                 "rows": samples.as_rows(

@@ -73,6 +73,14 @@ def processor():
     return os.uname().machine
 
 
+def has(flag):
+    """Does the processor say so of itself?"""
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        return any(
+            flag in line.split() for line in file if line.startswith("flags")
+        )
+
+
 def describe():
     """What belongs beside every figure."""
     return {

@@ -13,11 +13,15 @@ class Budget:
     short at the end, and more while they fit."""
 
     def __init__(self, seconds, most_rounds):
-        self.begin = time.monotonic()
-        self.end = self.begin + seconds
+        self.seconds = seconds
         self.most_rounds = most_rounds
         self.finished = 0
         self.longest = 0.0
+        self.start()
+
+    def start(self):
+        """From now: what had to be started before does not count."""
+        self.end = time.monotonic() + self.seconds
 
     def rounds(self):
         """Numbers of rounds, as many as fit."""
@@ -51,11 +55,19 @@ def median(values):
     return statistics.median(values)
 
 
+def over(above, below):
+    """The median of ratios, round by round: what slows a round slows both."""
+    return median([a / b for a, b in zip(above, below)])
+
+
 def spread(values):
-    """Half of the distance between the quartiles, over the median."""
-    if len(values) < 3 or not median(values):
+    """Half of the distance between the quartiles, over the median; of two
+    samples, between them."""
+    if len(values) < 2 or not median(values):
         return None
-    low, _, high = statistics.quantiles(values, n=4)
+    low, high = min(values), max(values)
+    if len(values) > 2:
+        low, _, high = statistics.quantiles(values, n=4)
     return (high - low) / 2 / median(values)
 
 

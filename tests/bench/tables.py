@@ -143,34 +143,38 @@ def step(result):
 
 # ---- whole calls ------------------------------------------------------------
 def call_figures(result):
-    """(cell, M, batch, T) -> engine -> ns of a call."""
+    """(cell, M, batch, T) -> engine -> ns of a call, of each round."""
     found = {}
     for row in result["rows"]:
         key = (row["cell"], row["M"], row["batch"], row["T"])
-        found.setdefault(key, {})[row["engine"]] = samples.median(
-            row["cpu_ns"]
-        )
+        found.setdefault(key, {})[row["engine"]] = row["cpu_ns"]
     return found
 
 
 def fastest(engines):
     """(peer, its ns over ours), or None."""
-    peers = {k: v for k, v in engines.items() if k != "rnnd"}
-    if not peers or "rnnd" not in engines:
+    if "rnnd" not in engines or len(engines) < 2:
         return None
+    peers = {
+        name: samples.over(ns, engines["rnnd"])
+        for name, ns in engines.items()
+        if name != "rnnd"
+    }
     name = min(peers, key=peers.get)
-    return name, peers[name] / engines["rnnd"]
+    return name, peers[name]
 
 
 def by_difference(figures, cell, units, batch):
     """engine -> ns of one timestep without what a call costs."""
     long = figures.get((cell, units, batch, 100), {})
     short = figures.get((cell, units, batch, 10), {})
-    return {
-        name: (long[name] - short[name]) / 90
+    found = {
+        name: [(a - b) / 90 for a, b in zip(long[name], short[name])]
         for name in long
-        if name in short and long[name] > short[name]
+        if name in short
     }
+    # A difference that noise has turned around says nothing.
+    return {name: ns for name, ns in found.items() if min(ns) > 0}
 
 
 def engine_table(figures, cell, batch, shapes, steps=100):
@@ -185,7 +189,8 @@ def engine_table(figures, cell, batch, shapes, steps=100):
         row = [PEER_NAMES.get(name, f"**{name}**")]
         for units in shapes:
             ns = figures.get((cell, units, batch, steps), {}).get(name)
-            row.append(figure(ns and ns / steps, name == "rnnd"))
+            ns = ns and samples.median(ns) / steps
+            row.append(figure(ns, name == "rnnd"))
         rows.append(row)
     row = ["fastest peer / rnnd"]
     for units in shapes:

@@ -27,14 +27,17 @@ MODES = {
 
 
 def figures_of(result):
-    """(load, connections) -> server -> medians."""
+    """(load, connections) -> server -> medians, and all in `samples`."""
     found = {}
     for row in result["rows"]:
         key = (row["load"], row["connections"])
         found.setdefault(key, {})[row["server"]] = {
-            name: samples.median(values)
-            for name, values in row.items()
-            if isinstance(values, list)
+            "samples": row,
+            **{
+                name: samples.median(values)
+                for name, values in row.items()
+                if isinstance(values, list)
+            },
         }
     return found
 
@@ -150,7 +153,7 @@ def store(result):
     found = {}
     for row in result["rows"]:
         found.setdefault(row["connections"], {})[row["durability"]] = row
-    kinds = ("memory", "async", "step", "fsync")
+    kinds = ("memory", "async", "step", "fsync", "redis")
     rows = []
     for connections, row in found.items():
         for what, name in (("steps/s", "rate"), ("CPU µs", "cpu_us")):

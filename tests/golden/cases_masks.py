@@ -360,6 +360,154 @@ def encoder(keras):
     return keras.Model(words, layers.LSTM(3)(x))
 
 
+def rows_under_masks(kind, **arguments):
+    """Rows of features, of which each has a mask, meet; and what becomes of
+    their masks."""
+
+    def build(keras):
+        layers = keras.layers
+        each = layers.TimeDistributed
+        x = keras.Input((5, 3, 2), name="x")
+        zero, two = layers.Masking(0.0)(x), layers.Masking(2.0)(x)
+        free = layers.Dense(2, name="free")(x)
+        free = layers.Reshape((5, 3, 2))(free)
+        ends = []
+        for inputs in ([zero, two], [two, free], [free, zero, two]):
+            if arguments and len(inputs) == 2 and free is inputs[1]:
+                continue
+            if arguments and len(inputs) == 3:
+                inputs = [two, zero, two]
+            y = getattr(layers, kind)(**arguments)(inputs)
+            y = each(layers.SimpleRNN(3))(y)
+            ends.append(layers.Flatten()(y))
+        return keras.Model(x, layers.Concatenate()(ends))
+
+    return build
+
+
+def two_values_in_rows(rng):
+    x = rng.normal(size=(3, 5, 3, 2)).astype(np.float32)
+    x[0, 3:, 1] = 0.0
+    x[0, 0, :2] = 2.0
+    x[1, [0, 2], 2] = 2.0
+    x[1, [0, 2], :2] = 0.0
+    x[2, 1:4, 0] = 2.0
+    x[2, 2, 1] = 0.0
+    return x
+
+
+def scores_of_rows(keras):
+    """Masks with axes of one, and softmax along other axes than the last."""
+    layers = keras.layers
+    x = keras.Input((4, 3), name="x")
+    rows = keras.Input((4, 1), name="rows", dtype="bool")
+    whole = keras.Input((4, 3), name="whole", dtype="bool")
+    return keras.Model(
+        [x, rows, whole],
+        [
+            layers.Softmax(axis=1, name="a")(x, mask=rows),
+            layers.Softmax(axis=1, name="b")(x, mask=whole),
+            layers.Softmax(axis=[1, 2], name="c")(x, mask=whole),
+            layers.Softmax(axis=[1, 2], name="d")(x, mask=rows),
+        ],
+    )
+
+
+def x_rows_and_whole(rng):
+    rows = np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]])
+    whole = rng.random(size=(3, 4, 3)) < 0.6
+    whole[:, 1] = True
+    return {
+        "x": rng.normal(size=(3, 4, 3)),
+        "rows": rows[:, :, np.newaxis].astype(np.int32),
+        "whole": whole.astype(np.int32),
+    }
+
+
+def from_inside(keras):
+    """TimeDistributed of what makes masks: Keras 2 sees them outside."""
+    layers = keras.layers
+    each = layers.TimeDistributed
+    x = keras.Input((None, 3, 2), name="x")
+    y = each(layers.GRU(3))(each(layers.Masking())(x))
+    z = layers.LSTM(3)(each(layers.Masking())(y))
+    inner = keras.Sequential(
+        [
+            keras.Input((3, 2)),
+            layers.Masking(),
+            layers.LSTM(3, return_sequences=True),
+        ]
+    )
+    w = each(layers.GlobalAveragePooling1D())(each(inner)(x))
+    return keras.Model(x, layers.Concatenate()([z, layers.LSTM(2)(w)]))
+
+
+def rows_of_three(rng):
+    x = rng.normal(size=(3, 5, 3, 2)).astype(np.float32)
+    x[0, 3:, 1] = 0.0
+    x[1, [0, 2], 1:] = 0.0
+    x[2, :, 0] = 0.0
+    return x
+
+
+def texts_from_inside(keras):
+    layers = keras.layers
+    each = layers.TimeDistributed
+    words = keras.Input((4, 5), dtype="int32", name="words")
+    x = each(layers.Embedding(8, 3, mask_zero=True))(words)
+    return keras.Model(words, layers.GRU(3)(each(layers.LSTM(4))(x)))
+
+
+def over_time(keras):
+    """Which features are there at all, and which throughout."""
+    ops = keras.ops
+    x = keras.Input((None, 4), name="x")
+    is_there = ops.not_equal(x, 0.0)
+    some = ops.any(is_there, axis=1, keepdims=True)
+    all_of_it = ops.all(is_there, axis=1)
+    y = keras.layers.GRU(3)(x * ops.cast(some, "float32"))
+    return keras.Model(x, [y, ops.cast(all_of_it, "float32")])
+
+
+def converted(keras):
+    """What gives back the tensor itself keeps its mask."""
+    layers, ops = keras.layers, keras.ops
+    x = keras.Input((None, 3), name="x")
+    y = ops.convert_to_tensor(layers.Masking()(x))
+    z = layers.Add()([y, layers.Dense(3)(y)])
+    lost = layers.GRU(2)(ops.stop_gradient(y))
+    return keras.Model(x, layers.Concatenate()([layers.LSTM(3)(z), lost]))
+
+
+def some_features(rng):
+    x = rng.normal(size=(3, 6, 4)).astype(np.float32)
+    x[0, :, 1] = 0.0
+    x[1, :4, 2] = 0.0
+    x[2, 5, 3] = 0.0
+    return x
+
+
+def lost_mask(keras):
+    """A masked input of fewer axes: Keras 3 loses its mask."""
+    layers = keras.layers
+    x = keras.Input((5, 3), name="x")
+    v = keras.Input((3,), name="v")
+    masked = layers.Masking(2.0)(v)
+    return keras.Model(
+        [x, v],
+        [
+            layers.Multiply(name="a")([masked, x]),
+            layers.Minimum(name="b")([masked, x]),
+        ],
+    )
+
+
+def x_and_vectors(rng):
+    v = rng.normal(size=(3, 3)).astype(np.float32)
+    v[1] = 2.0
+    return {"x": rng.normal(size=(3, 5, 3)), "v": v}
+
+
 FOUR = "k3.keras k3.h5 k2.keras k2.h5"
 PADDED = {"inputs": holes(7, 3), "streams": True}
 
@@ -488,6 +636,58 @@ CASES = [
         streams=True,
     ),
     Case("mask_encoder", encoder, inputs=sentences),
+    *[
+        Case(
+            f"mask_rows_{kind.lower()}",
+            rows_under_masks(kind),
+            inputs=two_values_in_rows,
+            same=False,
+        )
+        for kind in "Add Multiply Maximum Minimum".split()
+    ],
+    *[
+        Case(
+            f"mask_rows_joined_{axis}",
+            rows_under_masks("Concatenate", axis=axis),
+            inputs=two_values_in_rows,
+        )
+        for axis in (1, 2)
+    ],
+    Case(
+        "mask_scores_of_rows",
+        scores_of_rows,
+        inputs=x_rows_and_whole,
+        same=False,
+    ),
+    Case(
+        "mask_from_inside",
+        from_inside,
+        inputs=rows_of_three,
+        files="k2.keras k2.h5",
+    ),
+    Case(
+        "mask_texts_from_inside",
+        texts_from_inside,
+        inputs=sentences,
+        files="k2.keras k2.h5",
+        streams=True,
+    ),
+    Case(
+        "mask_over_time",
+        over_time,
+        inputs=some_features,
+        files="k3.keras",
+        streams=False,
+        sharp=False,
+    ),
+    Case("mask_converted", converted, files="k3.keras", **PADDED),
+    Case("mask_lost", lost_mask, inputs=x_and_vectors, same=False),
+    Case(
+        "mask_value_true",
+        stack(masking(True), cell("LSTM", 3, **SEQ)),
+        inputs=holes(6, 3, 1.0),
+        streams=True,
+    ),
     Case("pooling_squeezed", squeezed),
     Case("pooling_features_first", features_first),
 ]

@@ -236,6 +236,17 @@ def stacked_states(keras):
     )
 
 
+def stack_in_a_stack(keras):
+    layers = keras.layers
+    inner = layers.StackedRNNCells(
+        [cell(keras, "LSTM", 3), cell(keras, "GRU", 2)], name="inner"
+    )
+    cells = [cell(keras, "SimpleRNN", 4), inner, cell(keras, "LSTM", 2)]
+    x = keras.Input((None, 3), name="x")
+    y = layers.Masking()(x)
+    return keras.Model(x, layers.RNN(layers.StackedRNNCells(cells))(y))
+
+
 def both_ways_of_cells(keras):
     layers = keras.layers
     x = keras.Input((None, 3), name="x")
@@ -386,6 +397,7 @@ CASES = [
     Case("rnn_stacked", stacked_cells, ALL, streams=True),
     Case("rnn_stacked_backwards", stacked_backwards, streams=False),
     Case("rnn_stacked_states", stacked_states, streams=False),
+    Case("rnn_stack_in_a_stack", stack_in_a_stack, ALL, streams=True),
     Case("rnn_bidirectional", both_ways_of_cells, ALL, streams=False),
     Case("stateful", stateful, batch=2, timesteps=4),
     Case("rnn_masked", masked_cells(SEQUENCES | STATES), inputs=padded,

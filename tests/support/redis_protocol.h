@@ -37,6 +37,7 @@ enum protocol_call {
 enum protocol_break {
     BREAK_NOTHING,
     BREAK_EXPECTED,     /* a write does not look at EXPECTED */
+    BREAK_GRAVE,        /* a create does not name the tombstone it saw */
     BREAK_TAG,          /* it compares the step in the place of the tag */
     BREAK_RESENT_OTHER, /* `other` is believed of a write sent again, too */
     BREAK_UNTIL,        /* a write is done however late it comes */

@@ -116,8 +116,8 @@ static void wait_for_wake(struct store_world *world,
     sem_clockwait(&world->woken, CLOCK_MONOTONIC, &until);
 }
 
-static enum session_result acquire(struct store_world *world,
-                                   struct session_loan *loan)
+enum session_result store_world_acquire(struct store_world *world,
+                                        struct session_loan *loan)
 {
     enum session_result result;
 
@@ -127,9 +127,9 @@ static enum session_result acquire(struct store_world *world,
     return result;
 }
 
-static enum session_result commit(struct store_world *world,
-                                  struct session_loan *loan,
-                                  const struct session_change *change)
+enum session_result store_world_commit(struct store_world *world,
+                                       struct session_loan *loan,
+                                       const struct session_change *change)
 {
     enum session_result result;
 
@@ -139,8 +139,8 @@ static enum session_result commit(struct store_world *world,
     return result;
 }
 
-static struct session_loan loan_of(struct store_world *world,
-                                   const struct store_call *call)
+struct session_loan store_world_loan(struct store_world *world,
+                                     const struct store_call *call)
 {
     return (struct session_loan){
         .store = world->store,
@@ -150,6 +150,7 @@ static struct session_loan loan_of(struct store_world *world,
                  .mode = call->is_window ? SESSION_WINDOW : SESSION_CARRY,
                  .window = call->is_window ? 10 : 0,
                  .ttl_ms = call->ttl_ms},
+        .trusts_copy = call->trusts_copy,
         .wake = wake,
         .arg = world};
 }
@@ -157,8 +158,8 @@ static struct session_loan loan_of(struct store_world *world,
 enum session_result store_world_call(struct store_world *world,
                                      const struct store_call *call)
 {
-    struct session_loan loan = loan_of(world, call);
-    enum session_result result = acquire(world, &loan);
+    struct session_loan loan = store_world_loan(world, call);
+    enum session_result result = store_world_acquire(world, &loan);
     struct session_change change = {.step = call->step, .fate = call->fate};
     unsigned char digest[RNN_DIGEST_BYTES];
     float floats[64];
@@ -184,7 +185,7 @@ enum session_result store_world_call(struct store_world *world,
             return SESSION_REFUSED;
         }
     }
-    return commit(world, &loan, &change);
+    return store_world_commit(world, &loan, &change);
 }
 
 void store_world_finish(struct store_world *world, const char *id,
@@ -213,13 +214,27 @@ void store_world_put(struct store_world *world, const char *id, uint64_t step,
         fail_msg("%s: %s", id, world->problem.detail);
 }
 
+void store_world_page(struct store_world *world, struct session_page *page)
+{
+    enum session_result result;
+
+    page->store = world->store;
+    page->wake = wake;
+    page->arg = world;
+    while ((result = session_store_page(page, clock_monotonic_ms(),
+                                        &world->problem)) == SESSION_WAIT)
+        sem_wait(&world->woken);
+    if (result != SESSION_OK)
+        fail_msg("%s", world->problem.detail);
+}
+
 enum session_result store_world_look(struct store_world *world, const char *id,
                                      struct session_info *info,
                                      float floats[STORE_WORLD_FLOATS])
 {
-    struct session_loan loan = loan_of(
+    struct session_loan loan = store_world_loan(
         world, &(struct store_call){.id = id, .want = SESSION_WANT_LIVE});
-    enum session_result result = acquire(world, &loan);
+    enum session_result result = store_world_acquire(world, &loan);
 
     if (result != SESSION_OK)
         return result;

@@ -61,7 +61,20 @@ struct store_call {
     /* With a reply, the call carries the step before it and this digest. */
     const char *reply;
     unsigned char digest; /* each byte of it */
+    bool trusts_copy;
 };
+
+/* The parts of a call: each waits until it is over. */
+struct session_loan store_world_loan(struct store_world *world,
+                                     const struct store_call *call);
+enum session_result store_world_acquire(struct store_world *world,
+                                        struct session_loan *loan);
+enum session_result store_world_commit(struct store_world *world,
+                                       struct session_loan *loan,
+                                       const struct session_change *change);
+
+/* Fills the page, which has a limit, infos and `after`. */
+void store_world_page(struct store_world *world, struct session_page *page);
 
 /* Borrow, change, give back. */
 enum session_result store_world_call(struct store_world *world,

@@ -52,6 +52,16 @@ static void each_part_is_an_entry(void **state)
          {{"r/cell_0", "cell/cells/lstm_cell", "a", NULL},
           {"r/cell_1", "cell/cells/gru_cell", "b", NULL},
           {"r/cell_2", "cell/cells/lstm_cell_1", "c", NULL}}},
+        {RNN(STACK(STACK(CELL("LSTMCell", "a")) "," CELL(
+             "LSTMCell", "b") "," STACK(STACK(CELL("LSTMCell", "a"))))),
+         3,
+         {{"r/cell_0", "cell/cells/stacked_rnn_cells/cells/lstm_cell", "a",
+           NULL},
+          {"r/cell_1", "cell/cells/lstm_cell", "b", NULL},
+          {"r/cell_2",
+           "cell/cells/stacked_rnn_cells_1/cells/stacked_rnn_cells/cells/"
+           "lstm_cell",
+           "a", NULL}}},
         {BOTH(CELL("LSTM", "l")),
          2,
          {{"b/forward_layer", "forward_layer/cell", NULL, "forward_"},

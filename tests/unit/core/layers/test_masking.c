@@ -168,12 +168,22 @@ static void the_first_id_is_masked(void **state)
     }
 }
 
+static void true_is_one_and_false_zero(void **state)
+{
+    static const float x[T * D] = {1, 1, 0, 0, 1, 0, 2, 2};
+
+    (void)state;
+    for (int is_3 = 0; is_3 < 2; is_3++) {
+        check(is_3 ? "3.15.1" : "2.15.0", "true", x, "0111");
+        check(is_3 ? "3.15.1" : "2.15.0", "false", x, "1011");
+    }
+}
+
 static void a_value_that_is_none_is_refused(void **state)
 {
     static const struct {
         const char *value, *says;
     } cases[] = {
-        {"true", "mask_value is true"},
         {"\"zero\"", "mask_value is \"zero\""},
         {"1e39", "mask_value is"},
         {"[0, 1, 2]", "mask_value has 3 numbers"},
@@ -195,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_zero_of_keras_2_has_a_sign),
         cmocka_unit_test(each_row_of_a_step_has_a_mask_of_its_own),
         cmocka_unit_test(the_first_id_is_masked),
+        cmocka_unit_test(true_is_one_and_false_zero),
         cmocka_unit_test(a_value_that_is_none_is_refused),
     };
 

@@ -320,7 +320,13 @@ static void what_cannot_be_run_is_named(void **state)
         {"RNN",
          STACK("\"cells\": [{\"class_name\": \"StackedRNNCells\", "
                "\"config\": {}}]"),
-         "x,0,0", "a StackedRNNCells inside"},
+         "x,0,0", "cells is absent"},
+        {"RNN",
+         STACK("\"cells\": [{\"class_name\": \"StackedRNNCells\", "
+               "\"config\": {\"cells\": [" GRU_CELL
+               "], \"reverse_state_order\": true}}]") ", "
+                                                      "\"return_state\": true",
+         "x,0,0", "reverse_state_order"},
         {"RNN",
          STACK("\"reverse_state_order\": true, \"cells\": [" GRU_CELL
                "]") ", \"return_state\": true",
@@ -347,6 +353,59 @@ static void what_cannot_be_run_is_named(void **state)
     }
 }
 
+#define CELL(class)                                                           \
+    "{\"class_name\": \"" class "Cell\", \"config\": {\"name\": \"c\", "      \
+                                "\"units\": 5}}"
+#define INNER(cells)                                                          \
+    "{\"class_name\": \"StackedRNNCells\", \"config\": {\"name\": \"i\", "    \
+    "\"cells\": [" cells "]}}"
+
+/* An LSTM, a GRU and a SimpleRNN. */
+static void build_three(struct model_builder *b, const char *stack)
+{
+    static const size_t gates[] = {4, 3, 1};
+
+    begin(b);
+    graph_layer(b, "RNN", "r", stack, "x,0,0");
+    b->seed = 40;
+    for (size_t c = 0; c < 3; c++) {
+        char path[20];
+
+        snprintf(path, sizeof(path), "r/cell_%zu", c);
+        graph_recurrent(b, path, gates[c], c ? U : D, U);
+    }
+    graph_end(b, "x,0,0", "r,0,0 r,0,1 r,0,2 r,0,3 r,0,4", NULL);
+}
+
+static void a_stack_in_a_stack_stands_for_its_cells(void **state)
+{
+    static const char state_too[] = ", \"return_state\": true";
+    static const char *const stacks[] = {
+        STACK("\"cells\": [" CELL("LSTM") ", " CELL("GRU") ", " CELL(
+            "SimpleRNN") "]"),
+        STACK("\"cells\": [" INNER(CELL("LSTM") ", " CELL("GRU")) ", " CELL(
+            "SimpleRNN") "]"),
+        STACK("\"cells\": [" CELL("LSTM") ", " INNER(
+            CELL("GRU") ", " CELL("SimpleRNN")) "]"),
+        STACK("\"cells\": [" INNER(
+            INNER(CELL("LSTM")) ", " CELL("GRU") ", " CELL("SimpleRNN")) "]")};
+    static const size_t floats[] = {U, U, U, U, U};
+    struct model_builder flat, nested;
+    char text[1200];
+
+    (void)state;
+    for (size_t i = 1; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
+        snprintf(text, sizeof(text), "%s%s", stacks[0], state_too);
+        build_three(&flat, text);
+        snprintf(text, sizeof(text), "%s%s", stacks[i], state_too);
+        build_three(&nested, text);
+        assert_equal_models(&flat, &nested, 5, floats);
+        graph_check_bits(&nested, 0);
+        model_builder_release(&flat);
+        model_builder_release(&nested);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +414,7 @@ int main(void)
         cmocka_unit_test(given_states_go_to_their_cells),
         cmocka_unit_test(bidirectional_wraps_an_rnn),
         cmocka_unit_test(the_line_of_an_rnn_counts_its_cells),
+        cmocka_unit_test(a_stack_in_a_stack_stands_for_its_cells),
         cmocka_unit_test(what_cannot_be_run_is_named),
     };
 

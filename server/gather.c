@@ -1,0 +1,142 @@
+#include "server/gather.h"
+
+#include <string.h>
+
+#include "server/clock.h"
+
+/* Jobs of one model, as one call. */
+struct call {
+    struct gather_job *jobs[GATHER_MOST];
+    size_t job_count, count;
+    const struct rnn_sequence *sequences;
+};
+
+void gather_add(struct gather *gather, struct gather_job *job)
+{
+    job->next = gather->jobs;
+    gather->jobs = job;
+    gather->count++;
+}
+
+/* The sequences of all jobs in one array, in the arena of the first. */
+static bool join(struct call *call)
+{
+    struct rnn_sequence *sequences, *next;
+
+    call->sequences = call->jobs[0]->sequences;
+    if (call->job_count == 1)
+        return true;
+    sequences = arena_alloc(call->jobs[0]->arena, call->count,
+                            sizeof(*sequences), _Alignof(struct rnn_sequence));
+    if (!sequences)
+        return false;
+    next = sequences;
+    for (size_t i = 0; i < call->job_count; i++) {
+        memcpy(next, call->jobs[i]->sequences,
+               call->jobs[i]->count * sizeof(*next));
+        next += call->jobs[i]->count;
+    }
+    call->sequences = sequences;
+    return true;
+}
+
+/* It goes on as long as somebody waits for it. */
+static const struct gather_job *most_patient(const struct call *call)
+{
+    const struct gather_job *most = call->jobs[0];
+
+    for (size_t i = 1; i < call->job_count; i++)
+        if (call->jobs[i]->deadline_ms > most->deadline_ms)
+            most = call->jobs[i];
+    return most;
+}
+
+static enum rnn_status infer(struct call *call, struct rnn_error *err)
+{
+    const struct gather_job *most = most_patient(call);
+    const struct rnn_model *model = most->model->model;
+    struct rnn_infer_options options = {.every_step = most->every_step,
+                                        .keep_going = most->keep_going,
+                                        .arg = most->arg};
+    void *scratch = NULL;
+
+    if (join(call))
+        scratch = arena_alloc(
+            call->jobs[0]->arena,
+            rnn_scratch_size_for(model, call->sequences, call->count), 1, 64);
+    if (!scratch)
+        return rnn_fail(err, RNN_NO_MEMORY, "out of memory for this request");
+    return rnn_infer(model, call->sequences, call->count, &options, scratch,
+                     err);
+}
+
+static void make(struct call *call, struct metrics *metrics)
+{
+    uint64_t began_ns = clock_monotonic_ns(), end_ns;
+    size_t timesteps = 0;
+    struct rnn_error err;
+    enum rnn_status status = infer(call, &err);
+
+    /* Who spoils a call spoils his own alone: nothing has been touched. */
+    if (status && status != RNN_CANCELLED && call->job_count > 1) {
+        for (size_t i = 0; i < call->job_count; i++)
+            gather_run_job(call->jobs[i], metrics);
+        return;
+    }
+    end_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < call->job_count; i++) {
+        struct gather_job *job = call->jobs[i];
+
+        job->status = status;
+        if (status)
+            job->err = err;
+        if (!status && call->job_count > 1 &&
+            end_ns / 1000000u >= job->deadline_ms)
+            job->status = RNN_CANCELLED;
+    }
+    if (status)
+        return;
+    for (size_t s = 0; s < call->count; s++)
+        timesteps += call->sequences[s].timesteps;
+    metrics_compute(metrics, call->jobs[0]->model->index, call->count,
+                    timesteps, end_ns - began_ns);
+}
+
+/* Move the jobs that are like the first into a call. */
+static void take(struct gather *gather, struct call *call)
+{
+    struct gather_job **link = &gather->jobs;
+    const struct gather_job *first = gather->jobs;
+
+    call->job_count = call->count = 0;
+    while (*link && call->job_count < GATHER_MOST) {
+        struct gather_job *job = *link;
+
+        if (job->model != first->model ||
+            job->every_step != first->every_step) {
+            link = &job->next;
+            continue;
+        }
+        *link = job->next;
+        call->jobs[call->job_count++] = job;
+        call->count += job->count;
+    }
+}
+
+void gather_run(struct gather *gather, struct metrics *metrics)
+{
+    struct call call;
+
+    while (gather->jobs) {
+        take(gather, &call);
+        make(&call, metrics);
+    }
+    gather->count = 0;
+}
+
+void gather_run_job(struct gather_job *job, struct metrics *metrics)
+{
+    struct call call = {.jobs = {job}, .job_count = 1, .count = job->count};
+
+    make(&call, metrics);
+}

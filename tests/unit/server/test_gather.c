@@ -1,0 +1,204 @@
+/* test_gather.c: calls made together have the bits of calls made alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/clock.h"
+#include "server/gather.h"
+#include "tests/support/model_run.h"
+
+#define JOBS     6
+#define FEATURES 3
+
+/* A registry of two models, in the place of the real one. */
+static struct served_model models[2];
+
+size_t model_registry_count(const struct model_registry *registry)
+{
+    (void)registry;
+    return 2;
+}
+
+const struct served_model *model_registry_at(
+    const struct model_registry *registry, size_t index)
+{
+    (void)registry;
+    return &models[index];
+}
+
+const struct served_model *model_registry_find(
+    const struct model_registry *registry, const char *name)
+{
+    (void)registry;
+    (void)name;
+    return NULL;
+}
+
+struct call {
+    struct gather_job job;
+    struct rnn_sequence sequence;
+    const float *inputs[1];
+    float *outputs[1];
+    struct arena arena;
+    float *alone; /* what the engine says of it alone */
+    size_t size;  /* floats of the output */
+};
+
+static struct metrics *metrics;
+static struct call calls[JOBS];
+
+static bool keep_going(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void make_model(struct served_model *served, size_t index)
+{
+    struct model_builder b;
+
+    model_builder_init(&b, 0, FEATURES);
+    b.seed = 7 + index;
+    model_builder_add(
+        &b, &(struct model_layer){.class_name = index ? "LSTM" : "GRU",
+                                  .units = 9,
+                                  .reset_after = !index,
+                                  .return_sequences = true});
+    served->index = index;
+    served->model = model_load(&b, RNN_ISA_AUTO);
+    model_builder_release(&b);
+}
+
+static void make_call(struct call *call, size_t i)
+{
+    size_t timesteps = 1 + 3 * i;
+    uint64_t seed = 100 + i;
+    const struct rnn_model *model = models[i % 2].model;
+
+    call->inputs[0] = model_random_floats(&seed, timesteps * FEATURES, 1);
+    call->size = model_output_floats(model, timesteps, false);
+    call->alone =
+        model_run_one(model, call->inputs[0], timesteps, false, NULL);
+    call->outputs[0] = calloc(call->size, sizeof(float));
+    assert_non_null(call->outputs[0]);
+    call->sequence = (struct rnn_sequence){.timesteps = timesteps,
+                                           .inputs = call->inputs,
+                                           .outputs = call->outputs};
+    arena_init(&call->arena, 0);
+    call->job = (struct gather_job){.model = &models[i % 2],
+                                    .sequences = &call->sequence,
+                                    .count = 1,
+                                    .deadline_ms = UINT64_MAX,
+                                    .keep_going = keep_going,
+                                    .arena = &call->arena};
+}
+
+static int make(void **state)
+{
+    struct rnn_error err;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        make_model(&models[i], i);
+    for (size_t i = 0; i < JOBS; i++)
+        make_call(&calls[i], i);
+    return metrics_create(NULL, &metrics, &err) ? -1 : 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < JOBS; i++) {
+        free((void *)calls[i].inputs[0]);
+        free(calls[i].outputs[0]);
+        free(calls[i].alone);
+        arena_release(&calls[i].arena);
+    }
+    for (size_t i = 0; i < 2; i++)
+        rnn_model_free(models[i].model);
+    metrics_free(metrics);
+    return 0;
+}
+
+static void run_all(void)
+{
+    struct gather gather = {NULL, 0};
+
+    for (size_t i = 0; i < JOBS; i++)
+        gather_add(&gather, &calls[i].job);
+    assert_int_equal(gather.count, JOBS);
+    gather_run(&gather, metrics);
+    assert_int_equal(gather.count, 0);
+    assert_null(gather.jobs);
+}
+
+static void together_has_the_bits_of_alone(void **state)
+{
+    (void)state;
+    run_all();
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_int_equal(calls[i].job.status, RNN_OK);
+        assert_memory_equal(calls[i].outputs[0], calls[i].alone,
+                            calls[i].size * sizeof(float));
+    }
+    gather_run_job(&calls[0].job, metrics);
+    assert_int_equal(calls[0].job.status, RNN_OK);
+    assert_memory_equal(calls[0].outputs[0], calls[0].alone,
+                        calls[0].size * sizeof(float));
+}
+
+static void who_is_late_takes_nobody_along(void **state)
+{
+    (void)state;
+    calls[2].job.deadline_ms = clock_monotonic_ms();
+    run_all();
+    for (size_t i = 0; i < JOBS; i++)
+        assert_int_equal(calls[i].job.status, i == 2 ? RNN_CANCELLED : RNN_OK);
+}
+
+/* All but job `i`, which says `status`, go on as if it were not there. */
+static void check_others(size_t i, enum rnn_status status)
+{
+    run_all();
+    for (size_t k = 0; k < JOBS; k++) {
+        assert_int_equal(calls[k].job.status, k == i ? status : RNN_OK);
+        if (k != i)
+            assert_memory_equal(calls[k].outputs[0], calls[k].alone,
+                                calls[k].size * sizeof(float));
+    }
+}
+
+static void who_asks_what_cannot_be_spoils_no_other(void **state)
+{
+    (void)state;
+    calls[1].sequence.timesteps = 0;
+    check_others(1, RNN_INVALID_ARGUMENT);
+}
+
+static void who_has_no_memory_spoils_no_other(void **state)
+{
+    (void)state;
+    /* What was added last is the first of its model and gives the scratch. */
+    arena_init(&calls[JOBS - 1].arena, 64);
+    check_others(JOBS - 1, RNN_NO_MEMORY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(together_has_the_bits_of_alone, make,
+                                        drop),
+        cmocka_unit_test_setup_teardown(who_is_late_takes_nobody_along, make,
+                                        drop),
+        cmocka_unit_test_setup_teardown(
+            who_asks_what_cannot_be_spoils_no_other, make, drop),
+        cmocka_unit_test_setup_teardown(who_has_no_memory_spoils_no_other,
+                                        make, drop),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
