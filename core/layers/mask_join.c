@@ -82,8 +82,7 @@ static enum rnn_status join(struct plan_builder *builder, struct node *node,
         return RNN_OK;
     }
     if (first->shape.rank == RNN_MAX_RANK)
-        return refuse(node, "the masks of its inputs have too many axes",
-                      err);
+        return refuse(node, "the masks of its inputs have too many axes", err);
     wide = widest(node, first);
     status = plan_make_mask(builder, node, &wide, err);
     if (status)
