@@ -23,6 +23,7 @@ libseccomp-dev            run          pc libseccomp
 libcmocka-dev             test         pc cmocka
 libcurl4-openssl-dev      test         pc libcurl
 redis-server              test         command redis-server
+nginx-light               test         command nginx
 clang                     check        command clang
 clang-format              check        command clang-format
 clang-tidy                check        command clang-tidy
@@ -36,6 +37,7 @@ python3                   conformance  command python3
 python3-venv              conformance  file /usr/lib/python3*/ensurepip/__init__.py
 python3                   bench        command python3
 nginx-light               bench        command nginx
+redis-server              bench        command redis-server
 wrk                       bench        command wrk
 g++                       bench        command g++
 libdnnl-dev               bench        file /usr/include/oneapi/dnnl/dnnl.h

@@ -74,7 +74,7 @@ static void make(struct call *call, struct metrics *metrics)
 {
     uint64_t began_ns = clock_monotonic_ns(), end_ns;
     size_t timesteps = 0;
-    struct rnn_error err = {.message = ""};
+    struct rnn_error err;
     enum rnn_status status = infer(call, &err);
 
     /* Who spoils a call spoils his own alone: nothing has been touched. */
@@ -88,7 +88,8 @@ static void make(struct call *call, struct metrics *metrics)
         struct gather_job *job = call->jobs[i];
 
         job->status = status;
-        job->err = err;
+        if (status)
+            job->err = err;
         if (!status && call->job_count > 1 &&
             end_ns / 1000000u >= job->deadline_ms)
             job->status = RNN_CANCELLED;

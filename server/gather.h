@@ -34,7 +34,7 @@ struct gather_job {
 
     /* Set by gather_run(). */
     enum rnn_status status; /* of rnn_infer(), or NO_MEMORY */
-    struct rnn_error err;
+    struct rnn_error err;   /* unless that is OK */
 };
 
 struct gather {

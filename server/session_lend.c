@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "server/model_registry.h"
 #include "server/session_internal.h"
+#include "server/store/store.h"
 
 /* ---- the queue behind a borrower; the shard's lock is held -------------- */
 
@@ -337,15 +338,30 @@ static enum session_result bring_in(struct session_loan *loan,
     return lent(loan);
 }
 
+/* A new one adds a row; those that are there go on whatever their number. */
+static bool has_row(const struct session_store *store, struct problem *problem)
+{
+    size_t most = store->config->max_stored_sessions;
+    size_t rows = store->behind ? atomic_load(&store->behind->rows) : 0;
+
+    return !most || rows < most ||
+           problem_set(problem, PROBLEM_TOO_MANY_SESSIONS,
+                       "there is no room for another session: the store "
+                       "holds %zu of max_stored_sessions = %zu",
+                       rows, most);
+}
+
 /* Make the session. */
 static enum session_result make(struct session_loan *loan,
                                 const struct session_place *at,
                                 uint64_t now_ms, struct problem *problem)
 {
-    struct session *made = session_reserve(loan->store, &loan->plan, loan->id,
-                                           at->hash, now_ms, problem);
+    struct session *made = NULL;
     enum session_result result;
 
+    if (has_row(loan->store, problem))
+        made = session_reserve(loan->store, &loan->plan, loan->id, at->hash,
+                               now_ms, problem);
     if (!made) {
         leave_place(loan, at->shard);
         return SESSION_REFUSED;

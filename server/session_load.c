@@ -94,7 +94,8 @@ static void settle(struct session_search *search, struct session *found,
             metrics_sessions(store->metrics, found->model->index, 1);
     } else if (search->loan.next) {
         place->place = kind;
-        if (search->io.result == STORE_OK) /* dead, or of no use */
+        if (search->io.result == STORE_OK || /* dead, or of no use */
+            search->io.result == STORE_DAMAGED)
             place->tag = search->io.row.share.tag;
         if (kind == SESSION_IS_REFUSED)
             memcpy(session_state(place), problem, sizeof(*problem));

@@ -192,7 +192,7 @@ void session_share_job(struct session_job *job, const struct record *record,
 
     row->share.tag = session_new_tag(job->store);
     row->share.former_tag = session->tag;
-    row->share.former_is_dead = session->is_new;
+    row->share.former_is_dead = session->is_new && !session->place;
     row->share.fate = fates[record->fate];
     row->share.step = record->step;
     row->share.ttl_ms = record->ttl_ms;

@@ -84,6 +84,7 @@ void startup_log(const struct app *app)
               (struct log_field[]){
                   {NUMBER(max_sessions)},
                   {NUMBER(max_session_memory)},
+                  {NUMBER(max_stored_sessions)},
                   {"session_ttl_ms", NULL, (int64_t)config->session_ttl},
                   {"session_wait_ms", NULL, (int64_t)config->session_wait},
                   {NUMBER(tombstones)},

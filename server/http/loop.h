@@ -36,9 +36,10 @@ struct app;
 struct loop;
 struct workers;
 
-/* Bytes that libmicrohttpd keeps for each connection; the head of a request
- * must fit in (414, 431). */
-#define CONNECTION_MEMORY ((size_t)16384)
+/* Bytes that libmicrohttpd keeps for each connection, and sets to zero for
+ * each request; the head of a request must fit in (414, 431), and half of it
+ * is how much of a body is read at once. */
+#define CONNECTION_MEMORY ((size_t)8192)
 /* Connections over max_connections that are still taken in, to be told so. */
 #define SPARE_CONNECTIONS(max) ((max) / 8 + 16)
 /* What one request may hold in all: body, tensors, scratch and answer. */

@@ -70,24 +70,24 @@ static struct decimal shortest(uint32_t significand, int q, bool is_uneven)
     uint32_t low = multiply_to_odd(power, (four - 2 + is_uneven) << shift);
     uint32_t value = multiply_to_odd(power, four << shift);
     uint32_t high = multiply_to_odd(power, (four + 2) << shift);
-    uint32_t units = value / 4, tens = units / 10;
-    bool takes_down, takes_up;
+    uint32_t units = value / 4, tens = units / 10, middle = 4 * units + 2;
+    uint32_t mask;
+    bool has_down, has_up, rounds_up, tens_up, is_ten;
 
     /* The ends belong to the interval if the significand is even. */
     low += is_odd;
     high -= is_odd;
-    if (units >= 10) {
-        takes_down = low <= 40 * tens;
-        takes_up = 40 * tens + 40 <= high;
-        if (takes_down != takes_up)
-            return (struct decimal){tens + takes_up, k + 1};
-    }
-    takes_down = low <= 4 * units;
-    takes_up = 4 * units + 4 <= high;
-    if (takes_down == takes_up)
-        takes_up =
-            value > 4 * units + 2 || (value == 4 * units + 2 && (units & 1));
-    return (struct decimal){units + takes_up, k};
+    /* Both answers are made and one is chosen: which it is cannot be
+     * predicted. */
+    tens_up = 40 * tens + 40 <= high;
+    is_ten = ((low <= 40 * tens) != tens_up) & (units >= 10);
+    has_down = low <= 4 * units;
+    has_up = 4 * units + 4 <= high;
+    rounds_up = (value > middle) | ((value == middle) & (units & 1));
+    units += has_up ^ ((has_down == has_up) & (has_up ^ rounds_up));
+    tens += tens_up;
+    mask = -(uint32_t)is_ten;
+    return (struct decimal){(tens & mask) | (units & ~mask), k + is_ten};
 }
 
 static struct decimal decimal_of(uint32_t bits)
@@ -122,8 +122,9 @@ static inline size_t lay_out(bool is_negative, const char *digits, int count,
     *out = '-';
     out += is_negative;
     if (exponent >= -4 && exponent < 16) {
-        int zeros = exponent < 0 ? size : 0;
-        int whole = exponent < 0 ? 1 : size + 1;
+        int is_below_1 = -(exponent < 0);
+        int zeros = size & is_below_1;
+        int whole = 1 + (size & ~is_below_1);
         int rest = count + zeros - whole;
 
         memcpy(out, digits - zeros, DIGITS_ROOM);

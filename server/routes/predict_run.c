@@ -217,14 +217,14 @@ static bool prepare(struct predict *p, struct problem *problem)
         return false;
     if (p->count && !place_outputs(p, problem))
         return false;
-    p->job = (struct gather_job){.model = p->model,
-                                 .sequences = p->sequences,
-                                 .count = p->count,
-                                 .every_step = p->every_step,
-                                 .deadline_ms = p->request->deadline_ms,
-                                 .keep_going = http_keep_going,
-                                 .arg = p->request,
-                                 .arena = p->request->arena};
+    p->job.model = p->model;
+    p->job.sequences = p->sequences;
+    p->job.count = p->count;
+    p->job.every_step = p->every_step;
+    p->job.deadline_ms = p->request->deadline_ms;
+    p->job.keep_going = http_keep_going;
+    p->job.arg = p->request;
+    p->job.arena = p->request->arena;
     return true;
 }
 

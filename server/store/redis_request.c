@@ -155,10 +155,10 @@ static bool read_row(const redisReply *reply, struct store_row *row)
     const redisReply *tag = element(reply, 2, REDIS_REPLY_STRING);
     const redisReply *head = element(reply, 3, REDIS_REPLY_STRING);
 
-    if (!age || !tag || !head)
+    row->share.tag = tag ? strtoull(tag->str, NULL, 16) : 0;
+    if (!age || !head)
         return false;
     row->share.age_ms = age->integer > 0 ? (uint64_t)age->integer : 0;
-    row->share.tag = strtoull(tag->str, NULL, 16);
     row->head = head->str;
     row->head_length = head->len;
     return row->share.tag != 0;

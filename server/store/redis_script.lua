@@ -39,29 +39,25 @@ local function read(have)
     return {fate, age, tag, pieces[1], pieces[2], rows}
 end
 
--- Both keys live until the deadline, or the death, and `remember` more.
-local function expire_at(deadline, remember)
-    for _, key in ipairs(KEYS) do
-        if deadline == 0 then
-            redis.call('PERSIST', key)
-        else
-            redis.call('PEXPIREAT', key, digits(deadline + remember))
-        end
+-- The key lives until the deadline, or the death, and `remember` more.
+local function expire_at(key, deadline, remember)
+    if deadline == 0 then
+        redis.call('PERSIST', key)
+    else
+        redis.call('PEXPIREAT', key, digits(deadline + remember))
     end
 end
 
 -- ARGV from 13 on are rows; no more at once than Lua's stack holds.
 local function put_rows(kept, how)
-    if how == 'replace' then
+    if how == 'replace' or kept == 0 then
         redis.call('DEL', KEYS[2])
     end
     for first = 13, #ARGV, 1000 do
         local last = math.min(first + 999, #ARGV)
         redis.call('RPUSH', KEYS[2], unpack(ARGV, first, last))
     end
-    if kept == 0 then
-        redis.call('DEL', KEYS[2])
-    else
+    if kept > 0 then
         redis.call('LTRIM', KEYS[2], -kept, -1)
     end
 end
@@ -85,10 +81,12 @@ local function write()
     if there ~= expected then
         return {'other', now}
     end
-    -- The rows first: should somebody else have put another type there, this
-    -- fails before anything has changed.
-    put_rows(tonumber(ARGV[11]), ARGV[12])
+    -- What can be refused comes before anything has changed: a key of
+    -- somebody else's type here, a lack of memory at the first HSET.
+    local kept, rows = tonumber(ARGV[11]), redis.call('LLEN', KEYS[2])
     if fate ~= 'live' then
+        -- Makes room first, so that a full Redis can forget, too.
+        redis.call('DEL', KEYS[1], KEYS[2])
         deadline = now
     elseif ttl ~= 0 then
         deadline = now + ttl
@@ -96,7 +94,11 @@ local function write()
     redis.call('HSET', KEYS[1], 'tag', mine, 'fate', fate, 'used', digits(now),
         'ttl', ARGV[6], 'deadline', digits(deadline), 'remember', ARGV[7],
         'step', ARGV[8], 'head', ARGV[9], 'body', ARGV[10])
-    expire_at(deadline, remember)
+    expire_at(KEYS[1], deadline, remember)
+    if rows + kept > 0 then
+        put_rows(kept, ARGV[12])
+        expire_at(KEYS[2], deadline, remember)
+    end
     return {'done', now}
 end
 
@@ -112,7 +114,8 @@ local function touch(seen)
     end
     redis.call('HSET', KEYS[1], 'used', digits(now), 'deadline',
         digits(deadline))
-    expire_at(deadline, tonumber(times[2]))
+    expire_at(KEYS[1], deadline, tonumber(times[2]))
+    expire_at(KEYS[2], deadline, tonumber(times[2]))
     return {'done', now}
 end
 

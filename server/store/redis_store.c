@@ -61,13 +61,21 @@ static void wake(struct redis_store *redis)
         return;
 }
 
+/* Before whoever waits leaves at store_timeout, so that he hears why. */
+static uint64_t due_of(const struct redis_store *redis)
+{
+    uint64_t timeout_ms = redis->link.timeout_ms;
+
+    return clock_monotonic_ms() + timeout_ms - timeout_ms / 8;
+}
+
 static void submit(struct store *store, struct store_job *job)
 {
     struct redis_store *redis = of(store);
     bool was_empty;
 
     job->why = "";
-    job->due_ms = clock_monotonic_ms() + redis->link.timeout_ms;
+    job->due_ms = due_of(redis);
     job->is_again = false;
     job->part = NULL;
     pthread_mutex_lock(&redis->lock);
@@ -166,7 +174,7 @@ static void take_part(struct redis_store *redis, struct store_job *job,
                       redisReply *reply)
 {
     if (redis_list_take(job, reply, redis->why, sizeof(redis->why))) {
-        job->due_ms = clock_monotonic_ms() + redis->link.timeout_ms;
+        job->due_ms = due_of(redis);
         redis_jobs_add(&redis->waiting, job);
     } else {
         finish(job);

@@ -29,6 +29,7 @@ enum {
     BURY,
     COUNT_DEAD,
     ANY,
+    COUNT_ALL,
     SQL_COUNT
 };
 
@@ -47,6 +48,7 @@ static const char *const texts[SQL_COUNT] = {
     [BURY] = "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM "
              "sessions WHERE dead = 1 ORDER BY until LIMIT ?1)",
     [COUNT_DEAD] = "SELECT count(*) FROM sessions WHERE dead = 1",
+    [COUNT_ALL] = "SELECT count(*) FROM sessions",
     [ANY] = "SELECT 1 FROM sessions LIMIT 1",
 };
 
@@ -55,6 +57,8 @@ struct sqlite_file {
     sqlite3_stmt *sql[SQL_COUNT];
     int lock;      /* descriptor of the lock file */
     int log_pages; /* of the write-ahead log, after the last commit */
+    bool is_counted;
+    size_t rows, rows_begun; /* now; when the transaction began */
     char path[FILE_PATH_BYTES];
     char why[FILE_PATH_BYTES + 256];
 };
@@ -274,11 +278,13 @@ static bool run(struct sqlite_file *file, int which)
 
 bool sqlite_file_begin(struct sqlite_file *file)
 {
+    file->rows_begun = file->rows;
     return run(file, BEGIN);
 }
 
 void sqlite_file_rollback(struct sqlite_file *file)
 {
+    file->rows = file->rows_begun;
     /* Some failures have rolled back by themselves. */
     if (!sqlite3_get_autocommit(file->db))
         sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
@@ -310,7 +316,12 @@ bool sqlite_file_put(struct sqlite_file *file, const struct store_row *row)
     sqlite3_bind_int64(sql, 4, (sqlite3_int64)row->until_ms);
     bind_bytes(sql, 5, row->head, row->head_length);
     bind_bytes(sql, 6, row->body, row->body_length);
-    return run(file, PUT);
+    /* Only a row that was not there has a rowid that is new. */
+    sqlite3_set_last_insert_rowid(file->db, 0);
+    if (!run(file, PUT))
+        return false;
+    file->rows += sqlite3_last_insert_rowid(file->db) != 0;
+    return true;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -402,9 +413,9 @@ bool sqlite_file_is_empty(struct sqlite_file *file)
 
 /* ---- housekeeping ------------------------------------------------------- */
 
-static bool count_dead(struct sqlite_file *file, size_t *count)
+static bool read_count(struct sqlite_file *file, int which, size_t *count)
 {
-    sqlite3_stmt *sql = file->sql[COUNT_DEAD];
+    sqlite3_stmt *sql = file->sql[which];
     bool ok = sqlite3_step(sql) == SQLITE_ROW;
 
     if (ok)
@@ -415,6 +426,29 @@ static bool count_dead(struct sqlite_file *file, size_t *count)
     return ok;
 }
 
+size_t sqlite_file_rows(const struct sqlite_file *file)
+{
+    return file->is_counted ? file->rows : 0;
+}
+
+void sqlite_file_count(struct sqlite_file *file)
+{
+    if (!file->is_counted)
+        file->is_counted = read_count(file, COUNT_ALL, &file->rows);
+}
+
+/* Delete rows, and count them. */
+static bool drop_rows(struct sqlite_file *file, int which)
+{
+    size_t dropped;
+
+    if (!run(file, which))
+        return false;
+    dropped = (size_t)sqlite3_changes(file->db);
+    file->rows -= dropped < file->rows ? dropped : file->rows;
+    return true;
+}
+
 bool sqlite_file_purge(struct sqlite_file *file, uint64_t now_ms,
                        size_t tombstones, size_t most)
 {
@@ -422,14 +456,14 @@ bool sqlite_file_purge(struct sqlite_file *file, uint64_t now_ms,
 
     sqlite3_bind_int64(file->sql[PURGE], 1, (sqlite3_int64)now_ms);
     sqlite3_bind_int64(file->sql[PURGE], 2, (sqlite3_int64)most);
-    if (!run(file, PURGE) || !count_dead(file, &dead))
+    if (!drop_rows(file, PURGE) || !read_count(file, COUNT_DEAD, &dead))
         return false;
     excess = dead > tombstones ? dead - tombstones : 0;
     if (!excess)
         return true;
     sqlite3_bind_int64(file->sql[BURY], 1,
                        (sqlite3_int64)(excess < most ? excess : most));
-    return run(file, BURY);
+    return drop_rows(file, BURY);
 }
 
 void sqlite_file_checkpoint(struct sqlite_file *file, int pages)

@@ -50,6 +50,10 @@ bool sqlite_file_purge(struct sqlite_file *file, uint64_t now_ms,
 /* Write the log back if it has grown to `pages` (of 4 KiB). */
 void sqlite_file_checkpoint(struct sqlite_file *file, int pages);
 
+/* Rows that it holds; 0 before sqlite_file_count(), which reads an index. */
+size_t sqlite_file_rows(const struct sqlite_file *file);
+void sqlite_file_count(struct sqlite_file *file);
+
 /* Is there no row?  true as well when that cannot be read. */
 bool sqlite_file_is_empty(struct sqlite_file *file);
 

@@ -196,6 +196,7 @@ static void purge(struct sqlite_store *sqlite)
     if (now_ms < sqlite->purge_at_ms)
         return;
     sqlite->purge_at_ms = now_ms + PURGE_MS;
+    sqlite_file_count(sqlite->file);
     /* What fails is tried again in a second: nobody waits for it. */
     sqlite_file_purge(
         sqlite->file,
@@ -269,6 +270,7 @@ static bool work(struct sqlite_store *sqlite)
         gather_a_part(sqlite);
     if (must_tidy)
         purge(sqlite);
+    atomic_store(&sqlite->store.rows, sqlite_file_rows(sqlite->file));
     sqlite_file_checkpoint(sqlite->file, CHECKPOINT_PAGES);
     return !is_ending;
 }

@@ -18,6 +18,7 @@
 #ifndef SERVER_STORE_STORE_H
 #define SERVER_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -137,6 +138,8 @@ struct store {
     bool is_shared;        /* other processes change it, too */
     bool was_empty;        /* it held nothing when it was opened */
     size_t most_row_bytes; /* a longer body is not taken */
+    atomic_size_t rows;    /* that it holds, tombstones as well; 0: it has
+                              not counted them */
 };
 
 /* One file, state_dir/sessions.sqlite (sqlite_store.c).

@@ -71,7 +71,7 @@ static void measure(size_t count)
     store_world_release(&world);
 }
 
-/* An id as the server makes them: nothing tells where it comes in the index. */
+/* An id as the server makes them: in the index it may come anywhere. */
 static void scattered_id(size_t i, char id[24])
 {
     uint64_t mixed = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);

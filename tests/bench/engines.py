@@ -14,31 +14,31 @@ TOLERANCE = 2e-5  # absolute, of outputs below 1
 
 
 class Engine:
-    def __init__(self, name, command, environment=None):
-        self.name, self.cases = name, set()
-        self.process = subprocess.Popen(
-            place.pinned(place.CORE, *command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "PYTHONPATH": place.HERE,
-                **(environment or {}),
-            },
-        )
+    def __init__(self, name, command):
+        self.name, self.cases, self.ended = name, set(), False
+        os.makedirs(place.RESULTS, exist_ok=True)
+        with open(os.path.join(place.RESULTS, name + ".log"), "wb") as log:
+            self.process = subprocess.Popen(
+                place.pinned(place.CORE, *command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
 
     def ask(self, line):
-        """The words of the answer; None after an error, said aloud."""
+        """The words of the answer; None after an error, said aloud once."""
+        if self.ended:
+            return None
         try:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
             words = self.process.stdout.readline().split()
         except BrokenPipeError:
             words = []
-        if not words or words[0] == "error":
+        self.ended = not words
+        if self.ended or words[0] == "error":
             place.say(f"{self.name}: {line}: {' '.join(words) or 'it ended'}")
             return None
         return words
@@ -155,6 +155,15 @@ def agree(ours, theirs):
     return theirs is not None and all(
         abs(a - b) <= TOLERANCE for a, b in zip(ours, theirs)
     )
+
+
+def without_cases(engines):
+    """Engine -> why it has nothing to measure."""
+    return {
+        engine.name: f"see build/bench/{engine.name}.log"
+        for engine in engines
+        if not engine.cases
+    }
 
 
 def add_everywhere(engines, number, *case):

@@ -242,8 +242,11 @@ def run_wrk(server, load, connections, seconds, name):
     ).stdout
     spent = server.cpu_ns() - before
     count = int(re.search(r"(\d+) requests in", said).group(1))
-    if "Non-2xx" in said or count == 0:
-        raise RuntimeError(f"{server.name}, {name}: {said}")
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    if errors:
+        raise RuntimeError(f"{errors[1]} of {count} answers were errors")
+    if count == 0:
+        raise RuntimeError(f"no answer in {seconds} s")
 
     def percentile(which):
         number, unit = re.search(

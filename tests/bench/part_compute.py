@@ -55,6 +55,7 @@ def run(options, budget):
                 batch,
                 steps,
             )
+        missing.update(engines.without_cases(running))
         place.say(f"  {len(cases)} cases in {len(running)} engines")
         budget.start()
         for turn in budget.rounds():

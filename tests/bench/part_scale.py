@@ -50,6 +50,8 @@ class Calls:
                 steps,
             )
 
+        self.missing.update(engines.without_cases(self.running))
+
     def measure(self, turn, budget, table):
         for number, (series, cell, *_, value) in enumerate(self.cases):
             if budget.is_over():

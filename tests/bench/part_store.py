@@ -1,9 +1,11 @@
-"""part_store.py: steps of sessions that are kept, for each durability.
+"""part_store.py: steps of sessions that are kept, for each durability of
+SQLite and in Redis.
 
 wrk posts one row to one of 1024 sessions of the seed model at a time, without
 `step`; the daemons, one for each durability and one with sessions in memory
 alone, take turns.  The state directories are below build/: what fsync costs is
-what the disk under it costs.
+what the disk under it costs.  Redis (`appendfsync everysec`) runs on the
+client's core; its processor time is not counted as the server's.
 """
 
 import os
@@ -12,15 +14,18 @@ import tempfile
 
 import loads
 import place
+import redis_server
 import samples
 import servers
 
 CONNECTIONS = (1, 16, 128)
 
 
-def start(options, models, folder, durability):
+def start(options, models, folder, durability, redis):
     kept = ()
-    if durability != "memory":
+    if durability == "redis":
+        kept = ("--redis-url", f"redis://127.0.0.1:{redis.port}")
+    elif durability != "memory":
         kept = (
             *("--state-dir", os.path.join(folder, durability)),
             *("--durability", durability),
@@ -35,9 +40,10 @@ def run(options, budget):
     models = {"seed": servers.served_models(options.build)["seed"]}
     folder = tempfile.mkdtemp(prefix="state-", dir=place.RESULTS)
     running, table = [], {}
+    redis = redis_server.Redis(folder)
     try:
-        for durability in ("memory", "async", "step", "fsync"):
-            running.append(start(options, models, folder, durability))
+        for durability in ("memory", "async", "step", "fsync", "redis"):
+            running.append(start(options, models, folder, durability, redis))
         load = loads.rnnd("seed", "step json")
         budget.start()
         for turn in budget.rounds():
@@ -54,4 +60,5 @@ def run(options, budget):
     finally:
         for server in running:
             server.stop()
+        redis.stop()
         shutil.rmtree(folder)

@@ -76,7 +76,13 @@ def calls(result, wanted, title, axis, unit, each):
     if not curves:
         return ""
     return "\n".join(
-        [f"**{title}**, {unit}:", "", curves_table(axis, curves), "", *parts]
+        [
+            f"**{title[0].upper()}{title[1:]}**, {unit}:",
+            "",
+            curves_table(axis, curves),
+            "",
+            *parts,
+        ]
     )
 
 

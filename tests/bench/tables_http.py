@@ -153,14 +153,21 @@ def store(result):
     found = {}
     for row in result["rows"]:
         found.setdefault(row["connections"], {})[row["durability"]] = row
-    kinds = ("memory", "async", "step", "fsync")
+    kinds = ("memory", "async", "step", "fsync", "redis")
     rows = []
     for connections, row in found.items():
         for what, name in (("steps/s", "rate"), ("CPU µs", "cpu_us")):
             rows.append(
                 [
                     f"{what}, {connections} connections",
-                    *[figure(samples.median(row[k][name])) for k in kinds],
+                    *[
+                        (
+                            figure(samples.median(row[kind][name]))
+                            if kind in row
+                            else ""
+                        )
+                        for kind in kinds
+                    ],
                 ]
             )
     return table(["", *[f"`{kind}`" for kind in kinds]], rows)

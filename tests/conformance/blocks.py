@@ -484,6 +484,17 @@ def dot(draw, tensors):
     return layer(tensors[:2])
 
 
+def scores(draw, tensors):
+    """An attention of single layers."""
+    a, b = tensors[:2]
+    scored = draw.layer("Dot", axes=2, normalize=draw.chance(0.2))([a, b])
+    if draw.chance(0.5):
+        weights = draw.layer("Softmax")(scored)
+    else:
+        weights = draw.layer("Activation", "softmax")(scored)
+    return draw.layer("Dot", axes=(2, 1))([weights, b])
+
+
 def attention(draw, tensors):
     kind = draw.pick(("Attention", "AdditiveAttention"))
     more = {"use_scale": draw.chance(0.5)}
@@ -590,6 +601,7 @@ MERGE = (
     Block("elementwise", elementwise, ("Add", "Subtract"), weight=3),
     Block("concatenate", concatenate, ("Concatenate",), weight=3),
     Block("dot", dot, ("Dot",), "items", 0.4),
+    Block("scores", scores, ("Dot", "Softmax"), "sequence", 0.7),
     Block("attention", attention, ("Attention",), "sequence"),
     Block("multi_head", multi_head, ("MultiHeadAttention",), "sequence"),
     Block(

@@ -177,6 +177,28 @@ static void a_head_that_is_too_long_is_414_or_431(void **state)
     }
 }
 
+/* rows: E-headers-too-large */
+static void a_head_of_six_kilobytes_is_taken(void **state)
+{
+    static struct raw_answer answer;
+    int fd = raw_connect(daemon_.address);
+
+    (void)state;
+    raw_send_text(fd, "GET /livez HTTP/1.1\r\n" HOST);
+    for (int i = 0; i < 20; i++) {
+        char line[308];
+
+        memset(line, 'a', sizeof(line));
+        memcpy(line, "X-Filler: ", 10);
+        memcpy(line + sizeof(line) - 2, "\r\n", 2);
+        raw_send(fd, line, sizeof(line));
+    }
+    raw_send_text(fd, "\r\n");
+    raw_read(fd, false, &answer);
+    close(fd);
+    assert_int_equal(answer.status, 200);
+}
+
 /* rows: E-headers-too-large E5 */
 static void a_thousand_headers_are_431(void **state)
 {
@@ -373,6 +395,7 @@ int main(void)
         cmocka_unit_test(
             a_refused_request_is_closed_though_the_client_could_go_on),
         cmocka_unit_test(a_head_that_is_too_long_is_414_or_431),
+        cmocka_unit_test(a_head_of_six_kilobytes_is_taken),
         cmocka_unit_test(a_thousand_headers_are_431),
         cmocka_unit_test(
             a_declared_body_over_the_limit_is_413_before_it_comes),

@@ -83,7 +83,10 @@ static void read_output(const struct client *client, char output[64])
     assert_int_equal(answer.status, 200);
     start = strchr(raw_body(&answer), '[');
     end = start ? strchr(start, ']') : NULL;
-    assert_true(end && end - start < 63);
+    if (!end || end - start >= 63) {
+        fail_msg("no output: %s", raw_body(&answer));
+        return;
+    }
     memcpy(output, start, (size_t)(end - start));
     output[end - start] = '\0';
 }
@@ -150,20 +153,16 @@ static double metric(const char *name)
                 &answer);
     at = strstr(raw_body(&answer), name);
     at = at ? strchr(at, ' ') : NULL;
-    assert_non_null(at);
-    return strtod(at, NULL);
+    return at ? strtod(at, NULL) : -1;
 }
 
 static void each_gets_what_it_would_get_alone(void **state)
 {
-    double before;
-
     (void)state;
     for (size_t i = 0; i < CLIENTS; i++)
         make_client(&clients[i], i);
-    before = metric("rnnd_sequences_total{") -
-             metric("rnnd_compute_duration_seconds_count{");
-    assert_true(before == 0);
+    assert_true(metric("rnnd_sequences_total{") ==
+                metric("rnnd_compute_duration_seconds_count{"));
     for (size_t r = 0; r < ROUNDS_MAX; r++) {
         check_round(r);
         if (r + 1 >= ROUNDS &&

@@ -23,6 +23,7 @@
 static void many_clients_that_do_not_read_their_replies(void **state)
 {
     struct stepper_world world = {.client_count = CLIENTS,
+                                  .sharers = 1,
                                   .most_calls = effort_count(60),
                                   .hang_up_one_in = 4,
                                   .address_count = 1};

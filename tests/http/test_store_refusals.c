@@ -75,7 +75,19 @@ static void a_store_that_cannot_be_is_said_at_start(void **state)
     assert_ends(2,
                 (const char *[]){"--store", "redis", d.models.arguments[0],
                                  "--listen", "127.0.0.1:0", NULL},
-                "memory");
+                "rnnd: store = redis needs redis_url");
+    assert_ends(2,
+                (const char *[]){"--redis-url", "redis://h:x",
+                                 d.models.arguments[0], NULL},
+                "rnnd: redis_url has a port that is no number");
+    assert_ends(2,
+                (const char *[]){"--redis-url", "redis://h", "--durability",
+                                 "fsync", d.models.arguments[0], NULL},
+                "rnnd: durability = fsync is SQLite's");
+    assert_ends(2,
+                (const char *[]){"--redis-url", "redis://h", "--state-dir",
+                                 d.folder, d.models.arguments[0], NULL},
+                "rnnd: state_dir and redis_url are two stores");
 }
 
 /* rows: S76 S80 */
@@ -153,6 +165,39 @@ static void a_damaged_session_is_500_for_itself_alone(void **state)
     api_assert_problem(api, 410, "session-gone", NULL);
     store_daemon_step(&d, "a", 0, 2, ", \"start\": true");
     api_assert_status(api, 200);
+    store_daemon_stop(&d);
+}
+
+/* rows: S81 */
+static void a_full_store_is_429_for_a_new_session_alone(void **state)
+{
+    (void)state;
+    store_daemon_start(&d, "step", "--max-stored-sessions", "3");
+    for (int i = 0; i < 3; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "s%d", i);
+        store_daemon_step(&d, id, 0, 1, ", \"start\": true");
+        api_assert_status(api, 200);
+    }
+    /* They are counted once a second, and then one by one. */
+    for (int i = 0; i < 500; i++) {
+        api_post(api, "/sessions", "{\"id\": \"n%d\", \"model\": \"free\"}",
+                 i);
+        if (api->status == 429)
+            break;
+        nap_ms(10);
+    }
+    api_assert_problem(api, 429, "too-many-sessions", NULL);
+    assert_non_null(
+        strstr(api_text(api, "detail"), "of max_stored_sessions = 3"));
+    assert_non_null(api_header(api, "Retry-After"));
+    store_daemon_step(&d, "s1", 1, 2, "");
+    api_assert_status(api, 200);
+    store_daemon_stop(&d);
+    store_daemon_start(&d, "step", "--max-stored-sessions", "0");
+    api_post(api, "/sessions", "{\"id\": \"new\", \"model\": \"free\"}");
+    api_assert_status(api, 201);
     store_daemon_stop(&d);
 }
 
@@ -254,6 +299,7 @@ int main(void)
         TEST(a_store_that_cannot_be_is_said_at_start),
         TEST(another_models_session_is_409_and_kept),
         TEST(a_damaged_session_is_500_for_itself_alone),
+        TEST(a_full_store_is_429_for_a_new_session_alone),
         TEST(a_full_disk_is_503_and_nothing_moves),
         TEST(in_async_a_full_disk_does_not_stop_service),
     };

@@ -56,6 +56,21 @@ static void fault(struct stepper *client, const char *what)
                  client->answer->bytes);
 }
 
+static size_t session_of(const struct stepper *client)
+{
+    return (size_t)client->index / client->world->sharers;
+}
+
+/* The session is at this step, if not further. */
+static void advance(struct stepper *client, uint32_t step)
+{
+    atomic_uint *mark = &client->world->answered[session_of(client)];
+    unsigned now = atomic_load(mark);
+
+    while (now < step && !atomic_compare_exchange_weak(mark, &now, step))
+        continue;
+}
+
 /* ---- one call ----------------------------------------------------------- */
 
 static void hang_up(struct stepper *client)
@@ -90,21 +105,21 @@ static bool call_up(struct stepper *client)
 }
 
 /* The same call is the same bytes, whenever it is made. */
-static void write_call(const struct stepper *client,
-                       const struct stepper_call *call, char text[CALL_BYTES])
+static void write_call(size_t session, uint32_t step, uint32_t rows,
+                       char text[CALL_BYTES])
 {
     char body[512] = "";
 
-    for (uint32_t row = call->step; row < call->step + call->rows; row++) {
-        uint32_t mixed = row * 31 + (uint32_t)client->index * 7;
+    for (uint32_t row = step; row < step + rows; row++) {
+        uint32_t mixed = row * 31 + (uint32_t)session * 7;
 
         snprintf(body + strlen(body), sizeof(body) - strlen(body),
-                 "%s[%.3f,%.3f]", row > call->step ? "," : "",
-                 mixed % 101 / 101.0, mixed % 37 / -37.0);
+                 "%s[%.3f,%.3f]", row > step ? "," : "", mixed % 101 / 101.0,
+                 mixed % 37 / -37.0);
     }
     snprintf(body + strlen(body), sizeof(body) - strlen(body),
-             "],\"session\":\"c%d\",\"step\":%u%s}", client->index,
-             (unsigned)call->step, call->step ? "" : ",\"start\":true");
+             "],\"session\":\"c%zu\",\"step\":%u%s}", session, (unsigned)step,
+             step ? "" : ",\"start\":true");
     snprintf(text, CALL_BYTES,
              "POST /predict HTTP/1.1\r\nHost: localhost\r\n"
              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
@@ -125,7 +140,41 @@ static bool read_output(const struct raw_answer *answer,
     return true;
 }
 
-/* true: it is answered, or there is a fault. */
+/* Another was faster: where is the session?  false: it does not say. */
+static bool read_step(const struct raw_answer *answer, uint32_t *step)
+{
+    static const char *const marks[] = {"\"step\":", "session is at ",
+                                        "already, at step "};
+    const char *body = raw_body(answer);
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+        const char *at = strstr(body, marks[i]);
+
+        if (at) {
+            *step = (uint32_t)strtoul(at + strlen(marks[i]), NULL, 10);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not where we thought: that is right only where others go on, too. */
+static void go_on_from_there(struct stepper *client)
+{
+    uint32_t step = 0;
+
+    if (client->world->sharers == 1 || !read_step(client->answer, &step)) {
+        fault(client, "a step is lost, or was made twice");
+        return;
+    }
+    if (step < client->seen)
+        fault(client, "a step is lost that was answered");
+    advance(client, step);
+    client->overtaken++;
+    client->step = step;
+}
+
+/* true: it is over. */
 static bool take_answer(struct stepper *client, struct stepper_call *call)
 {
     char value[16];
@@ -140,6 +189,9 @@ static bool take_answer(struct stepper *client, struct stepper_call *call)
         if (raw_header(client->answer, "Idempotent-Replayed", value,
                        sizeof(value)))
             client->replays++;
+        client->step = call->step + call->rows;
+        advance(client, client->step);
+        client->count++;
         return true;
     case 503:
         client->refused++;
@@ -150,12 +202,15 @@ static bool take_answer(struct stepper *client, struct stepper_call *call)
             client->refused++;
             return false;
         }
-        break;
+        go_on_from_there(client);
+        return true;
+    case 422:
+        go_on_from_there(client);
+        return true;
     default:
-        break;
+        fault(client, "a status that nothing here gives");
+        return true;
     }
-    fault(client, "a step is lost, or was made twice");
-    return true;
 }
 
 /* One sending.  true: the call is over. */
@@ -169,7 +224,8 @@ static bool try_call(struct stepper *client, struct stepper_call *call)
         nap_ms(2);
         return false;
     }
-    write_call(client, call, text);
+    write_call(session_of(client), call->step, call->rows, text);
+    client->seen = atomic_load(&client->world->answered[session_of(client)]);
     if (!raw_send_text(client->fd, text)) {
         hang_up(client);
         return false;
@@ -188,9 +244,8 @@ static void make_call(struct stepper *client)
 {
     struct stepper_call *call = &client->calls[client->count];
     uint64_t until_ms = clock_monotonic_ms() + TRIES_MS;
-    const struct stepper_call *last = client->count ? call - 1 : NULL;
 
-    call->step = last ? last->step + last->rows : 0;
+    call->step = client->step;
     call->rows = (uint8_t)(1 + draw(client, MOST_ROWS));
     while (!try_call(client, call)) {
         client->repeats++;
@@ -207,11 +262,8 @@ static void *client_main(void *arg)
     struct stepper_world *world = client->world;
 
     while (!client->fault[0] && client->count < world->most_calls &&
-           !atomic_load(&world->is_ending)) {
+           !atomic_load(&world->is_ending))
         make_call(client);
-        __atomic_add_fetch(&client->count, client->fault[0] ? 0 : 1,
-                           __ATOMIC_RELEASE);
-    }
     hang_up(client);
     return NULL;
 }
@@ -223,7 +275,9 @@ void stepper_begin(struct stepper_world *world)
     pthread_mutex_init(&world->lock, NULL);
     atomic_init(&world->is_ending, false);
     world->clients = calloc(world->client_count, sizeof(*world->clients));
+    world->answered = calloc(world->client_count, sizeof(*world->answered));
     assert_non_null(world->clients);
+    assert_non_null(world->answered);
     for (size_t i = 0; i < world->client_count; i++) {
         struct stepper *client = &world->clients[i];
 
@@ -250,23 +304,19 @@ void stepper_move(struct stepper_world *world, size_t which,
     pthread_mutex_unlock(&world->lock);
 }
 
-static size_t count_of(const struct stepper *client)
-{
-    return __atomic_load_n(&client->count, __ATOMIC_ACQUIRE);
-}
-
 void stepper_wait(struct stepper_world *world, size_t calls)
 {
-    size_t *wanted = calloc(world->client_count, sizeof(*wanted));
+    unsigned *wanted = calloc(world->client_count, sizeof(*wanted));
     bool is_done = false;
 
     assert_non_null(wanted);
-    for (size_t i = 0; i < world->client_count; i++)
-        wanted[i] = count_of(&world->clients[i]) + calls;
+    for (size_t i = 0; i < world->client_count / world->sharers; i++)
+        wanted[i] =
+            atomic_load(&world->answered[i]) + (unsigned)(calls * MOST_ROWS);
     for (int waited = 0; !is_done && waited < TRIES_MS; waited += 5) {
         is_done = true;
-        for (size_t i = 0; i < world->client_count; i++)
-            if (count_of(&world->clients[i]) < wanted[i])
+        for (size_t i = 0; i < world->client_count / world->sharers; i++)
+            if (atomic_load(&world->answered[i]) < wanted[i])
                 is_done = false;
         nap_ms(5);
     }
@@ -285,67 +335,99 @@ void stepper_end(struct stepper_world *world, int all)
 
 /* ---- judging ------------------------------------------------------------ */
 
-static void judge_client(struct stepper *client, const char *reference)
+/* What a session answers after each of `steps` rows that nothing
+ * interrupts. */
+static char (*expect(size_t session, uint32_t steps, const char *reference,
+                     struct raw_answer *answer))[STEPPER_OUTPUT]
 {
+    char(*outputs)[STEPPER_OUTPUT] = calloc(steps + 1, sizeof(*outputs));
     int fd = raw_connect(reference);
+    char text[CALL_BYTES];
 
-    for (size_t i = 0; i < client->count; i++) {
-        const struct stepper_call *call = &client->calls[i];
-        char text[CALL_BYTES], output[STEPPER_OUTPUT];
-
-        write_call(client, call, text);
+    assert_non_null(outputs);
+    for (uint32_t step = 0; step < steps; step++) {
+        write_call(session, step, 1, text);
         assert_true(raw_send_text(fd, text));
-        raw_read(fd, false, client->answer);
-        if (client->answer->status != 200)
-            fail_msg("%s", client->answer->bytes);
-        assert_true(read_output(client->answer, output));
-        if (strcmp(output, call->output) != 0)
-            fail_msg("client %d, step %u: %s, uninterrupted %s", client->index,
-                     (unsigned)call->step, call->output, output);
+        raw_read(fd, false, answer);
+        if (answer->status != 200)
+            fail_msg("%s", answer->bytes);
+        assert_true(read_output(answer, outputs[step + 1]));
     }
     close(fd);
+    return outputs;
 }
 
-/* Where the client is, everywhere. */
-static void check_step(struct stepper *client, const char *address)
+/* All are at one step, not before `answered`; that step. */
+static uint32_t check_step(const struct stepper_world *world, size_t session,
+                           struct raw_answer *answer)
 {
-    const struct stepper_call *last = &client->calls[client->count - 1];
-    char text[256], wanted[32];
+    uint32_t first = 0, step = 0;
+    char text[256];
 
     snprintf(text, sizeof(text),
-             "GET /sessions/c%d HTTP/1.1\r\nHost: localhost\r\n"
+             "GET /sessions/c%zu HTTP/1.1\r\nHost: localhost\r\n"
              "Connection: close\r\n\r\n",
-             client->index);
-    raw_request(address, text, client->answer);
-    snprintf(wanted, sizeof(wanted), "\"step\":%u,",
-             (unsigned)(last->step + last->rows));
-    if (client->answer->status != 200 ||
-        !strstr(client->answer->bytes, wanted))
-        fail_msg("client %d: not %s but %s", client->index, wanted,
-                 client->answer->bytes);
+             session);
+    for (size_t a = 0; a < world->address_count; a++) {
+        raw_request(world->addresses[a], text, answer);
+        if (answer->status != 200 || !read_step(answer, &step))
+            fail_msg("session %zu: %s", session, answer->bytes);
+        if (a && step != first)
+            fail_msg("session %zu is at %u and at %u", session,
+                     (unsigned)first, (unsigned)step);
+        first = step;
+    }
+    if (first < atomic_load(&world->answered[session]))
+        fail_msg("session %zu is at %u, answered was %u", session,
+                 (unsigned)first,
+                 (unsigned)atomic_load(&world->answered[session]));
+    return first;
+}
+
+static void judge_session(struct stepper_world *world, size_t session,
+                          const char *reference)
+{
+    struct stepper *clients = &world->clients[session * world->sharers];
+    uint32_t steps = check_step(world, session, clients->answer);
+    char(*outputs)[STEPPER_OUTPUT] =
+        expect(session, steps, reference, clients->answer);
+
+    for (size_t c = 0; c < world->sharers; c++)
+        for (size_t i = 0; i < clients[c].count; i++) {
+            const struct stepper_call *call = &clients[c].calls[i];
+
+            if (strcmp(call->output, outputs[call->step + call->rows]) != 0)
+                fail_msg("session %zu, steps %u to %u: %s, uninterrupted %s",
+                         session, (unsigned)call->step,
+                         (unsigned)(call->step + call->rows), call->output,
+                         outputs[call->step + call->rows]);
+        }
+    free(outputs);
 }
 
 void stepper_judge(struct stepper_world *world, const char *reference)
 {
     long calls = 0, hang_ups = 0, repeats = 0, replays = 0, refused = 0;
+    long overtaken = 0;
 
+    for (size_t i = 0; i < world->client_count / world->sharers; i++)
+        judge_session(world, i, reference);
     for (size_t i = 0; i < world->client_count; i++) {
-        struct stepper *client = &world->clients[i];
+        const struct stepper *client = &world->clients[i];
 
-        for (size_t a = 0; client->count && a < world->address_count; a++)
-            check_step(client, world->addresses[a]);
-        judge_client(client, reference);
         calls += (long)client->count;
         hang_ups += client->hang_ups;
         repeats += client->repeats;
         replays += client->replays;
         refused += client->refused;
+        overtaken += client->overtaken;
     }
     print_message("%zu clients: %ld calls answered, %ld replies not read, "
                   "%ld repetitions, %ld of them replays, %ld times 503 or "
-                  "busy; none lost, none twice, all bits equal\n",
+                  "busy, %ld times another was faster; none lost, none "
+                  "twice, all bits equal\n",
                   world->client_count, calls, hang_ups, repeats, replays,
-                  refused);
+                  refused, overtaken);
 }
 
 void stepper_release(struct stepper_world *world)
@@ -355,5 +437,6 @@ void stepper_release(struct stepper_world *world)
         free(world->clients[i].answer);
     }
     free(world->clients);
+    free(world->answered);
     pthread_mutex_destroy(&world->lock);
 }

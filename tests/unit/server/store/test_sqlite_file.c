@@ -148,6 +148,38 @@ static bool collect(struct store_job *job, const struct store_row *row)
     return strlen(text) < job->row.body_length;
 }
 
+static void rows_are_counted(void **state)
+{
+    struct store_row row;
+
+    (void)state;
+    open_file();
+    row = row_of("a", "first");
+    put(&row);
+    put(&row);
+    assert_int_equal(sqlite_file_rows(file), 0); /* not counted yet */
+    sqlite_file_count(file);
+    assert_int_equal(sqlite_file_rows(file), 1);
+    row = row_of("b", "second");
+    row.until_ms = 5;
+    put(&row);
+    put(&row);
+    assert_int_equal(sqlite_file_rows(file), 2);
+    assert_true(sqlite_file_begin(file));
+    row = row_of("c", "third");
+    assert_true(sqlite_file_put(file, &row));
+    sqlite_file_rollback(file);
+    assert_int_equal(sqlite_file_rows(file), 2);
+    assert_true(sqlite_file_purge(file, 6, 10, 10));
+    assert_int_equal(sqlite_file_rows(file), 1);
+    row = row_of("a", "dead");
+    row.is_dead = true;
+    put(&row);
+    assert_int_equal(sqlite_file_rows(file), 1);
+    assert_true(sqlite_file_purge(file, 6, 0, 10));
+    assert_int_equal(sqlite_file_rows(file), 0);
+}
+
 static void a_list_is_in_the_order_of_the_bytes(void **state)
 {
     static const char *const ids[] = {"b", "A", "~", "a", "-", "0"};
@@ -385,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_row_is_replaced_and_outlives_the_file),
         TEST(what_is_rolled_back_never_was),
+        TEST(rows_are_counted),
         TEST(a_list_is_in_the_order_of_the_bytes),
         TEST(the_purge_takes_what_is_over_and_too_many_tombstones),
         TEST(the_log_is_written_back),
