@@ -95,7 +95,9 @@ static enum rnn_status check_input(const struct layer *layer,
         return rnn_fail(err, RNN_UNSUPPORTED,
                         "layer \"%.100s\" (%s) is given a mask of timesteps "
                         "and runs over features (data_format is "
-                        "channels_first): Keras itself cannot run that",
+                        "channels_first): Keras takes the mask for one of "
+                        "features, and raises unless they are as many; drop "
+                        "the mask before it, or use channels_last",
                         layer->name, layer->class->name);
     return x->has_time ? mask_of_steps(layer, x, &mask, err) : RNN_OK;
 }
