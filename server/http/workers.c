@@ -19,25 +19,24 @@ struct workers {
     size_t all;   /* as many as there are to be */
 };
 
-/* Wait for work, and take this worker's share of it: what has come while all
- * were busy is made at once where it can be.  0: there is no more. */
-static size_t take(struct workers *workers, struct exchange *taken[])
+/* The next job; NULL: there is none, once the end has come or where `waits`
+ * is false.  `*share` is how many of those that wait are this worker's. */
+static struct exchange *take(struct workers *workers, bool waits,
+                             size_t *share)
 {
-    size_t share, i;
+    struct exchange *exchange = NULL;
 
     pthread_mutex_lock(&workers->mutex);
-    while (!workers->length && !workers->is_ending)
+    while (waits && !workers->length && !workers->is_ending)
         pthread_cond_wait(&workers->has_work, &workers->mutex);
-    share = (workers->length + workers->all - 1) / workers->all;
-    if (share > GATHER_MOST)
-        share = GATHER_MOST;
-    for (i = 0; i < share; i++) {
-        taken[i] = workers->queue[workers->first];
+    *share = (workers->length + workers->all - 1) / workers->all;
+    if (workers->length) {
+        exchange = workers->queue[workers->first];
         workers->first = (workers->first + 1) % workers->capacity;
+        workers->length--;
     }
-    workers->length -= share;
     pthread_mutex_unlock(&workers->mutex);
-    return share;
+    return exchange;
 }
 
 static void start(struct exchange *exchange, struct gather *gather)
@@ -60,27 +59,42 @@ static void finish(struct exchange *exchange)
     loop_post(exchange);
 }
 
+/* Start `exchange`; as long as what is started leaves a job to be made with
+ * others, start further ones, up to `share`.  Returns those, in `gathered`. */
+static size_t start_some(struct workers *workers, struct exchange *exchange,
+                         size_t share, struct gather *gather,
+                         struct exchange *gathered[])
+{
+    size_t count = 0, unused;
+
+    if (share > GATHER_MOST)
+        share = GATHER_MOST;
+    while (exchange) {
+        start(exchange, share > 1 ? gather : NULL);
+        if (exchange->result != ROUTE_GATHER) {
+            finish(exchange);
+            break;
+        }
+        gathered[count++] = exchange;
+        exchange = count < share ? take(workers, false, &unused) : NULL;
+    }
+    return count;
+}
+
 static void *worker_main(void *arg)
 {
     struct workers *workers = arg;
-    struct exchange *taken[GATHER_MOST];
+    struct exchange *gathered[GATHER_MOST], *exchange;
     struct gather gather = {NULL, 0};
-    size_t count, gathered;
+    size_t share, count;
 
-    while ((count = take(workers, taken))) {
-        gathered = 0;
+    while ((exchange = take(workers, true, &share))) {
+        count = start_some(workers, exchange, share, &gather, gathered);
+        if (count)
+            gather_run(&gather, gathered[0]->loop->app->metrics);
         for (size_t i = 0; i < count; i++) {
-            start(taken[i], count > 1 ? &gather : NULL);
-            if (taken[i]->result == ROUTE_GATHER)
-                taken[gathered++] = taken[i];
-            else
-                finish(taken[i]);
-        }
-        if (gathered)
-            gather_run(&gather, taken[0]->loop->app->metrics);
-        for (size_t i = 0; i < gathered; i++) {
-            exchange_call(taken[i], true, NULL);
-            finish(taken[i]);
+            exchange_call(gathered[i], true, NULL);
+            finish(gathered[i]);
         }
     }
     return NULL;
