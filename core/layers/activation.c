@@ -14,6 +14,7 @@
 
 #include "core/format/activation_fields.h"
 #include "core/layers/layer.h"
+#include "core/layers/scores.h"
 
 struct activation {
     struct rnn_activation activation;
@@ -50,6 +51,9 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 
     if (status)
         return status;
+    if (x->scores)
+        return scores_softmax(builder, node,
+                              own->activation.kind == RNN_ACT_SOFTMAX, err);
     own->ukernels = rnn_ukernels_find(builder->isa, x->features);
     node->cost = 16 * (uint64_t)x->features;
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
@@ -63,6 +67,8 @@ static bool run(const struct node *node, struct run *run)
     size_t units = input->shape.dim[input->shape.rank - 1];
     struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
 
+    if (node->outputs[0]->scores)
+        return true;
     if (!run_may_go_on(run, run_work(node->cost, items)))
         return false;
     for (size_t i = 0; i < items; i++) {

@@ -8,10 +8,14 @@
  * timestep after timestep, with the kernel as [kernel_size * features,
  * filters].  window.h says which timesteps there are.
  *
+ * In Keras 2 x may have axes before these two: each of their places is a
+ * sequence of its own.  Keras 3 cannot run that.
+ *
  * Keras: keras/src/layers/convolutional/base_conv.py, conv1d.py
  */
 #include <stdalign.h>
 
+#include "core/layers/inner_plan.h"
 #include "core/layers/window_walk.h"
 
 struct conv1d {
@@ -105,12 +109,53 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
     return status;
 }
 
+/* Does it run along a later axis than time? */
+static bool is_within(const struct node *node)
+{
+    return node->inputs[0]->shape.rank > 2;
+}
+
+/* The same layer in a plan whose sequences are the timesteps of this one. */
+static enum rnn_status connect_within(struct layer *layer, struct node *node,
+                                      struct plan_builder *builder,
+                                      struct rnn_error *err)
+{
+    struct inner_plan *made =
+        arena_zalloc(builder->arena, 1, sizeof(*made), alignof(max_align_t));
+    const struct layer before = *layer;
+    struct plan_builder inner;
+    struct value *x = NULL;
+    struct node *within = NULL;
+    struct inner_outputs outputs;
+    enum rnn_status status;
+
+    if (!made)
+        return plan_no_memory(layer, err);
+    inner_plan_begin(made, builder, &inner);
+    status = inner_plan_inputs(node, &inner, &x, err);
+    if (!status)
+        status = plan_call(&inner, layer, &x, 1, &within, err);
+    if (status)
+        return status;
+    /* Of its call in there nothing is seen but the parameters. */
+    layer->calls = before.calls;
+    layer->whole = before.whole;
+    layer->state_bytes = before.state_bytes;
+    outputs = (struct inner_outputs){.values = within->outputs, .count = 1};
+    return inner_plan_finish(node, made, builder, &inner, &outputs, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
 {
     struct conv1d *own = layer->own;
-    enum rnn_status status =
+    enum rnn_status status;
+
+    if (builder->keras_major == 2 && node->input_count == 1 &&
+        node->inputs[0]->has_time && is_within(node) && !own->channels_first)
+        return connect_within(layer, node, builder, err);
+    status =
         window_input(layer, node, own->channels_first, &own->features, err);
 
     if (!status && !layer->calls)
@@ -139,7 +184,8 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
     size_t buffer =
         window_buffer(&own->window, own->features / own->groups, rows);
 
-    (void)items;
+    if (is_within(node))
+        return inner_plan_scratch(node, rows, items);
     if (!is_apart(own))
         return buffer;
     return plan_sum(plan_stride(buffer), WINDOW_PIECE,
@@ -196,6 +242,8 @@ static bool run(const struct node *node, struct run *run)
         .piece = run_piece,
         .arg = &job};
 
+    if (is_within(node))
+        return inner_plan_run(node, run);
     job.apart = run->scratch +
                 plan_stride(window_buffer(&own->window, width, run->rows));
     for (; job.group < own->groups; job.group++) {

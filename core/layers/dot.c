@@ -68,6 +68,37 @@ static struct dot_call *make_call(struct node *node,
     return call;
 }
 
+/* What is a sequence with its axes exchanged is taken as the sequence. */
+static enum rnn_status finish(struct dot_call *call, struct node *node,
+                              struct plan_builder *builder,
+                              struct rnn_error *err)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        struct value *x = node->inputs[i];
+
+        for (size_t o = 0; x->turned && o < 2; o++) {
+            char *labels = call->labels[o], first = labels[0];
+
+            if (call->einsum.operands[o].value != x)
+                continue;
+            call->einsum.operands[o].value = x->turned;
+            labels[0] = labels[1];
+            labels[1] = first;
+        }
+        if (x->turned)
+            node->inputs[i] = x->turned;
+    }
+    return einsum_connect(&call->einsum, node, builder, err);
+}
+
+static size_t scratch(const struct node *node, size_t rows, size_t items)
+{
+    const struct dot_call *call = node->own;
+
+    (void)rows;
+    return einsum_scratch(&call->einsum, node, items);
+}
+
 /* ---- the layer -----------------------------------------------------------*/
 
 static enum rnn_status find_axis(const struct node *node, size_t o,
@@ -115,7 +146,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
             call->labels[o][i] = i == axis ? 'z' : (*out++ = letter++);
     }
     call->einsum.least = own->least;
-    return einsum_connect(&call->einsum, node, builder, err);
+    return finish(call, node, builder, err);
 }
 
 static bool run(const struct node *node, struct run *run)
@@ -134,6 +165,7 @@ const struct layer_class layer_dot = {
     .own_bytes = sizeof(struct dot),
     .read = read,
     .connect = connect,
+    .scratch = scratch,
     .run = run,
 };
 
@@ -214,7 +246,7 @@ static enum rnn_status connect_matmul(struct layer *layer, struct node *node,
         call->labels[0][0] = 'y';
         label_matrix(call->labels[1], 2, 'y', 'z', transposed[1]);
         call->labels[2][0] = 'z';
-        return einsum_connect(&call->einsum, node, builder, err);
+        return finish(call, node, builder, err);
     }
     if (!operands[0].value || ranks[0] < 2 || ranks[1] < 2 ||
         (operands[1].value ? ranks[0] != ranks[1] : ranks[1] != 2))
@@ -225,7 +257,7 @@ static enum rnn_status connect_matmul(struct layer *layer, struct node *node,
     label_matrix(call->labels[0], ranks[0], 'x', 'y', transposed[0]);
     label_matrix(call->labels[1], ranks[1], 'y', 'z', transposed[1]);
     label_matrix(call->labels[2], ranks[0], 'x', 'z', false);
-    return einsum_connect(&call->einsum, node, builder, err);
+    return finish(call, node, builder, err);
 }
 
 /* "btd,bsd->bts" without the batch; false: in another form. */
@@ -272,7 +304,7 @@ static enum rnn_status connect_einsum(struct layer *layer, struct node *node,
             err);
     for (size_t o = 0; o < 2; o++)
         call->einsum.operands[o].value = node->inputs[o];
-    return einsum_connect(&call->einsum, node, builder, err);
+    return finish(call, node, builder, err);
 }
 
 static const char *const words_matmul[] = {"b", "transpose_a", "transpose_b",
@@ -280,9 +312,15 @@ static const char *const words_matmul[] = {"b", "transpose_a", "transpose_b",
 static const char *const words_einsum[] = {"subscripts", NULL};
 
 const struct layer_class operator_matmul = {
-    OPERATOR_FIELDS("Matmul", words_matmul, NULL), .connect = connect_matmul,
-    .run = run};
+    OPERATOR_FIELDS("Matmul", words_matmul, NULL),
+    .connect = connect_matmul,
+    .scratch = scratch,
+    .run = run,
+};
 
 const struct layer_class operator_einsum = {
-    OPERATOR_FIELDS("Einsum", words_einsum, NULL), .connect = connect_einsum,
-    .run = run};
+    OPERATOR_FIELDS("Einsum", words_einsum, NULL),
+    .connect = connect_einsum,
+    .scratch = scratch,
+    .run = run,
+};

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/layers/scores.h"
+
 /* ---- when a model is loaded ----------------------------------------------*/
 
 static size_t size_of(const struct einsum_operand *operand, size_t axis)
@@ -166,7 +168,7 @@ static uint64_t find_cost(const struct einsum *einsum, bool whole)
     return cost;
 }
 
-enum rnn_status einsum_connect(const struct einsum *einsum, struct node *node,
+enum rnn_status einsum_connect(struct einsum *einsum, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
 {
@@ -175,8 +177,13 @@ enum rnn_status einsum_connect(const struct einsum *einsum, struct node *node,
     bool has_time;
     enum rnn_status status = check_labels(einsum, node, err);
 
+    for (size_t o = 0; o < 2 && !status; o++)
+        if (einsum->operands[o].value && einsum->operands[o].value->scores)
+            return scores_end(einsum, builder, node, err);
     if (!status)
         status = check_sizes(einsum, node, err);
+    if (!status && scores_begin_here(einsum))
+        return scores_begin(einsum, builder, node, err);
     if (!status)
         status = find_shape(einsum, node, &shape, err);
     if (status)
@@ -282,12 +289,22 @@ static void run_unit(const struct einsum *einsum, const char *const labels[2],
     } while (nd_next(&walks.out));
 }
 
+size_t einsum_scratch(const struct einsum *einsum, const struct node *node,
+                      size_t items)
+{
+    return einsum->scores ? scores_scratch(node, items) : 0;
+}
+
 bool einsum_run(const struct einsum *einsum, const struct node *node,
                 struct run *run)
 {
     const struct value *output = node->outputs[0];
     size_t units = nd_units(run, output, node->whole);
 
+    if (output->scores)
+        return true;
+    if (einsum->scores)
+        return scores_run(einsum->scores, node, run);
     for (size_t i = 0; i < units; i++) {
         struct nd in[2], y = nd_unit(run, output, i, node->whole);
         const char *labels[2], *y_labels = einsum->labels;

@@ -30,9 +30,10 @@ struct einsum_operand {
 
 struct einsum {
     struct einsum_operand operands[2];
-    const char *labels; /* of y; "" is one number */
-    double least;       /* 0, or a and b are divided by the root of the sum
-                           of their squares, which is at least this */
+    const char *labels;          /* of y; "" is one number */
+    const struct scores *scores; /* that y is a product of (scores.h); NULL */
+    double least; /* 0, or a and b are divided by the root of the sum
+                     of their squares, which is at least this */
 };
 
 /* Output 0 of `node`, which runs einsum_run() with `einsum`.
@@ -40,10 +41,13 @@ struct einsum {
  * BAD_MODEL    sizes that do not fit
  * UNSUPPORTED  a size of y would follow from the timesteps
  */
-RNN_CHECKED enum rnn_status einsum_connect(const struct einsum *einsum,
+RNN_CHECKED enum rnn_status einsum_connect(struct einsum *einsum,
                                            struct node *node,
                                            struct plan_builder *builder,
                                            struct rnn_error *err);
+
+size_t einsum_scratch(const struct einsum *einsum, const struct node *node,
+                      size_t items);
 
 /* One chunk; false: the caller said stop. */
 bool einsum_run(const struct einsum *einsum, const struct node *node,

@@ -16,6 +16,10 @@
 #include "core/format/constant.h"
 #include "core/layers/elementwise.h"
 #include "core/layers/nd.h"
+#include "core/layers/scores.h"
+
+extern const struct layer_class operator_add, operator_subtract,
+    operator_multiply, operator_divide;
 
 struct operand {
     bool is_constant;
@@ -221,6 +225,43 @@ static enum rnn_status check_narrow(const struct node *node,
     return refuse_shape(node, shape, "is more than what it is called on", err);
 }
 
+/* Scores and a number. */
+static enum rnn_status connect_scores(struct node *node,
+                                      const struct element_call *call,
+                                      struct plan_builder *builder,
+                                      struct rnn_error *err)
+{
+    static const struct {
+        const struct layer_class *class;
+        struct scores_step step;
+        bool commutes;
+    } known[] = {{&operator_add, {SCORES_ADD, 0}, true},
+                 {&operator_subtract, {SCORES_SUBTRACT, 0}, false},
+                 {&operator_multiply, {SCORES_MULTIPLY, 0}, true},
+                 {&operator_divide, {SCORES_DIVIDE, 0}, false}};
+    bool first = call->operands[0].is_constant;
+    const struct constant *constant = &call->operands[!first].constant;
+    size_t count = 1;
+
+    for (size_t i = 0; i < constant->shape.rank; i++)
+        count *= constant->shape.dim[i];
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        struct scores_step step = known[i].step;
+
+        if (known[i].class != node->layer->class || node->input_count != 1 ||
+            count != 1 || (first && !known[i].commutes))
+            continue;
+        step.by = constant->numbers[0];
+        return scores_go_on(builder, node, step, err);
+    }
+    return operator_refuse(
+        node,
+        "of what is as wide as there are timesteps, the number of which is "
+        "left open, only sums, differences, products and quotients with one "
+        "number are supported",
+        err);
+}
+
 enum rnn_status element_connect(struct layer *layer, struct node *node,
                                 struct plan_builder *builder,
                                 struct rnn_error *err)
@@ -241,6 +282,8 @@ enum rnn_status element_connect(struct layer *layer, struct node *node,
                               &call->operands[i], err);
     if (!status && call_position(node->given, call->count))
         status = operator_refuse(node, "it is called on too much", err);
+    if (!status && node->inputs[0]->scores)
+        return connect_scores(node, call, builder, err);
     if (!status && element->read)
         status = element->read(node, call->settings, err);
     if (!status)
@@ -318,6 +361,8 @@ bool element_run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     size_t units = nd_units(run, output, node->whole);
 
+    if (output->scores)
+        return true;
     assert(call->count >= 1 && call->count <= ELEMENT_OPERANDS);
     for (size_t i = 0; i < units; i++) {
         struct nd y = nd_unit(run, output, i, node->whole);

@@ -73,33 +73,6 @@ static enum rnn_status take(struct layer *layer, struct plan_builder *builder,
     return RNN_OK;
 }
 
-/* Does a node read `x` already? */
-static bool is_read(const struct plan *plan, const struct value *x)
-{
-    for (const struct node *node = plan->nodes; node; node = node->next)
-        for (size_t i = 0; i < node->input_count; i++)
-            if (node->inputs[i] == x)
-                return true;
-    return false;
-}
-
-/* Are the ids of input `x`, [T], timesteps?  Not where another input has other
- * timesteps, which this one then stands beside, where one id stands beside
- * anything, or where somebody reads the T numbers as features. */
-static bool is_sequence(const struct plan *plan, const struct value *x)
-{
-    if (is_read(plan, x) || (x->features == 1 && plan->input_count > 1))
-        return false;
-    for (size_t i = 0; i < plan->input_count; i++) {
-        const struct rnn_io *io = &plan->inputs[i];
-
-        if (io->has_time && io->shape[0] != RNN_FREE &&
-            io->shape[0] != x->features)
-            return false;
-    }
-    return true;
-}
-
 /* The fewest ids of all layers that read the input. */
 static void note_vocabulary(const struct embedding *own, const struct value *x,
                             struct plan *plan)
@@ -119,9 +92,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     struct rnn_shape shape;
     enum rnn_status status = layer_only_input(layer, node, &x, err);
 
-    if (!status && x->is_input && !x->has_time &&
-        is_sequence(builder->plan, x))
-        plan_become_time(builder->plan, x);
+    if (!status)
+        plan_read_ids(builder->plan, x);
     if (!status && x->shape.rank == RNN_MAX_RANK)
         status = rnn_fail(err, RNN_UNSUPPORTED,
                           "layer \"%.100s\" (Embedding): its output has more "

@@ -1,6 +1,7 @@
 #include "core/layers/move.h"
 
 #include "core/layers/operator.h"
+#include "core/layers/scores.h"
 
 struct move move_nothing(const struct value *x)
 {
@@ -211,6 +212,15 @@ static enum rnn_status need_place(const struct move *move, struct node *node,
                            err);
 }
 
+/* Do a sequence's two axes change places, where time is open? */
+static bool turns(const struct move *move, const struct value *x)
+{
+    return x->has_time && x->shape.rank == 2 && move->rank == 2 &&
+           x->shape.dim[0] == RNN_FREE && keeps(&move->axes[0]) &&
+           keeps(&move->axes[1]) && move->axes[0].from == 1 &&
+           move->axes[1].from == 0;
+}
+
 enum rnn_status move_connect(struct move *move, struct node *node,
                              size_t index, struct plan_builder *builder,
                              struct rnn_error *err)
@@ -220,6 +230,8 @@ enum rnn_status move_connect(struct move *move, struct node *node,
     bool has_time, from_time, open;
     enum rnn_status status = check_places(move, node, err);
 
+    if (!status && turns(move, x))
+        return scores_turn(builder, node, err);
     if (!status)
         status = find_shape(move, node, &shape, err);
     if (!status)
@@ -299,6 +311,8 @@ void move_run(const struct move *move, const struct node *node, size_t index,
     size_t units = nd_units(run, y, whole);
     size_t skip = !whole && x->has_time;
 
+    if (y->turned)
+        return;
     for (size_t i = 0; i < units; i++) {
         size_t from = move->how == MOVE_LAST ? last_item(run, x, i) : i;
         struct nd in = nd_unit(run, x, from, whole), seen;

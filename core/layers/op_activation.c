@@ -13,6 +13,7 @@
 #include "core/format/json.h"
 #include "core/layers/lanes.h"
 #include "core/layers/operator.h"
+#include "core/layers/scores.h"
 
 struct function {
     const char *name;      /* of Keras' activation, with its parameters */
@@ -79,6 +80,19 @@ static enum rnn_status read_lanes(struct node *node,
     return status;
 }
 
+/* A softmax of what is as wide as there are timesteps. */
+static enum rnn_status connect_scores(struct node *node,
+                                      struct plan_builder *builder,
+                                      struct rnn_error *err)
+{
+    const struct rnn_json *json = operator_setting(node, "axis", NULL);
+    size_t axis = 1;
+    enum rnn_status status =
+        json ? operator_axis(node, json, 2, &axis, err) : RNN_OK;
+
+    return status ? status : scores_softmax(builder, node, axis == 1, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -93,6 +107,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!status)
         status = read_settings(layer->class->detail, node, builder,
                                &call->activation, err);
+    if (!status && x->scores)
+        return connect_scores(node, builder, err);
     if (!status && rnn_activation_takes_rows(&call->activation))
         status = read_lanes(node, call, err);
     if (status)
@@ -108,8 +124,9 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
     const struct function_call *call = node->own;
 
     (void)rows;
-    return call->by_lanes ? lanes_scratch(&call->lanes, node->inputs[0], items)
-                          : 0;
+    return call && call->by_lanes
+               ? lanes_scratch(&call->lanes, node->inputs[0], items)
+               : 0;
 }
 
 static void run_lane(const struct node *node, const float *x, float *y,
@@ -130,6 +147,8 @@ static bool run(const struct node *node, struct run *run)
     size_t items = run_items(run, input);
     size_t units = input->features;
 
+    if (node->outputs[0]->scores)
+        return true;
     if (call->by_lanes)
         return lanes_run(&call->lanes, node, run, run_lane);
     if (!run_may_go_on(run, run_work(node->cost, items)))

@@ -1,4 +1,5 @@
 #include "core/layers/plan.h"
+#include "core/layers/scores.h"
 
 #include <assert.h>
 #include <stdalign.h>
@@ -226,6 +227,8 @@ static struct value *add_alias(struct plan_builder *builder,
     same->fixed_steps = value->fixed_steps;
     same->clock = value->clock;
     same->pace = value->pace;
+    same->scores = value->scores;
+    same->turned = value->turned;
     same->alias = value->alias ? value->alias : value;
     return same;
 }
@@ -457,6 +460,8 @@ enum rnn_status plan_call_with(struct plan_builder *builder,
                         PLAN_MAX_NODES);
     status = call_check(given, layer->name, layer->class->keywords,
                         layer->class->takes_constants, err);
+    for (size_t i = 0; i < given->input_count && !status; i++)
+        status = scores_may_enter(layer, given->inputs[i], err);
     if (!status)
         status = plan_flatten_plain(builder, layer, &plain, err);
     if (status)

@@ -51,6 +51,7 @@
 
 struct layer;
 struct node;
+struct scores;
 struct rnn_json;
 
 struct clock {
@@ -74,6 +75,9 @@ struct value {
     size_t input;        /* which */
     struct value *alias; /* the value whose memory this one shares */
     struct value *mask;  /* where its items do not count; NULL: all do */
+    const struct scores *scores; /* how it is made when it is wanted, since it
+                                    is as wide as there are timesteps; NULL */
+    struct value *turned;        /* what it is with its axes exchanged; NULL */
     struct value *later; /* what calls from now on see in its place; NULL */
     bool mask_is_given;  /* by the call that reads it, as its keyword */
     size_t last_reader;  /* index of the last node that reads it */
@@ -236,6 +240,10 @@ RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
 /* Input `x` of the model has one axis: it counts timesteps after all, each of
  * one number.  Inputs behind it move up.  Nobody has read it yet. */
 void plan_become_time(struct plan *plan, struct value *x);
+
+/* A layer reads ids from `x`: an input [T] of ids counts timesteps where
+ * nothing speaks against it. */
+void plan_read_ids(struct plan *plan, struct value *x);
 
 /* Check the whole and settle where everything lies. */
 RNN_CHECKED enum rnn_status plan_finish(struct plan_builder *builder,

@@ -6,6 +6,7 @@
 
 #include "core/layers/layer.h"
 #include "core/layers/plan.h"
+#include "core/layers/scores.h"
 
 /* Sequences that run together.  A kernel that does not fit into the second
  * cache is read once for all of them; more rows gain nothing. */
@@ -229,8 +230,13 @@ enum rnn_status plan_settle(struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct plan *plan = builder->plan;
-    enum rnn_status status = assign_slots(builder, err);
+    enum rnn_status status = RNN_OK;
 
+    for (size_t i = 0; i < plan->output_count && !status; i++)
+        status = scores_may_leave(plan->outputs[i].value,
+                                  plan->outputs[i].name, err);
+    if (!status)
+        status = assign_slots(builder, err);
     settle_clocks(plan);
     if (!status)
         status = settle_streaming(builder, err);

@@ -72,3 +72,37 @@ void plan_become_time(struct plan *plan, struct value *x)
     plan->inputs[x->input].has_time = x->has_time = true;
     plan->inputs[x->input].features = x->features = x->stride = 1;
 }
+
+/* Does a node read `x` already? */
+static bool is_read(const struct plan *plan, const struct value *x)
+{
+    for (const struct node *node = plan->nodes; node; node = node->next)
+        for (size_t i = 0; i < node->input_count; i++)
+            if (node->inputs[i] == x)
+                return true;
+    return false;
+}
+
+/* Are the ids of input `x`, [T], timesteps?  Not where another input has other
+ * timesteps, which this one then stands beside, where one id stands beside
+ * anything, or where somebody reads the T numbers as features. */
+static bool is_sequence(const struct plan *plan, const struct value *x)
+{
+    if (is_read(plan, x) || (x->features == 1 && plan->input_count > 1))
+        return false;
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const struct rnn_io *io = &plan->inputs[i];
+
+        if (io->has_time && io->shape[0] != RNN_FREE &&
+            io->shape[0] != x->features)
+            return false;
+    }
+    return true;
+}
+
+void plan_read_ids(struct plan *plan, struct value *x)
+{
+    if (x->is_input && !x->has_time && x->shape.rank == 1 &&
+        is_sequence(plan, x))
+        plan_become_time(plan, x);
+}

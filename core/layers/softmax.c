@@ -20,6 +20,7 @@
 #include "core/format/activation_fields.h"
 #include "core/layers/lanes.h"
 #include "core/layers/mask.h"
+#include "core/layers/scores.h"
 
 #define LARGE_NEGATIVE                                                        \
     (-1e9F) /* Keras': so much it takes from what it masks */
@@ -238,9 +239,11 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         return status;
     call->along = call->lanes.count != 1 || call->lanes.whole ||
                   !call->lanes.along[x->shape.rank - 1];
+    node->own = call;
+    if (x->scores)
+        return scores_softmax(builder, node, !call->along && !x->mask, err);
     if (call->lanes.whole || call->whole)
         plan_need_whole(node);
-    node->own = call;
     node->cost = 16 * (uint64_t)x->features;
     own->ukernels = rnn_ukernels_find(builder->isa, x->features);
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
@@ -295,6 +298,8 @@ static bool run(const struct node *node, struct run *run)
     const struct softmax_call *call = node->own;
     const struct value *y = node->outputs[0];
 
+    if (y->scores)
+        return true;
     if (!(call->along ? lanes_run(&call->lanes, node, run, run_lane)
                       : run_rows(node, run)))
         return false;

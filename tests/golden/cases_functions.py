@@ -319,6 +319,23 @@ def of_tensorflow(keras):
     )
 
 
+def one_hot(keras):
+    """Characters, as they are often fed."""
+    x = keras.Input((None,), dtype="int32")
+    if is_keras_3(keras):
+        rows = keras.ops.one_hot(x, 5)
+    else:
+        rows = tf.one_hot(x, 5)
+    h = keras.layers.GRU(4, return_sequences=True)(rows)
+    return keras.Model(x, keras.layers.Dense(5, activation="softmax")(h))
+
+
+def one_hot_2(keras):
+    x = keras.Input((6,), dtype="int32")
+    rows = tf.one_hot(x, 4, on_value=0.5, off_value=-0.25)
+    return keras.Model(x, keras.layers.LSTM(3)(rows))
+
+
 def weighted(keras):
     x = keras.Input((None, 4))
     return keras.Model(x, keras.ops.average(x, axis=1, weights=x))
@@ -358,6 +375,8 @@ CASES = [
     Case("fn_padded", padded, streams=False),
     Case("fn_picked_of_open_time", picked_of_open_time, streams=False),
     Case("fn_moved", moved_3, files="k3.keras", streams=True),
+    Case("fn_one_hot", one_hot, vocabulary=5, streams=True),
+    Case("fn_one_hot_2", one_hot_2, files="k2.h5", vocabulary=6),
     Case("fn_of_tensorflow", of_tensorflow, files="k2.h5", streams=True),
 ]
 

@@ -332,6 +332,59 @@ static void channels_first_is_turned(void **state)
     }
 }
 
+/* [timesteps, places, features] of Keras 2: along the places, in the bits of
+ * a TimeDistributed around the same layer. */
+static void a_later_axis_is_run_along_within_each_timestep(void **state)
+{
+    static const char *const fields[] = {
+        "\"filters\": 4, \"kernel_size\": 3",
+        "\"filters\": 4, \"kernel_size\": 3, \"padding\": \"causal\"",
+        "\"filters\": 4, \"kernel_size\": 3, \"padding\": \"same\", "
+        "\"strides\": 2"};
+    const size_t kernel[] = {3, 2, 4}, bias[] = {4};
+    uint64_t seed = 8;
+    float *x = model_random_floats(&seed, (size_t)9 * 5 * 2, 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        struct model_builder b[2];
+        struct rnn_model *model;
+        size_t outputs = i == 1 ? 5 : 3;
+        float *y[2];
+
+        for (size_t k = 0; k < 2; k++) {
+            char wrapped[300];
+
+            graph_begin(&b[k], "2.15.0");
+            graph_input(&b[k], "x", "null, 5, 2");
+            b[k].seed = 4;
+            model_builder_add_tensor(&b[k], k ? "c/layer/kernel" : "c/kernel",
+                                     3, kernel, 1);
+            model_builder_add_tensor(&b[k], k ? "c/layer/bias" : "c/bias", 1,
+                                     bias, 1);
+            snprintf(wrapped, sizeof(wrapped),
+                     "\"layer\": {\"class_name\": \"Conv1D\", \"config\": "
+                     "{\"name\": \"w\", %s}}",
+                     fields[i]);
+            graph_layer(&b[k], k ? "TimeDistributed" : "Conv1D", "c",
+                        k ? wrapped : fields[i], "x,0,0");
+            graph_end(&b[k], "x,0,0", "c,0,0", NULL);
+            y[k] = graph_run(&b[k], x, 9, 0);
+        }
+        assert_memory_equal(y[0], y[1], 9 * outputs * 4 * sizeof(float));
+        model = model_load(&b[0], RNN_ISA_AUTO);
+        assert_true(rnn_model_info(model)->streams);
+        assert_int_equal(rnn_model_info(model)->parameters, 3 * 2 * 4 + 4);
+        rnn_model_free(model);
+        graph_check_bits(&b[0], 0);
+        for (size_t k = 0; k < 2; k++) {
+            model_builder_release(&b[k]);
+            free(y[k]);
+        }
+    }
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +395,7 @@ int main(void)
         cmocka_unit_test(paths_of_other_lengths_do_not),
         cmocka_unit_test(too_short_is_an_error),
         cmocka_unit_test(channels_first_is_turned),
+        cmocka_unit_test(a_later_axis_is_run_along_within_each_timestep),
         cmocka_unit_test(what_cannot_be_run_is_named),
     };
 

@@ -1,0 +1,123 @@
+/* One number of a class becomes a row: of sequences, of inputs of ids, of ids
+ * beside sequences, of numbers outside. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/support/graph_builder.h"
+#include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
+#include "tests/support/model_run.h"
+
+#define T       5
+#define CLASSES 4
+
+static const float ids[] = {2, 0, 3, -1, 7, 1, 0.5f, 2, -0.5f, 3};
+
+static void assert_row(const float *row, float id, float on, float off)
+{
+    for (int c = 0; c < CLASSES; c++)
+        if (row[c] != ((int)id == c ? on : off))
+            fail_msg("class %d of %g is %g", c, (double)id, (double)row[c]);
+}
+
+static void check(const char *shape, size_t width, bool streams)
+{
+    struct model_builder b;
+    struct rnn_model *model;
+    float *y;
+
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "x", shape);
+    graph_operator(&b, "OneHot", "y",
+                   "\"num_classes\": 4, \"axis\": -1, \"dtype\": null, "
+                   "\"sparse\": false",
+                   "$x");
+    graph_end(&b, "x,0,0", "y,0,0", NULL);
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_true(rnn_model_info(model)->streams == streams);
+    rnn_model_free(model);
+    y = graph_run(&b, ids, T, 0);
+    for (size_t i = 0; i < T * width; i++)
+        assert_row(y + i * CLASSES, ids[i], 1, 0);
+    model_builder_release(&b);
+    free(y);
+}
+
+static void numbers_become_rows(void **state)
+{
+    (void)state;
+    check("null", 1, true);
+    check("5", 1, true);
+    check("null, 2", 2, true);
+    check("5, 2", 2, true);
+}
+
+/* Two inputs of ids, one beside a sequence of another length. */
+static void ids_may_stand_beside_sequences(void **state)
+{
+    struct model_builder b;
+    struct rnn_model *model;
+    float x[3] = {0}, y[2 * CLASSES], z[3];
+    float *outputs[] = {y, z};
+    const float *inputs[] = {x, ids};
+    struct rnn_sequence sequence = {
+        .timesteps = 3, .inputs = inputs, .outputs = outputs};
+    struct rnn_error err = {0};
+    void *scratch = aligned_alloc(64, 64 * 1024);
+
+    (void)state;
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "x", "3, 1");
+    graph_input(&b, "i", "2");
+    graph_operator(&b, "OneHot", "y", "\"num_classes\": 4", "$i");
+    graph_operator(&b, "Negative", "z", "", "$x");
+    graph_end(&b, "x,0,0 i,0,0", "y,0,0 z,0,0", NULL);
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_false(rnn_model_info(model)->inputs[1].has_time);
+    assert_int_equal(rnn_infer(model, &sequence, 1, NULL, scratch, &err),
+                     RNN_OK);
+    assert_row(y, ids[0], 1, 0);
+    assert_row(y + CLASSES, ids[1], 1, 0);
+    free(scratch);
+    rnn_model_free(model);
+    model_builder_release(&b);
+}
+
+static const struct {
+    const char *fields, *says;
+} refusals[] = {
+    {"\"num_classes\": 0", "no classes"},
+    {"\"num_classes\": 4, \"axis\": 1", "not the last axis"},
+    {"\"num_classes\": 4, \"sparse\": true", "sparse"},
+    {"\"num_classes\": 4, \"dtype\": \"float16\"", "half"},
+};
+
+static void what_cannot_be_done_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        struct model_builder b;
+
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "null, 2");
+        graph_operator(&b, "OneHot", "y", refusals[i].fields, "$x");
+        graph_end(&b, "x,0,0", "y,0,0", NULL);
+        model_assert_refused(&b, refusals[i].says);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_become_rows),
+        cmocka_unit_test(ids_may_stand_beside_sequences),
+        cmocka_unit_test(what_cannot_be_done_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
