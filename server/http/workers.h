@@ -15,7 +15,7 @@ struct exchange;
 struct workers;
 
 /* Requests that may wait for a worker, for each worker; then 503. */
-#define WORKER_QUEUE 64
+#define WORKER_QUEUE 256
 
 RNN_CHECKED enum rnn_status workers_create(size_t count,
                                            struct workers **workers,
