@@ -5,7 +5,8 @@ set -euo pipefail
 folder=$1
 packages=libc6-dev,libmicrohttpd-dev,libcjson-dev,libinih-dev,nettle-dev
 packages+=,libhdf5-dev,libzip-dev,libseccomp-dev,libcmocka-dev
-packages+=,libcurl4-openssl-dev,libsqlite3-dev
+packages+=,libcurl4-openssl-dev,libsqlite3-dev,libhiredis-dev
+packages+=,libgnutls28-dev
 
 if [ "$(cat "$folder/made-of" 2>/dev/null)" = "$packages" ]; then
     exit 0

@@ -12,7 +12,8 @@ command -v "$server" >/dev/null || {
 folder=$(mktemp -d)
 pid=
 end() {
-    [ -z "$pid" ] || { kill "$pid" && wait "$pid" || true; } 2>/dev/null
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
     rm -rf "$folder"
 }
 trap end EXIT

@@ -135,6 +135,7 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
         return;
     }
     for (size_t t = 0; t < steps; t++) {
+        step.back = t % 2 == 1;
         for (size_t r = 0; r < rows; r++) {
             step.z[r] = row[r].z + t * z_stride;
             step.out[r] =

@@ -51,7 +51,7 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         }
     switch (cell->recurrent.chains) {
     case 1:
-        WALK(4, 12, 1, true);
+        WALK(2, 6, 1, true);
         break;
     case 2:
         if (lanes_are_enough(cell))
@@ -72,6 +72,7 @@ void F32(gru_step)(const struct f32_cell *cell, const struct f32_step *step,
                    size_t first, size_t end, float *scratch)
 {
     (void)scratch;
-    for (size_t panel = first; panel < end; panel++)
-        cell_rows(cell, step, panel, 3, 1, finish);
+    for (size_t done = 0; done < end - first; done++)
+        cell_rows(cell, step, f32_step_panel(step, first, end, 1, done), 3, 1,
+                  finish);
 }

@@ -43,7 +43,7 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
     const size_t unit = panel * VEC_LANES, wide = 2 * panels;
     const bool plain = cell_is_plain(cell);
     float sums[TILE_SUMS * VEC_LANES];
-    size_t rows;
+    size_t rows, tiles = 0;
 
     tile.next_start = 3 * VEC_LANES;
     for (size_t row = 0; row < step->rows; row += rows) {
@@ -52,7 +52,7 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + 3 * unit;
         }
-        tile_fetch(&tile, &cell->recurrent, panel, wide, row / rows);
+        tile_fetch(&tile, &cell->recurrent, panel, wide, tiles++, step->back);
         F32(tile)(&tile, rows, wide, sums, wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++)
             for (size_t p = 0; p < panels; p++)
@@ -82,7 +82,7 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
     const size_t unit = panel * VEC_LANES;
     const bool plain = cell_is_plain(cell);
     float sums[TILE_SUMS * VEC_LANES];
-    size_t rows;
+    size_t rows, tiles = 0;
 
     tile.next_start = 3 * VEC_LANES;
     for (size_t row = 0; row < step->rows; row += rows) {
@@ -92,7 +92,8 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
                 update_of(cell, row + r, scratch) + cell->candidate.stride;
             tile.start[r] = step->z[row + r] + 3 * unit + 2 * VEC_LANES;
         }
-        tile_fetch(&tile, &cell->candidate, panel, panels, row / rows);
+        tile_fetch(&tile, &cell->candidate, panel, panels, tiles++,
+                   step->back);
         F32(tile)(&tile, rows, panels, sums, panels * VEC_LANES);
         for (size_t r = 0; r < rows; r++)
             for (size_t p = 0; p < panels; p++)
@@ -102,30 +103,32 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
     }
 }
 
+/* Panels [first, end), `count` at a time. */
+#define RUN(run, first, end, count)                                           \
+    for (size_t done = 0; done + (count) <= (end) - (first); done += (count)) \
+    run(cell, step, f32_step_panel(step, first, end, count, done), count,     \
+        scratch)
+
 void F32(gru_gates)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
-    size_t panel = first;
+    const size_t odd = end - (end - first) % 2;
 
-    for (; panel + 2 <= end; panel += 2)
-        run_gates(cell, step, panel, 2, scratch);
-    if (panel < end)
-        run_gates(cell, step, panel, 1, scratch);
+    RUN(run_gates, first, odd, 2);
+    RUN(run_gates, odd, end, 1);
 }
 
 void F32(gru_candidate)(const struct f32_cell *cell,
                         const struct f32_step *step, size_t first, size_t end,
                         float *scratch)
 {
-    size_t panel = first;
+    const bool wide = step->rows == 1 && cell->candidate.chains == 1;
+    const size_t eights = wide ? end - (end - first) % 8 : first;
+    const size_t fours = end - (end - eights) % 4;
+    const size_t twos = end - (end - fours) % 2;
 
-    if (step->rows == 1 && cell->candidate.chains == 1)
-        for (; panel + 8 <= end; panel += 8)
-            run_candidate(cell, step, panel, 8, scratch);
-    for (; panel + 4 <= end; panel += 4)
-        run_candidate(cell, step, panel, 4, scratch);
-    for (; panel + 2 <= end; panel += 2)
-        run_candidate(cell, step, panel, 2, scratch);
-    if (panel < end)
-        run_candidate(cell, step, panel, 1, scratch);
+    RUN(run_candidate, first, eights, 8);
+    RUN(run_candidate, eights, fours, 4);
+    RUN(run_candidate, fours, twos, 2);
+    RUN(run_candidate, twos, end, 1);
 }

@@ -86,6 +86,7 @@ void F32(lstm_step)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
     (void)scratch;
-    for (size_t panel = first; panel < end; panel++)
-        cell_rows(cell, step, panel, 4, 1, finish);
+    for (size_t done = 0; done < end - first; done++)
+        cell_rows(cell, step, f32_step_panel(step, first, end, 1, done), 4, 1,
+                  finish);
 }

@@ -59,6 +59,12 @@ static void run_tile(const struct job *job, size_t row, size_t rows,
  * rows.  A tile costs more to call than these sums. */
 #define FEW_INPUTS 16
 
+/* A row or two with one chain are sooner done by tiles from 9 inputs on. */
+static size_t few_enough(const struct f32_product *product, size_t rows)
+{
+    return product->chains == 1 && rows < 4 ? FEW_INPUTS / 2 : FEW_INPUTS;
+}
+
 VEC_INLINE void few_vector(const struct job *job, size_t rows,
                            const float *weights, size_t column,
                            const int inputs, const int chains)
@@ -99,15 +105,17 @@ VEC_INLINE void few_inputs(const struct job *job, size_t rows,
 
 static void run_few(const struct job *job, size_t rows)
 {
-    const bool four = job->product->chains == 4;
+    const size_t chains = job->product->chains;
 
     switch (job->product->inputs) {
 #define RUN(inputs)                                                           \
     case inputs:                                                              \
-        if (four)                                                             \
+        if (chains == 4)                                                      \
             few_inputs(job, rows, inputs, 4);                                 \
-        else                                                                  \
+        else if (chains == 2)                                                 \
             few_inputs(job, rows, inputs, 2);                                 \
+        else                                                                  \
+            few_inputs(job, rows, inputs, 1);                                 \
         break;
         RUN(1)
         RUN(2)
@@ -139,8 +147,7 @@ void F32(product)(const struct f32_product *product, size_t rows,
         F32(dot_product)(product, rows, x, x_stride, y, y_stride);
         return;
     }
-    if (product->inputs <= FEW_INPUTS && product->inputs > 0 &&
-        (product->chains == 2 || product->chains == 4)) {
+    if (product->inputs > 0 && product->inputs <= few_enough(product, rows)) {
         run_few(&job, rows);
         return;
     }

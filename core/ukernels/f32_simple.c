@@ -59,13 +59,15 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
                       size_t first, size_t end, float *scratch)
 {
-    size_t panel = first;
+    const size_t fours = end - (end - first) % 4;
+    const size_t twos = end - (end - fours) % 2;
 
     (void)scratch;
-    for (; panel + 4 <= end; panel += 4)
-        cell_rows(cell, step, panel, 1, 4, finish);
-    for (; panel + 2 <= end; panel += 2)
+    for (size_t done = 0; done < fours - first; done += 4)
+        cell_rows(cell, step, f32_step_panel(step, first, fours, 4, done), 1,
+                  4, finish);
+    for (size_t panel = fours; panel < twos; panel += 2)
         cell_rows(cell, step, panel, 1, 2, finish);
-    if (panel < end)
-        cell_rows(cell, step, panel, 1, 1, finish);
+    if (twos < end)
+        cell_rows(cell, step, twos, 1, 1, finish);
 }

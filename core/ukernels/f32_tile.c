@@ -111,13 +111,13 @@ VEC_INLINE void one_row(const struct tile *tile, const struct chain *chain,
         sum[v] = start_of(chain, 0, gates, v);
     switch (wide > 4 ? 1 : tile->chains) {
     case 1:
-        tile_sum(&row, 1, wide, 1, sum);
+        tile_sum(&row, wide, 1, sum);
         break;
     case 2:
-        tile_sum(&row, 1, wide, 2, sum);
+        tile_sum(&row, wide, 2, sum);
         break;
     default:
-        tile_sum(&row, 1, wide, TILE_CHAINS, sum);
+        tile_sum(&row, wide, TILE_CHAINS, sum);
         break;
     }
     for (int v = 0; v < wide; v++)

@@ -25,6 +25,8 @@
  * part, its old h, its c (in place) and its new h. */
 struct f32_step {
     size_t rows;
+    bool back; /* from the last panel to the first: every other step, so that
+                  it begins with what is still in the nearer caches */
     const float *z[F32_CELL_ROWS];
     const float *h[F32_CELL_ROWS];
     float *c[F32_CELL_ROWS];
@@ -69,6 +71,16 @@ F32_DECLARE(scalar)
 F32_DECLARE(avx2)
 F32_DECLARE(avx512)
 F32_DECLARE(neon)
+
+/* Groups of `count` panels in [first, end), as many as fit, in the order of
+ * `step`: the group to take when `done` panels have been. */
+static inline size_t f32_step_panel(const struct f32_step *step, size_t first,
+                                    size_t end, size_t count, size_t done)
+{
+    size_t fit = (end - first) / count * count;
+
+    return step->back ? first + fit - done - count : first + done;
+}
 
 /* Do any of the cell's activations take whole rows? */
 static inline bool f32_cell_takes_rows(const struct f32_cell *cell)

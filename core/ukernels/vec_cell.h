@@ -103,7 +103,7 @@ VEC_INLINE void cell_part(const struct f32_cell *cell,
     tile.kernel += tile_place(&tile, first);
     for (int v = 0; v < part; v++)
         sum[v] = cell_start(cell, row->z, panel, gates, first + v);
-    tile_sum(&tile, 1, part, chains, sum);
+    tile_sum(&tile, part, chains, sum);
     for (int v = 0; v < part; v++)
         all[first + v] = sum[v];
 }
@@ -113,15 +113,18 @@ VEC_INLINE void cell_part(const struct f32_cell *cell,
  * by side.  Returns the first panel left.  (The parts are written out since
  * compilers keep sums in registers only where all is constant.) */
 VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
-                              const struct cell_at *row, size_t panel,
-                              size_t end, const struct cell_way way,
-                              const int panels)
+                              const struct cell_at *row, size_t first,
+                              size_t end, const bool back,
+                              const struct cell_way way, const int panels)
 {
     const int wide = panels * way.gates;
     const int part = way.most < wide ? way.most : wide;
+    const size_t behind = end - (end - first) % (size_t)panels;
     vec all[TILE_SUMS];
 
-    for (; panel + (size_t)panels <= end; panel += (size_t)panels) {
+    for (size_t at = first; at < behind; at += (size_t)panels) {
+        const size_t panel = back ? first + behind - at - (size_t)panels : at;
+
         cell_part(cell, row, panel, way.gates, 0, part, way.chains, all);
         if (part < wide)
             cell_part(cell, row, panel, way.gates, part, part, way.chains,
@@ -139,7 +142,7 @@ VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
             way.end(cell, way.plain, all + p * way.gates, &here);
         }
     }
-    return panel;
+    return behind;
 }
 
 /* Sums of so few inputs are over before a tile of several rows pays. */
@@ -159,7 +162,8 @@ VEC_INLINE void cell_small_rows(const struct f32_cell *cell,
         const struct cell_at row = {step->z[r], step->h[r], step->c[r],
                                     step->out[r]};
 
-        cell_groups(cell, &row, panel, panel + (size_t)panels, way, panels);
+        cell_groups(cell, &row, panel, panel + (size_t)panels, false, way,
+                    panels);
     }
 }
 
@@ -174,7 +178,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
     const int wide = panels * gates;
     const size_t column = panel * (size_t)gates * VEC_LANES;
     float sums[TILE_SUMS * VEC_LANES];
-    size_t rows;
+    size_t rows, tiles = 0;
 
     if (plain && tile.chains == 4 && tile.inputs <= CELL_FEW_INPUTS) {
         cell_small_rows(cell, step, panel, gates, panels, end);
@@ -188,7 +192,8 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             tile.x[r] = step->h[row + r];
             tile.start[r] = step->z[row + r] + column;
         }
-        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, row / rows);
+        tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, tiles++,
+                   step->back);
         F32(tile)(&tile, rows, (size_t)wide, sums, (size_t)wide * VEC_LANES);
         for (size_t r = 0; r < rows; r++) {
             const struct cell_at at = {step->z[row + r], step->h[row + r],
@@ -208,40 +213,8 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
     }
 }
 
-/* One step of `panels` panels of `rows` rows, a constant, sums and ends in one
- * function. */
-VEC_INLINE void cell_block(const struct f32_cell *cell,
-                           const struct f32_step *step, size_t row,
-                           size_t panel, const int gates, const int rows,
-                           const int panels, const int chains,
-                           cell_end_fn *const end)
-{
-    struct tile tile = cell_tile(&cell->recurrent, gates, panel);
-    const bool plain = cell_is_plain(cell);
-    const int wide = panels * gates;
-    vec sum[TILE_SUMS];
-
-    for (int r = 0; r < rows; r++) {
-        tile.x[r] = step->h[row + (size_t)r];
-        for (int v = 0; v < wide; v++)
-            sum[r * wide + v] =
-                cell_start(cell, step->z[row + (size_t)r], panel, gates, v);
-    }
-    tile_sum(&tile, rows, wide, chains, sum);
-    for (int r = 0; r < rows; r++) {
-        const size_t n = row + (size_t)r;
-        const struct cell_at at = {step->z[n], step->h[n], step->c[n],
-                                   step->out[n]};
-
-        for (int p = 0; p < panels; p++) {
-            const struct cell_at here = cell_at(&at, panel + (size_t)p, gates);
-
-            end(cell, plain, sum + r * wide + p * gates, &here);
-        }
-    }
-}
-
-/* All steps of a walk. */
+/* All steps of a walk.  Every other one goes through a large kernel from back
+ * to front, so that it begins with what is still in the nearer caches. */
 VEC_INLINE void cell_walk(const struct f32_cell *cell,
                           const struct f32_walk *walk,
                           const struct cell_way way)
@@ -255,15 +228,16 @@ VEC_INLINE void cell_walk(const struct f32_cell *cell,
             .c = walk->c,
             .out = walk->out[t % 2] + t * walk->out_stride,
         };
+        const bool back = way.chains == 1 && t % 2 == 1;
         size_t panel = walk->first;
 
         if (way.panels >= 8)
-            panel = cell_groups(cell, &row, panel, walk->end, way, 8);
+            panel = cell_groups(cell, &row, panel, walk->end, back, way, 8);
         if (way.panels >= 4)
-            panel = cell_groups(cell, &row, panel, walk->end, way, 4);
+            panel = cell_groups(cell, &row, panel, walk->end, back, way, 4);
         if (way.panels >= 2)
-            panel = cell_groups(cell, &row, panel, walk->end, way, 2);
-        cell_groups(cell, &row, panel, walk->end, way, 1);
+            panel = cell_groups(cell, &row, panel, walk->end, back, way, 2);
+        cell_groups(cell, &row, panel, walk->end, back, way, 1);
         h = row.out;
     }
 }

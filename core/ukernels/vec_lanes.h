@@ -80,6 +80,8 @@ VEC_INLINE void lanes_walk(const struct f32_cell *cell,
     const float *before = walk->h;
     vec h = vec_load(walk->h);
 
+    if (walk->first == walk->end) /* a part without panels */
+        return;
     for (size_t t = 0; t < walk->steps; t++) {
         const struct cell_at at = {
             .z = walk->z + t * walk->z_stride,

@@ -39,75 +39,68 @@ VEC_INLINE size_t tile_place(const struct tile *tile, int v)
            (size_t)v % tile->gates * VEC_LANES;
 }
 
-/* Adds input k to chain `chain` of every result. */
-VEC_INLINE void tile_input(const struct tile *tile, const int rows,
-                           const int wide, size_t k, const float *w,
-                           vec *chain)
+/* ---- one row, inline, its chains side by side ----------------------- */
+
+/* Adds input k to one chain of every result. */
+VEC_INLINE void tile_input(const struct tile *tile, const int wide, size_t k,
+                           const float *w, vec *chain)
 {
-    vec x[TILE_ROWS];
+    vec x = vec_set(tile->x[0][k]);
 
-    for (int r = 0; r < rows; r++)
-        x[r] = vec_set(tile->x[r][k]);
-    for (int v = 0; v < wide; v++) {
-        vec weight = vec_load(w + tile_place(tile, v));
-
-        for (int r = 0; r < rows; r++)
-            chain[r * wide + v] = vec_fma(x[r], weight, chain[r * wide + v]);
-    }
+    for (int v = 0; v < wide; v++)
+        chain[v] = vec_fma(x, vec_load(w + tile_place(tile, v)), chain[v]);
 }
 
-/* Adds inputs [from, end): sum[(chain * rows + row) * wide + v]. */
-VEC_INLINE void tile_inputs(const struct tile *tile, const int rows,
-                            const int wide, const int chains, size_t from,
-                            size_t end, vec *sum)
+/* Adds inputs [from, end): sum[chain * wide + v]. */
+VEC_INLINE void tile_inputs(const struct tile *tile, const int wide,
+                            const int chains, size_t from, size_t end,
+                            vec *sum)
 {
     const float *w = tile->kernel + from * tile->next_input;
-    const int count = rows * wide;
     size_t k = from;
 
     for (; k + (size_t)chains <= end; k += (size_t)chains)
         for (int p = 0; p < chains; p++, w += tile->next_input)
-            tile_input(tile, rows, wide, k + (size_t)p, w, sum + p * count);
+            tile_input(tile, wide, k + (size_t)p, w, sum + p * wide);
     for (int p = 0; p < chains - 1; p++, w += tile->next_input)
         if (k + (size_t)p < end)
-            tile_input(tile, rows, wide, k + (size_t)p, w, sum + p * count);
+            tile_input(tile, wide, k + (size_t)p, w, sum + p * wide);
 }
 
-/* One block, joined: sum[row * wide + v]. */
-VEC_INLINE void tile_block(const struct tile *tile, const int rows,
-                           const int wide, const int chains, size_t from,
-                           size_t end, vec *sum)
+/* One block, joined: sum[v]. */
+VEC_INLINE void tile_block(const struct tile *tile, const int wide,
+                           const int chains, size_t from, size_t end, vec *sum)
 {
-    const int count = rows * wide;
-
-    for (int i = count; i < chains * count; i++)
+    for (int i = wide; i < chains * wide; i++)
         sum[i] = vec_set(0.0f);
-    tile_inputs(tile, rows, wide, chains, from, end, sum);
+    tile_inputs(tile, wide, chains, from, end, sum);
     for (int half = chains / 2; half > 0; half /= 2)
-        for (int i = 0; i < half * count; i++)
-            sum[i] = vec_add(sum[i], sum[i + half * count]);
+        for (int i = 0; i < half * wide; i++)
+            sum[i] = vec_add(sum[i], sum[i + half * wide]);
 }
 
-/* The whole sums.  sum[row * wide + v] holds the start and then the result;
- * behind it is room for the other chains, TILE_SUMS in all. */
-VEC_INLINE void tile_sum(const struct tile *tile, const int rows,
-                         const int wide, const int chains, vec sum[TILE_SUMS])
+/* The whole sums.  sum[v] holds the start and then the result; behind it is
+ * room for the other chains, TILE_SUMS in all. */
+VEC_INLINE void tile_sum(const struct tile *tile, const int wide,
+                         const int chains, vec sum[TILE_SUMS])
 {
     const size_t block = (size_t)chains * F32_BLOCK;
     size_t end = tile->inputs < block ? tile->inputs : block;
 
-    tile_block(tile, rows, wide, chains, 0, end, sum);
+    tile_block(tile, wide, chains, 0, end, sum);
     for (size_t from = end; from < tile->inputs; from = end) {
         vec more[TILE_SUMS];
 
         end = tile->inputs - from < block ? tile->inputs : from + block;
-        for (int i = 0; i < rows * wide; i++)
-            more[i] = vec_set(0.0f);
-        tile_block(tile, rows, wide, chains, from, end, more);
-        for (int i = 0; i < rows * wide; i++)
-            sum[i] = vec_add(sum[i], more[i]);
+        for (int v = 0; v < wide; v++)
+            more[v] = vec_set(0.0f);
+        tile_block(tile, wide, chains, from, end, more);
+        for (int v = 0; v < wide; v++)
+            sum[v] = vec_add(sum[v], more[v]);
     }
 }
+
+/* ---- several rows ---------------------------------------------------- */
 
 /* Rows of the next tile when `left` remain and it is `wide` vectors wide:
  * tiles of nearly equal height. */
@@ -121,20 +114,22 @@ VEC_INLINE size_t tile_next_rows(size_t left, size_t wide)
 }
 
 /* Tile number `index` of `product`, on the panels from `panel` on, fetches
- * some of the weights that come next, lines that other tiles on these panels
- * leave out: the last level of cache is too slow to be waited for.  Behind the
- * last panel comes the first, of the next step. */
+ * some of the weights that come next (or `back`, came before), lines that
+ * other tiles on these panels leave out: the last level of cache is too slow
+ * to be waited for. */
 VEC_INLINE void tile_fetch(struct tile *tile,
                            const struct f32_product *product, size_t panel,
-                           size_t wide, size_t index)
+                           size_t wide, size_t index, bool back)
 {
-    size_t next = panel + wide / tile->gates;
+    const size_t panels = wide / tile->gates;
+    ptrdiff_t next = 0;
 
-    if (next >= product->panels)
-        next = 0;
-    tile->ahead =
-        ((ptrdiff_t)next - (ptrdiff_t)panel) * (ptrdiff_t)tile->next_panel +
-        (ptrdiff_t)tile_place(tile, (int)(index % wide));
+    if (back)
+        next = panel >= panels ? -(ptrdiff_t)panels : 0;
+    else if (panel + 2 * panels <= product->panels)
+        next = (ptrdiff_t)panels;
+    tile->ahead = next * (ptrdiff_t)tile->next_panel +
+                  (ptrdiff_t)tile_place(tile, (int)(index % wide));
 }
 
 /* The sums of a tile of any height and width that f32_tile.c knows: `wide`

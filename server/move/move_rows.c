@@ -254,23 +254,25 @@ static char *sort_ids(const struct listing *listing, size_t *bytes)
     char *sorted = malloc(listing->length + 1);
     const char **at = malloc((listing->count + 1) * sizeof(*at));
     const char *id = listing->ids;
-    size_t length = 0;
 
-    if (sorted && at) {
-        for (size_t i = 0; i < listing->count; i++, id += strlen(id) + 1)
-            at[i] = id;
-        qsort(at, listing->count, sizeof(*at), by_text);
-        for (size_t i = 0; i < listing->count; i++) {
-            if (i && strcmp(at[i], at[i - 1]) == 0)
-                continue;
-            memcpy(sorted + length, at[i], strlen(at[i]) + 1);
-            length += strlen(at[i]) + 1;
-        }
-        *bytes = length;
-    } else {
+    *bytes = 0;
+    for (size_t i = 0; at && i < listing->count; i++, id += strlen(id) + 1)
+        at[i] = id;
+    if (!sorted || !at) {
         free(sorted);
         sorted = NULL;
+        goto out;
     }
+    qsort(at, listing->count, sizeof(*at), by_text);
+    for (size_t i = 0; i < listing->count; i++) {
+        size_t length = strlen(at[i]) + 1;
+
+        if (i && strcmp(at[i], at[i - 1]) == 0)
+            continue;
+        memcpy(sorted + *bytes, at[i], length);
+        *bytes += length;
+    }
+out:
     free(at);
     return sorted;
 }

@@ -117,8 +117,7 @@ static bool answer_json(struct predict *p, struct problem *problem)
     struct json_writer writer;
 
     json_writer_init(&writer, p->request->arena);
-    json_write_raw(&writer, "{");
-    json_write_key(&writer, is_batch(p) ? "outputs" : "output");
+    json_write_raw(&writer, is_batch(p) ? "{\"outputs\":" : "{\"output\":");
     if (is_batch(p)) {
         json_write_raw(&writer, "[");
         for (size_t s = 0; s < p->count; s++) {

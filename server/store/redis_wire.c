@@ -88,6 +88,10 @@ enum redis_progress redis_wire_open(struct redis_wire *wire)
         return broken(wire, gai_strerror(error));
     for (address = all; address; address = address->ai_next)
         count++;
+    if (!count) {
+        freeaddrinfo(all);
+        return broken(wire, "it has no address");
+    }
     pick = wire->attempts++ % count;
     for (address = all; pick; pick--)
         address = address->ai_next;

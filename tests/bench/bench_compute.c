@@ -25,7 +25,7 @@ static struct rnn_model *load(const char *path)
         struct rnn_model *model;
     } loaded[512];
     const char *isa = getenv("RNND_ISA");
-    struct rnn_model_options options = {RNN_ISA_AUTO};
+    struct rnn_model_options options = {.isa = RNN_ISA_AUTO};
     size_t i, size;
     void *bytes;
 

@@ -4,8 +4,8 @@ SQLite and in Redis.
 wrk posts one row to one of 1024 sessions of the seed model at a time, without
 `step`; the daemons, one for each durability and one with sessions in memory
 alone, take turns.  The state directories are below build/: what fsync costs is
-what the disk under it costs.  Redis (`appendfsync everysec`) shares the two
-cores with the client; its processor time is not counted as the server's.
+what the disk under it costs.  Redis (`appendfsync everysec`) runs on the
+client's core; its processor time is not counted as the server's.
 """
 
 import os
@@ -14,6 +14,7 @@ import tempfile
 
 import loads
 import place
+import redis_server
 import samples
 import servers
 
@@ -39,7 +40,7 @@ def run(options, budget):
     models = {"seed": servers.served_models(options.build)["seed"]}
     folder = tempfile.mkdtemp(prefix="state-", dir=place.RESULTS)
     running, table = [], {}
-    redis = servers.Redis(folder)
+    redis = redis_server.Redis(folder)
     try:
         for durability in ("memory", "async", "step", "fsync", "redis"):
             running.append(start(options, models, folder, durability, redis))

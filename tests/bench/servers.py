@@ -172,43 +172,6 @@ def rnnd(options, served, *arguments, first=LIVEZ):
     )
 
 
-class Redis:
-    """Not measured itself: what sessions are kept in."""
-
-    def __init__(self, folder):
-        program = shutil.which("redis-server")
-        if program is None:
-            raise RuntimeError("redis-server is not installed")
-        self.port = free_port()
-        self.process = subprocess.Popen(
-            [
-                program,
-                *("--port", str(self.port), "--bind", "127.0.0.1"),
-                *("--dir", folder, "--save", ""),
-                *("--appendonly", "yes", "--appendfsync", "everysec"),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        end = time.monotonic() + 10
-        while not self.answers():
-            if time.monotonic() > end:
-                self.stop()
-                raise RuntimeError("redis-server does not answer")
-            time.sleep(0.05)
-
-    def answers(self):
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as link:
-                link.sendall(b"PING\r\n")
-                return link.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
 def nginx(options, served):
     program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     if program is None:

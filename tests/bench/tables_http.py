@@ -160,7 +160,14 @@ def store(result):
             rows.append(
                 [
                     f"{what}, {connections} connections",
-                    *[figure(samples.median(row[k][name])) for k in kinds],
+                    *[
+                        (
+                            figure(samples.median(row[kind][name]))
+                            if kind in row
+                            else ""
+                        )
+                        for kind in kinds
+                    ],
                 ]
             )
     return table(["", *[f"`{kind}`" for kind in kinds]], rows)

@@ -119,6 +119,8 @@ def rnn_of_cells(draw, shape):
     cells = [cell(draw, draw.pick(RECURRENT)) for _ in range(draw.below(3) + 1)]
     if len(cells) == 1 and draw.chance(0.7):
         cells = cells[0]
+    elif draw.chance(0.2):
+        cells[-1:] = [draw.inner("StackedRNNCells", cells[-1:])]
     steps = draw.chance(0.5)
     return [draw.layer("RNN", cells, return_sequences=steps)]
 
@@ -354,6 +356,27 @@ def masking(draw, shape):
     return [draw.layer("Masking", mask_value=0.0)]
 
 
+def each_of_rows(draw, shape):
+    """What makes a vector of the rows of each timestep, and then drops their
+    mask, which no sequence has."""
+    units = draw.units()
+    kind = draw.pick(RECURRENT)
+    inner = draw.inner(kind, units, activation=draw.activation())
+    if draw.chance(0.3):
+        inner = draw.inner("Bidirectional", inner, merge_mode="sum")
+    each = draw.layer("TimeDistributed", inner)
+    return [each, draw.layer("Reshape", (shape[0], units))]
+
+
+def masked_rows(draw, shape):
+    """Each number is a row, and has a mask of its own."""
+    masking = draw.inner("Masking")
+    if draw.chance(0.4):  # Keras 2 sees its mask outside, Keras 3 does not
+        masking = draw.layer("TimeDistributed", masking)
+    reshape = draw.layer("Reshape", (*shape, 1))
+    return [reshape, masking, *each_of_rows(draw, shape)]
+
+
 UNARY = (
     Block("recurrent_steps", recurrent_steps, RECURRENT, "sequence", 5),
     Block("recurrent_end", recurrent_end, RECURRENT, "sequence", 2),
@@ -428,6 +451,13 @@ UNARY = (
     Block("reshape_vector", reshape_vector, ("Reshape",), "vector", 0.3),
     Block("permute", permute, ("Permute",), "fixed", 0.3),
     Block("masking", masking, ("Masking",), "sequence", 0.5),
+    Block(
+        "masked_rows",
+        masked_rows,
+        ("Masking", "TimeDistributed", "Reshape", *RECURRENT),
+        "fixed",
+        0.4,
+    ),
 )
 
 
@@ -518,6 +548,45 @@ def joined_in_time(draw, tensors):
     return draw.layer("Concatenate", axis=1)(tensors)
 
 
+def rows_merged(draw, tensors):
+    """Rows under masks meet, of which one may have none."""
+    shape = tuple(tensors[0].shape)[1:]
+    rows = [draw.layer("Reshape", (*shape, 1))(x) for x in tensors[:3]]
+    free = draw.below(len(rows) + 2)
+    rows = [
+        x if i == free else draw.layer("Masking")(x)
+        for i, x in enumerate(rows)
+    ]
+    kind = draw.pick(("Add", "Multiply", "Maximum", "Minimum", "Concatenate"))
+    more = {}
+    if kind == "Concatenate":
+        # Keras 2 joins along other axes only where all have masks, or none
+        # has more than one feature, as here.
+        more = {"axis": draw.pick((1, 2, -1))}
+    y = draw.layer(kind, **more)(rows)
+    for layer in each_of_rows(draw, tuple(y.shape)[1:]):
+        y = layer(y)
+    return y
+
+
+def masked_softmax(draw, tensors):
+    """A mask of the same shape, or one that is repeated along an axis."""
+    ops = draw.keras.ops
+    mask = ops.not_equal(tensors[1], 0.0)
+    axis = draw.pick((None, 1, 2))
+    if axis:
+        mask = ops.any(mask, axis=axis, keepdims=True)
+    layer = draw.layer("Softmax", axis=draw.pick((-1, 1, [1, 2])))
+    return layer(tensors[0], mask=mask)
+
+
+def any_over_time(draw, tensors):
+    ops = draw.keras.ops
+    find = ops.any if draw.chance(0.5) else ops.all
+    found = find(ops.not_equal(tensors[1], 0.0), axis=1, keepdims=True)
+    return tensors[0] * ops.cast(found, tensors[0].dtype)
+
+
 def initial_state(draw, tensors):
     """A decoder that begins where an encoder ended."""
     units = draw.units()
@@ -546,5 +615,28 @@ MERGE = (
     Block("arithmetic", arithmetic, ("ops",), weight=0.5),
     Block("slices", slices, ("ops",), "sequence", 0.5),
     Block("joined_in_time", joined_in_time, ("ops",), "fixed", 0.4),
+    Block(
+        "rows_merged",
+        rows_merged,
+        ("Masking", "TimeDistributed", "Reshape"),
+        "fixed",
+        0.5,
+    ),
+    Block(
+        "masked_softmax",
+        masked_softmax,
+        ("ops",),
+        "sequence",
+        0.4,
+        since=(3, 0),
+    ),
+    Block(
+        "any_over_time",
+        any_over_time,
+        ("ops",),
+        "sequence",
+        0.3,
+        since=(3, 0),
+    ),
     Block("initial_state", initial_state, ("return_state",), "sequence"),
 )

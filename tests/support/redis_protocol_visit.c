@@ -175,7 +175,8 @@ static uint64_t hash_of(const struct state *s)
         hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
     hash ^= hash >> 29;
     hash *= UINT64_C(0xbf58476d1ce4e5b9);
-    return hash ^ hash >> 32 ? hash ^ hash >> 32 : 1;
+    hash ^= hash >> 32;
+    return hash ? hash : 1;
 }
 
 /* false: it was there. */

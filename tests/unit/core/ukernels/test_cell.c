@@ -199,7 +199,13 @@ static void large_batches_are_run_in_blocks_of_the_same_bits(void **state)
     }
 }
 
-/* Step by step in parts of two panels, the last parts first. */
+static size_t at_most(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Step by step in parts of two panels, the last parts first, and before them
+ * one without panels. */
 static void run_in_parts(struct cell_setup *setup, const struct cell_case *it,
                          struct cell_result *result)
 {
@@ -220,11 +226,10 @@ static void run_in_parts(struct cell_setup *setup, const struct cell_case *it,
             const struct f32_cell_row row = {z + t * stride, h, c, y};
 
             for (size_t p = 0; p < rnn_cell_phases(&setup->cell); p++)
-                for (size_t part = (panels + 1) / 2; part-- > 0;)
+                for (size_t part = (panels + 1) / 2 + 1; part-- > 0;)
                     setup->ukernels->cell_part(
-                        &setup->cell, 1, &row, p, 2 * part,
-                        2 * part + 2 < panels ? 2 * part + 2 : panels,
-                        scratch);
+                        &setup->cell, 1, &row, p, at_most(2 * part, panels),
+                        at_most(2 * part + 2, panels), scratch);
             memcpy(h, y, padded * sizeof(float));
             memcpy(result->y + (r * it->steps + t) * units, y,
                    units * sizeof(float));

@@ -131,6 +131,30 @@ static void random_shapes_follow_the_definition(void **state)
     }
 }
 
+/* They have ways of their own, which differ by all of these. */
+static void few_inputs_follow_it_too(void **state)
+{
+    static const size_t units[] = {5, 20, 60}, rows[] = {1, 3, 4, 13};
+    struct random random = {23};
+
+    (void)state;
+    for (size_t inputs = 1; inputs <= 17; inputs++)
+        for (size_t u = 0; u < 3; u++)
+            for (size_t r = 0; r < 4; r++) {
+                struct shape it = {
+                    .inputs = inputs,
+                    .units = units[u],
+                    .all_gates = 1 + inputs % 4,
+                    .gates = 1 + inputs % 4,
+                    .rows = rows[r],
+                    .scale = 1.0f,
+                    .special = inputs % 3 == 0,
+                };
+
+                check(&it, &random, r % 2 == 0);
+            }
+}
+
 static void every_number_of_chains_and_blocks_follows_it_too(void **state)
 {
     static const size_t shapes[][2] = {
@@ -201,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_shapes_follow_the_definition),
+        cmocka_unit_test(few_inputs_follow_it_too),
         cmocka_unit_test(every_number_of_chains_and_blocks_follows_it_too),
         cmocka_unit_test(rows_do_not_know_of_each_other),
         cmocka_unit_test(a_full_arena_and_absurd_sizes_are_refused),

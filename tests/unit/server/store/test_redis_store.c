@@ -263,7 +263,7 @@ static void a_full_redis_says_so_and_changes_nothing(void **state)
     store->ops->submit(store, &task.job);
     wait_for(&task);
     assert_int_equal(task.job.result, STORE_OK); /* to forget makes room */
-    tag = task.job.row.share.tag; /* the tombstone's */
+    tag = task.job.row.share.tag;                /* the tombstone's */
     assert_int_equal(put(&task, "b", "one", 0), STORE_FAILED);
     redis_server_command(&server, "CONFIG SET maxmemory 0");
     set_write(&task, "a", "two", tag);
