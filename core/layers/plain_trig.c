@@ -45,7 +45,7 @@ static unsigned quadrant(float x, double *r)
     if (*r <= M_PI_4)
         return 0;
     /* Bit i weighs 2^(31 - i): what weighs 4 or more times 2^e goes. */
-    at = (size_t)(exponent - 24 + 30);
+    at = (size_t)exponent + 30 - 24;
     low = m * bits_of(at + 64);
     middle = m * bits_of(at + 32) + (low >> 32);
     high = m * bits_of(at) + (middle >> 32);

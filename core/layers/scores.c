@@ -148,7 +148,8 @@ enum rnn_status scores_begin(const struct einsum *einsum,
                              struct rnn_error *err)
 {
     bool swapped = einsum->operands[0].labels[0] != einsum->labels[0];
-    struct scores scores = {.least = einsum->least};
+    struct scores scores = {
+        .a = node->inputs[0], .b = node->inputs[0], .least = einsum->least};
 
     /* Inputs are the operands; a value is called on itself once. */
     for (size_t i = 0; i < node->input_count; i++) {
