@@ -11,40 +11,9 @@
 
 #include <cmocka.h>
 
-#include "tests/support/move_world.h"
+#include "tests/support/move_fixture.h"
 
 #define PATH_BYTES 256
-
-static struct move_world w;
-static struct store_daemon *const d = &w.d;
-static struct api *const api = &w.d.api;
-
-static int set_up(void **state)
-{
-    (void)state;
-    move_world_open(&w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    move_world_close(&w);
-    return 0;
-}
-
-/* Of another store, or by fewer models, or with an option. */
-static void move(const char *action, const char *folder, size_t models,
-                 const char *more, int code, const char *words)
-{
-    move_world_run(&w, (struct move_call){.action = action,
-                                          .option = "--state-dir",
-                                          .value = folder,
-                                          .more = more,
-                                          .models = models,
-                                          .code = code,
-                                          .words = words});
-}
 
 /* Replace `from` in a file by as many bytes. */
 static void change(const char *name, const char *from, const char *to)
