@@ -15,39 +15,7 @@
 #include "server/clock.h"
 #include "server/session_internal.h"
 #include "tests/support/nap.h"
-#include "tests/support/store_pair.h"
-
-static struct store_pair pair;
-static struct redis_server *const server = &pair.server;
-static struct store_world *const a = &pair.a, *const b = &pair.b;
-
-static int start(void **state)
-{
-    (void)state;
-    store_pair_start(&pair);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    store_pair_stop(&pair);
-    return 0;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    store_pair_init(&pair);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    store_pair_release(&pair);
-    return 0;
-}
+#include "tests/support/store_pair_fixture.h"
 
 /* One call at `world` that goes on from what memory has. */
 static enum session_result go_on(struct store_world *world, const char *id,

@@ -12,39 +12,7 @@
 
 #include "server/clock.h"
 #include "server/session_internal.h"
-#include "tests/support/store_pair.h"
-
-static struct store_pair pair;
-static struct redis_server *const server = &pair.server;
-static struct store_world *const a = &pair.a, *const b = &pair.b;
-
-static int start(void **state)
-{
-    (void)state;
-    store_pair_start(&pair);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    store_pair_stop(&pair);
-    return 0;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    store_pair_init(&pair);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    store_pair_release(&pair);
-    return 0;
-}
+#include "tests/support/store_pair_fixture.h"
 
 /* Row `i` of a stream. */
 static void make_row(int i, float row[3])
