@@ -11,25 +11,8 @@
 
 #include <cmocka.h>
 
-#include "tests/support/replicas.h"
+#include "tests/support/replicas_fixture.h"
 #include "tests/support/store_daemon.h"
-
-static struct replicas world;
-static struct api *const apis = world.apis;
-
-static int set_up(void **state)
-{
-    (void)state;
-    replicas_open(&world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    replicas_close(&world);
-    return 0;
-}
 
 /* ---- threads ------------------------------------------------------------ */
 
@@ -173,12 +156,39 @@ static void many_streams_go_through_all_replicas(void **state)
     release_all(clients, 8);
 }
 
+/* ---- the same moment ---------------------------------------------------- */
+
 static void *post_body(void *arg)
 {
     struct client *client = arg;
 
     api_post(&client->api, client->path, "%s", client->body);
     return NULL;
+}
+
+/* The body of each client at its own replica, all in the same moment. */
+static void race(struct client clients[REPLICAS], const char *path)
+{
+    for (size_t i = 0; i < REPLICAS; i++) {
+        clients[i].replica = i;
+        clients[i].path = path;
+    }
+    run_all(clients, REPLICAS, post_body);
+}
+
+/* One of them was answered with `status`, each other was refused. */
+static void assert_one_won(struct client clients[REPLICAS], long status,
+                           int refusal, const char *type, const char *pointer)
+{
+    size_t won = 0;
+
+    for (size_t i = 0; i < REPLICAS; i++) {
+        if (clients[i].api.status == status)
+            won++;
+        else
+            api_assert_problem(&clients[i].api, refusal, type, pointer);
+    }
+    assert_int_equal(won, 1);
 }
 
 /* The same call at all replicas in the same moment.  rows: S85 */
@@ -191,16 +201,13 @@ static void a_step_that_races_itself_happens_once(void **state)
         struct client clients[REPLICAS] = {0};
         size_t ran = 0;
 
-        for (size_t i = 0; i < REPLICAS; i++) {
-            clients[i].replica = i;
-            clients[i].path = "/predict";
+        for (size_t i = 0; i < REPLICAS; i++)
             snprintf(clients[i].body, sizeof(clients[i].body),
                      "{\"session\": \"same\", \"model\": \"one\", \"step\": "
                      "%zu, \"sequence\": %s%s}",
                      step, replicas_inputs(step, step + 1, text),
                      step ? "" : ", \"start\": true");
-        }
-        run_all(clients, REPLICAS, post_body);
+        race(clients, "/predict");
         for (size_t i = 0; i < REPLICAS; i++) {
             api_assert_status(&clients[i].api, 200);
             assert_string_equal(api_raw(&clients[i].api, "output"),
@@ -219,25 +226,14 @@ static void of_other_calls_with_one_step_one_happens(void **state)
     api_post(&apis[0], "/sessions", "{\"id\": \"race\", \"model\": \"one\"}");
     for (size_t step = 0; step < 20; step++) {
         struct client clients[REPLICAS] = {0};
-        size_t ran = 0;
 
-        for (size_t i = 0; i < REPLICAS; i++) {
-            clients[i].replica = i;
-            clients[i].path = "/predict";
+        for (size_t i = 0; i < REPLICAS; i++)
             snprintf(clients[i].body, sizeof(clients[i].body),
                      "{\"session\": \"race\", \"step\": %zu, \"sequence\": "
                      "[0.%zu]}",
                      step, i + 1);
-        }
-        run_all(clients, REPLICAS, post_body);
-        for (size_t i = 0; i < REPLICAS; i++) {
-            if (clients[i].api.status == 200)
-                ran++;
-            else
-                api_assert_problem(&clients[i].api, 422, "step-reused",
-                                   "/step");
-        }
-        assert_int_equal(ran, 1);
+        race(clients, "/predict");
+        assert_one_won(clients, 200, 422, "step-reused", "/step");
         release_all(clients, REPLICAS);
     }
     api_get(&apis[2], "/sessions/race");
@@ -249,23 +245,14 @@ static void an_id_is_created_once(void **state)
     (void)state;
     for (size_t n = 0; n < 20; n++) {
         struct client clients[REPLICAS] = {0};
-        size_t made = 0, deleted = 0;
+        size_t deleted = 0;
         char path[64];
 
-        for (size_t i = 0; i < REPLICAS; i++) {
-            clients[i].replica = i;
-            clients[i].path = "/sessions";
+        for (size_t i = 0; i < REPLICAS; i++)
             snprintf(clients[i].body, sizeof(clients[i].body),
                      "{\"id\": \"n%zu\"}", n);
-        }
-        run_all(clients, REPLICAS, post_body);
-        for (size_t i = 0; i < REPLICAS; i++) {
-            if (clients[i].api.status == 201)
-                made++;
-            else
-                api_assert_problem(&clients[i].api, 409, "session-live", NULL);
-        }
-        assert_int_equal(made, 1);
+        race(clients, "/sessions");
+        assert_one_won(clients, 201, 409, "session-live", NULL);
         release_all(clients, REPLICAS);
         snprintf(path, sizeof(path), "/sessions/n%zu", n);
         for (size_t i = 0; i < REPLICAS; i++) {

@@ -10,25 +10,8 @@
 #include <cmocka.h>
 
 #include "tests/support/nap.h"
-#include "tests/support/replicas.h"
+#include "tests/support/replicas_fixture.h"
 #include "tests/support/store_daemon.h"
-
-static struct replicas world;
-static struct api *const apis = world.apis;
-
-static int set_up(void **state)
-{
-    (void)state;
-    replicas_open(&world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    replicas_close(&world);
-    return 0;
-}
 
 /* ---- windows, states ---------------------------------------------------- */
 
