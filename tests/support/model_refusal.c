@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/model.h"
+#include "tests/support/graph_builder.h"
 
 enum rnn_status model_assert_refused(struct model_builder *builder,
                                      const char *says)
@@ -24,4 +25,15 @@ enum rnn_status model_assert_refused(struct model_builder *builder,
         fail_msg("\"%s\" does not say \"%s\"", err.message, says);
     model_builder_release(builder);
     return status;
+}
+
+enum rnn_status operator_assert_refused(struct model_builder *builder,
+                                        const char *class_name,
+                                        const char *fields,
+                                        const char *arguments,
+                                        const char *says)
+{
+    graph_operator(builder, class_name, "op", fields, arguments);
+    graph_end(builder, "x,0,0", "op,0,0", NULL);
+    return model_assert_refused(builder, says);
 }

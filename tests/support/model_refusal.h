@@ -10,4 +10,12 @@
 enum rnn_status model_assert_refused(struct model_builder *builder,
                                      const char *says);
 
+/* The same of a graph (graph_builder.h) that is begun, has an input x, and
+ * ends with this operator. */
+enum rnn_status operator_assert_refused(struct model_builder *builder,
+                                        const char *class_name,
+                                        const char *fields,
+                                        const char *arguments,
+                                        const char *says);
+
 #endif

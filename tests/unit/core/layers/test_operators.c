@@ -445,10 +445,8 @@ static void what_cannot_be_done_is_refused(void **state)
         struct model_builder b;
 
         begin(&b, refusals[i].shape);
-        graph_operator(&b, refusals[i].class_name, "op", refusals[i].fields,
-                       refusals[i].arguments);
-        graph_end(&b, "x,0,0", "op,0,0", NULL);
-        model_assert_refused(&b, refusals[i].says);
+        operator_assert_refused(&b, refusals[i].class_name, refusals[i].fields,
+                                refusals[i].arguments, refusals[i].says);
     }
 }
 
