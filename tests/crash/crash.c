@@ -37,6 +37,7 @@
 #include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/xorshift.h"
 
 #define CLIENTS     8
 #define MOST_STEPS  100000
@@ -68,10 +69,7 @@ static struct client clients[CLIENTS];
 
 static uint64_t draw(uint64_t *random, uint64_t below)
 {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    return *random % below;
+    return xorshift(random) % below;
 }
 
 static void fault(struct client *client, const char *what)

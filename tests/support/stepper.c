@@ -16,6 +16,7 @@
 #include "tests/support/model_builder.h"
 #include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
+#include "tests/support/xorshift.h"
 
 #define MOST_ROWS  6
 #define TRIES_MS   60000 /* for one call */
@@ -36,13 +37,7 @@ void stepper_model(const char *path)
 
 static uint64_t draw(struct stepper *client, uint64_t below)
 {
-    uint64_t x = client->random;
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    client->random = x;
-    return (x >> 11) % below;
+    return (xorshift(&client->random) >> 11) % below;
 }
 
 static void fault(struct stepper *client, const char *what)

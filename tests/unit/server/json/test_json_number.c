@@ -13,15 +13,13 @@
 #include "server/json/json_number.h"
 #include "tests/support/effort.h"
 #include "tests/support/padded_text.h"
+#include "tests/support/xorshift.h"
 
 static uint64_t seed = 20240229;
 
 static uint64_t random_bits(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
+    return xorshift(&seed);
 }
 
 static uint32_t bits_of(float value)

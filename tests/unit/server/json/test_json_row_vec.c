@@ -12,6 +12,7 @@
 #include "server/json/json_row.h"
 #include "tests/support/effort.h"
 #include "tests/support/padded_text.h"
+#include "tests/support/xorshift.h"
 
 #define NUMBERS_MAX 12
 #define ROOM        10
@@ -20,10 +21,7 @@ static uint64_t seed = 20240229;
 
 static uint64_t random_bits(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
+    return xorshift(&seed);
 }
 
 static unsigned below(unsigned limit)
