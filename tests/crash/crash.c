@@ -25,23 +25,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "server/clock.h"
-#include "server/http/address.h"
 #include "tests/support/daemon.h"
-#include "tests/support/model_builder.h"
 #include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/stepper.h"
 #include "tests/support/xorshift.h"
 
 #define CLIENTS     8
 #define MOST_STEPS  100000
-#define OUTPUT      48 /* bytes of an answer's numbers */
 #define INTERVAL_MS 50
 #define SLACK_MS    2000
 #define LAST_STEPS  3 /* of each client, after the last kill */
@@ -56,7 +53,7 @@ struct client {
     int most; /* steps of this round; -1: until the end of the daemon */
 
     int next; /* the step of the next call */
-    char (*outputs)[OUTPUT];
+    char (*outputs)[STEPPER_OUTPUT];
     uint64_t *answered_ms;
     struct raw_answer *answer;
 
@@ -82,21 +79,6 @@ static void fault(struct client *client, const char *what)
 
 /* ---- one call ----------------------------------------------------------- */
 
-static int connect_to(const char *address)
-{
-    struct address parsed;
-    int fd;
-
-    if (!address_parse(address, &parsed))
-        return -1;
-    fd = socket(parsed.of.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, &parsed.of.any, parsed.length)) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
 /* The same step of the same client is the same call, byte for byte. */
 static void write_call(const struct client *client, int step, char text[512])
 {
@@ -113,25 +95,13 @@ static void write_call(const struct client *client, int step, char text[512])
              strlen(body), body);
 }
 
-static bool read_output(const struct raw_answer *answer, char output[OUTPUT])
-{
-    const char *at = strstr(raw_body(answer), "\"output\":");
-    size_t length = at ? strcspn(at, "]") : 0;
-
-    if (!at || length >= OUTPUT)
-        return false;
-    memcpy(output, at, length);
-    output[length] = '\0';
-    return true;
-}
-
 /* 200: write down, and it must be what it was if it was answered before. */
 static void take_answer(struct client *client)
 {
-    char output[OUTPUT], value[16];
+    char output[STEPPER_OUTPUT], value[16];
     int step = client->next;
 
-    if (!read_output(client->answer, output)) {
+    if (!stepper_output(client->answer, output)) {
         fault(client, "an answer without numbers");
         return;
     }
@@ -185,7 +155,7 @@ static bool make_call(struct client *client, int *fd)
         client->hang_ups++;
         nap_ms((int)draw(&client->random, 3));
         close(*fd);
-        *fd = connect_to(client->address);
+        *fd = raw_try_connect(client->address);
         return *fd >= 0;
     }
     raw_read(*fd, false, client->answer);
@@ -208,7 +178,7 @@ static bool make_call(struct client *client, int *fd)
 static void *client_main(void *arg)
 {
     struct client *client = arg;
-    int fd = connect_to(client->address);
+    int fd = raw_try_connect(client->address);
     int end = client->most < 0 ? MOST_STEPS - 1 : client->next + client->most;
 
     while (fd >= 0 && client->next < end && !client->fault[0] &&
@@ -277,16 +247,16 @@ static void compare(const char *model)
     daemon_start(&daemon, (const char *[]){model, NULL});
     for (int i = 0; i < CLIENTS; i++) {
         struct client *client = &clients[i];
-        int fd = connect_to(daemon.address);
+        int fd = raw_try_connect(daemon.address);
 
         for (int step = 0; step < client->next; step++) {
-            char text[512], output[OUTPUT];
+            char text[512], output[STEPPER_OUTPUT];
 
             write_call(client, step, text);
             assert_true(raw_send_text(fd, text));
             raw_read(fd, false, client->answer);
             assert_int_equal(client->answer->status, 200);
-            assert_true(read_output(client->answer, output));
+            assert_true(stepper_output(client->answer, output));
             if (strcmp(output, client->outputs[step]) != 0)
                 fail_msg("client %d, step %d: %s, uninterrupted %s", i, step,
                          client->outputs[step], output);
@@ -303,7 +273,7 @@ static void set_up_clients(bool may_lose)
             .index = i,
             .random = clock_monotonic_ns() ^ (uint64_t)i << 32,
             .may_lose = may_lose,
-            .outputs = calloc(MOST_STEPS, OUTPUT),
+            .outputs = calloc(MOST_STEPS, STEPPER_OUTPUT),
             .answered_ms = calloc(MOST_STEPS, sizeof(uint64_t)),
             .answer = calloc(1, sizeof(struct raw_answer))};
         assert_non_null(clients[i].outputs);
@@ -335,19 +305,6 @@ static void report(const char *durability, int rounds)
                   (int)oldest_ms);
 }
 
-static void make_model(const char *path)
-{
-    struct model_builder builder;
-
-    model_builder_init(&builder, 0, 2);
-    model_builder_add(&builder,
-                      &(struct model_layer){.class_name = "LSTM", .units = 8});
-    model_builder_add(
-        &builder, &(struct model_layer){.class_name = "Dense", .units = 1});
-    model_builder_write(&builder, path);
-    model_builder_release(&builder);
-}
-
 static void kill_and_go_on(const char *durability, bool may_lose)
 {
     char folder[SCRATCH_FOLDER_BYTES], file[SCRATCH_STORE_BYTES], model[64];
@@ -358,7 +315,7 @@ static void kill_and_go_on(const char *durability, bool may_lose)
 
     scratch_folder(folder, file);
     snprintf(model, sizeof(model), "%s.safetensors", folder);
-    make_model(model);
+    stepper_model(model);
     set_up_clients(may_lose);
     for (int i = 0; i < rounds; i++)
         play_round(folder, durability, model, &random);

@@ -1,7 +1,7 @@
 /* raw_http.h: HTTP byte by byte, for what a client library would not send.
  *
- * Errors   A connection that cannot be made fails the test; everything a
- *          server does is a value.
+ * Errors   A connection that cannot be made fails the test, unless it is only
+ *          tried; everything a server does is a value.
  */
 #ifndef TESTS_SUPPORT_RAW_HTTP_H
 #define TESTS_SUPPORT_RAW_HTTP_H
@@ -14,6 +14,8 @@
 
 /* A connected socket to `address`, "127.0.0.1:40001". */
 int raw_connect(const char *address);
+/* -1: there is none.  Any thread may call it: it does not end the test. */
+int raw_try_connect(const char *address);
 
 /* Send all; false when the other side does not take it. */
 bool raw_send(int fd, const void *bytes, size_t length);

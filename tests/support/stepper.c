@@ -6,13 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "server/clock.h"
-#include "server/http/address.h"
 #include "tests/support/model_builder.h"
 #include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
@@ -79,7 +77,6 @@ static void hang_up(struct stepper *client)
 static bool call_up(struct stepper *client)
 {
     struct stepper_world *world = client->world;
-    struct address parsed;
     char address[64];
 
     if (client->fd >= 0)
@@ -88,15 +85,8 @@ static bool call_up(struct stepper *client)
     pthread_mutex_lock(&world->lock);
     memcpy(address, world->addresses[client->at], sizeof(address));
     pthread_mutex_unlock(&world->lock);
-    if (!address_parse(address, &parsed))
-        return false;
-    client->fd =
-        socket(parsed.of.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(client->fd, &parsed.of.any, parsed.length)) {
-        hang_up(client);
-        return false;
-    }
-    return true;
+    client->fd = raw_try_connect(address);
+    return client->fd >= 0;
 }
 
 /* The same call is the same bytes, whenever it is made. */
@@ -122,8 +112,8 @@ static void write_call(size_t session, uint32_t step, uint32_t rows,
              strlen(body) + strlen("{\"sequence\":["), body);
 }
 
-static bool read_output(const struct raw_answer *answer,
-                        char output[STEPPER_OUTPUT])
+bool stepper_output(const struct raw_answer *answer,
+                    char output[STEPPER_OUTPUT])
 {
     const char *at = strstr(raw_body(answer), "\"output\":");
     size_t length = at ? strcspn(at, "]") : 0;
@@ -179,7 +169,7 @@ static bool take_answer(struct stepper *client, struct stepper_call *call)
         hang_up(client);
         return false;
     case 200:
-        if (!read_output(client->answer, call->output))
+        if (!stepper_output(client->answer, call->output))
             fault(client, "an answer without numbers");
         if (raw_header(client->answer, "Idempotent-Replayed", value,
                        sizeof(value)))
@@ -346,7 +336,7 @@ static char (*expect(size_t session, uint32_t steps, const char *reference,
         raw_read(fd, false, answer);
         if (answer->status != 200)
             fail_msg("%s", answer->bytes);
-        assert_true(read_output(answer, outputs[step + 1]));
+        assert_true(stepper_output(answer, outputs[step + 1]));
     }
     close(fd);
     return outputs;

@@ -23,8 +23,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tests/support/raw_http.h"
 
 #define STEPPER_ADDRESSES 3
 #define STEPPER_CALLS     20000 /* of one client, at most */
@@ -69,6 +72,10 @@ struct stepper_world {
 
 /* A small LSTM, in a file of this name. */
 void stepper_model(const char *path);
+
+/* The numbers of an answer, as they are written; false: it has none. */
+bool stepper_output(const struct raw_answer *answer,
+                    char output[STEPPER_OUTPUT]);
 
 void stepper_begin(struct stepper_world *world);
 /* One of them has another address from now on. */
