@@ -15,10 +15,10 @@
 #include "tests/support/effort.h"
 #include "tests/support/fail_malloc.h"
 #include "tests/support/fault_vfs.h"
+#include "tests/support/store_faults.h"
 #include "tests/support/store_world.h"
 
 static struct store_world world;
-static bool is_out_of_memory; /* what is tried: memory, else the disk */
 
 /* Sanitizers look at each tenth. */
 static size_t stride(void)
@@ -26,23 +26,17 @@ static size_t stride(void)
     return effort_is_quick() ? 10 : 1;
 }
 
+static void heal(void);
+
+/* What is tried: memory, else the disk. */
+static struct store_faults faults = {.world = &world, .heal = heal};
+
 static void heal(void)
 {
-    if (is_out_of_memory)
+    if (faults.is_out_of_memory)
         fail_malloc_stop();
     else
         fault_vfs_heal();
-}
-
-static void assert_refusal(void)
-{
-    bool is_known =
-        world.problem.type == PROBLEM_STORE_UNREACHABLE ||
-        (is_out_of_memory && world.problem.type == PROBLEM_OVERLOADED);
-
-    if (!is_known)
-        fail_msg("%s: %s", problem_type_name(world.problem.type),
-                 world.problem.detail);
 }
 
 static void open_world(void)
@@ -52,35 +46,17 @@ static void open_world(void)
 
     if (!status)
         return;
-    if (status != RNN_IO && !(is_out_of_memory && status == RNN_NO_MEMORY))
+    if (status != RNN_IO &&
+        !(faults.is_out_of_memory && status == RNN_NO_MEMORY))
         fail_msg("%s", err.message);
     heal();
     store_world_open(&world);
 }
 
-/* `id` goes on from `step` - 1 (0: is made) to `step`, in the end; when that
- * was refused it is as it was. */
 static void go_on(const char *id, uint64_t step, enum session_fate fate)
 {
-    struct store_call call = {.id = id,
-                              .want = step == 1 ? SESSION_WANT_NEW
-                                                : SESSION_WANT_LIVE,
-                              .ttl_ms = 3600000,
-                              .step = step,
-                              .number = (float)step,
-                              .fate = fate,
-                              .reply = "a reply that is kept"};
-
-    if (store_world_call(&world, &call) == SESSION_OK)
-        return;
-    assert_refusal();
-    heal();
-    if (step == 1)
-        store_world_refuse(&world, id, PROBLEM_NO_SUCH_SESSION);
-    else
-        store_world_assert(&world, id, step - 1, (float)(step - 1));
-    if (store_world_call(&world, &call) != SESSION_OK)
-        fail_msg("%s", world.problem.detail);
+    store_faults_go_on(
+        &faults, (struct store_call){.id = id, .step = step, .fate = fate});
 }
 
 static void look(const char *id, uint64_t step)
@@ -88,7 +64,7 @@ static void look(const char *id, uint64_t step)
     struct session_info info;
 
     if (store_world_look(&world, id, &info, NULL) != SESSION_OK) {
-        assert_refusal();
+        store_faults_assert_refusal(&faults);
         heal();
     }
     store_world_assert(&world, id, step, (float)step);
@@ -102,7 +78,7 @@ static void forget(const char *id)
 
     if (store_world_call(&world, &call) == SESSION_OK)
         return;
-    assert_refusal();
+    store_faults_assert_refusal(&faults);
     heal();
     store_world_refuse(&world, id, PROBLEM_OTHER_MODEL);
     if (store_world_call(&world, &call) != SESSION_OK)
@@ -161,7 +137,7 @@ static void fail_disk(int code, bool for_good)
     bool has_failed = true;
     size_t n;
 
-    is_out_of_memory = false;
+    faults.is_out_of_memory = false;
     for (n = 1; has_failed || n < 100; n += stride()) {
         begin();
         fault_vfs_fail(n, code, for_good);
@@ -191,7 +167,7 @@ static void every_allocation_fails(void **state)
     size_t n;
 
     (void)state;
-    is_out_of_memory = true;
+    faults.is_out_of_memory = true;
     for (n = 1; has_failed; n += stride()) {
         begin();
         fail_malloc_start(n);

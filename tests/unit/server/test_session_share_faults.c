@@ -14,6 +14,7 @@
 #include "tests/support/fail_malloc.h"
 #include "tests/support/nap.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/store_faults.h"
 #include "tests/support/store_world.h"
 
 static struct redis_server server;
@@ -34,13 +35,8 @@ static void heal(void)
     fail_msg("%s", world.problem.detail);
 }
 
-static void assert_refusal(void)
-{
-    if (world.problem.type != PROBLEM_STORE_UNREACHABLE &&
-        world.problem.type != PROBLEM_OVERLOADED)
-        fail_msg("%s: %s", problem_type_name(world.problem.type),
-                 world.problem.detail);
-}
+static const struct store_faults faults = {
+    .world = &world, .heal = heal, .is_out_of_memory = true};
 
 static void open_world(void)
 {
@@ -55,32 +51,14 @@ static void open_world(void)
     store_world_open(&world);
 }
 
-/* `id` goes on from `step` - 1 (0: is made) to `step`, in the end; when that
- * was refused it is as it was. */
 static void go_on(const char *id, uint64_t step, enum session_fate fate,
                   bool is_window)
 {
-    struct store_call call = {.id = id,
-                              .want = step == 1 ? SESSION_WANT_NEW
-                                                : SESSION_WANT_LIVE,
-                              .ttl_ms = 3600000,
-                              .is_window = is_window,
-                              .step = step,
-                              .number = (float)step,
-                              .fate = fate,
-                              .reply = "a reply that is kept",
-                              .trusts_copy = true};
-
-    if (store_world_call(&world, &call) == SESSION_OK)
-        return;
-    assert_refusal();
-    heal();
-    if (step == 1)
-        store_world_refuse(&world, id, PROBLEM_NO_SUCH_SESSION);
-    else
-        store_world_assert(&world, id, step - 1, (float)(step - 1));
-    if (store_world_call(&world, &call) != SESSION_OK)
-        fail_msg("%s", world.problem.detail);
+    store_faults_go_on(&faults, (struct store_call){.id = id,
+                                                    .is_window = is_window,
+                                                    .step = step,
+                                                    .fate = fate,
+                                                    .trusts_copy = true});
 }
 
 static void look(const char *id, uint64_t step)
@@ -89,7 +67,7 @@ static void look(const char *id, uint64_t step)
     struct session_info info;
 
     if (store_world_look(&world, id, &info, floats) != SESSION_OK) {
-        assert_refusal();
+        store_faults_assert_refusal(&faults);
         heal();
         store_world_assert(&world, id, step, (float)step);
         return;
