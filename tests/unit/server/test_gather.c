@@ -10,33 +10,10 @@
 #include "server/clock.h"
 #include "server/gather.h"
 #include "tests/support/model_run.h"
+#include "tests/support/two_models.h"
 
 #define JOBS     6
 #define FEATURES 3
-
-/* A registry of two models, in the place of the real one. */
-static struct served_model models[2];
-
-size_t model_registry_count(const struct model_registry *registry)
-{
-    (void)registry;
-    return 2;
-}
-
-const struct served_model *model_registry_at(
-    const struct model_registry *registry, size_t index)
-{
-    (void)registry;
-    return &models[index];
-}
-
-const struct served_model *model_registry_find(
-    const struct model_registry *registry, const char *name)
-{
-    (void)registry;
-    (void)name;
-    return NULL;
-}
 
 struct call {
     struct gather_job job;

@@ -9,37 +9,15 @@
 #include <cmocka.h>
 
 #include "server/http/route.h"
-#include "server/model_registry.h"
 #include "tests/support/fail_malloc.h"
+#include "tests/support/two_models.h"
 
 static const struct rnn_model_info info = {
     .format = "keras", .parameters = 57, .isa = RNN_ISA_SCALAR};
-static const struct served_model models[] = {
+static struct served_model models[2] = {
     {.name = "seed", .info = &info, .fingerprint = "abc", .index = 0},
     {.name = "a\"b\\c\n", .info = &info, .fingerprint = "def", .index = 1},
 };
-
-/* A registry of two models, in the place of the real one. */
-size_t model_registry_count(const struct model_registry *registry)
-{
-    (void)registry;
-    return 2;
-}
-
-const struct served_model *model_registry_at(
-    const struct model_registry *registry, size_t index)
-{
-    (void)registry;
-    return &models[index];
-}
-
-const struct served_model *model_registry_find(
-    const struct model_registry *registry, const char *name)
-{
-    (void)registry;
-    (void)name;
-    return &models[0];
-}
 
 static struct metrics *metrics;
 static struct arena arena;
