@@ -13,11 +13,10 @@
 #include "tests/support/effort.h"
 #include "tests/support/fail_malloc.h"
 #include "tests/support/nap.h"
-#include "tests/support/redis_server.h"
+#include "tests/support/redis_fixture.h"
 #include "tests/support/store_faults.h"
 #include "tests/support/store_world.h"
 
-static struct redis_server server;
 static struct store_world world;
 
 /* There is memory again, and soon a connection, too. */
@@ -133,20 +132,6 @@ static void for_good(void **state)
 {
     (void)state;
     memory_is_out(true);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    redis_server_start(&server, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
 }
 
 int main(void)

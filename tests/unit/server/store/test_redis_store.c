@@ -14,12 +14,11 @@
 
 #include "server/store/store.h"
 #include "tests/support/nap.h"
-#include "tests/support/redis_server.h"
+#include "tests/support/redis_fixture.h"
 
 #define THREADS 8
 #define ROUNDS  100
 
-static struct redis_server server;
 static struct store *store;
 static atomic_int said_down, said_up;
 static atomic_ullong next_tag = 1;
@@ -40,20 +39,6 @@ static void open_store(uint64_t timeout_ms)
 
     if (store_redis_create(&settings, &store, &err))
         fail_msg("%s", err.message);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    redis_server_start(&server, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
 }
 
 static int set_up(void **state)
