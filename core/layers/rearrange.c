@@ -368,13 +368,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 static bool run(const struct node *node, struct run *run)
 {
     const struct rearranged *own = node->own;
-    size_t items = nd_units(run, node->outputs[0], node->whole);
 
-    if (!run_may_go_on(run, run_work(node->cost, items)))
-        return false;
-    for (size_t i = 0; i < own->count; i++)
-        move_run(&own->moves[i], node, i, run);
-    return true;
+    return move_run(own->moves, own->count, node, run);
 }
 
 #define REARRANGE(label, keras)                                               \
