@@ -61,7 +61,7 @@ struct session_task *sessions_task(struct app *app,
     return task;
 }
 
-static void wake(void *request)
+void sessions_wake(void *request)
 {
     http_wake(request);
 }
@@ -74,7 +74,7 @@ enum session_result sessions_acquire(struct app *app,
     uint64_t now_ms = clock_monotonic_ms();
     enum session_result result;
 
-    loan->wake = wake;
+    loan->wake = sessions_wake;
     loan->arg = request;
     if (!loan->wake_at_ms)
         loan->wake_at_ms = now_ms + app->config->session_wait;

@@ -81,11 +81,6 @@ enum route_result route_session_create(struct app *app,
 
 /* ---- GET /sessions/{id} ------------------------------------------------- */
 
-static void wake_request(void *request)
-{
-    http_wake(request);
-}
-
 /* Others may have changed it: the store is asked. */
 static enum route_result look(struct http_request *request,
                               struct session_task *task,
@@ -96,7 +91,7 @@ static enum route_result look(struct http_request *request,
 
     task->look.store = task->loan.store;
     task->look.id = task->loan.id;
-    task->look.wake = wake_request;
+    task->look.wake = sessions_wake;
     task->look.arg = request;
     result = sessions_result(session_store_look(&task->look, problem));
     if (result == ROUTE_REPLY)
@@ -369,7 +364,7 @@ static bool begin_list(struct app *app, struct http_request *request,
     *page = (struct session_page){.store = app->sessions,
                                   .after = after,
                                   .limit = limit + 1,
-                                  .wake = wake_request,
+                                  .wake = sessions_wake,
                                   .arg = request};
     page->infos = arena_alloc(request->arena, limit + 1, sizeof(*page->infos),
                               _Alignof(struct session_info));

@@ -61,6 +61,9 @@ enum session_result sessions_acquire(struct app *app,
                                      struct session_loan *loan,
                                      struct problem *problem);
 
+/* A `wake` of the store's; its argument is the request. */
+void sessions_wake(void *request);
+
 /* In the words of a handler: ROUTE_REPLY for SESSION_OK. */
 enum route_result sessions_result(enum session_result result);
 
