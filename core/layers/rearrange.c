@@ -113,8 +113,8 @@ static enum rnn_status read_moveaxis(const struct node *node,
                                      struct move *moves, size_t *count,
                                      struct rnn_error *err)
 {
-    size_t rank = moves->rank, from[RNN_MAX_RANK], to[RNN_MAX_RANK];
-    size_t goes = 0, comes = 0, next = 0;
+    size_t from[RNN_MAX_RANK] = {0}, to[RNN_MAX_RANK] = {0};
+    size_t rank = moves->rank, goes = 0, comes = 0, next = 0;
     bool moved[RNN_MAX_RANK] = {false}, taken[RNN_MAX_RANK] = {false};
     enum rnn_status status = some_axes(node, "source", rank, from, &goes, err);
 
