@@ -9,6 +9,8 @@
 #ifndef TESTS_SUPPORT_REDIS_FIXTURE_H
 #define TESTS_SUPPORT_REDIS_FIXTURE_H
 
+#include <stddef.h>
+
 #include "tests/support/redis_server.h"
 
 static struct redis_server server;
