@@ -1,7 +1,5 @@
-/* partition.c: replicas and Redis, each in a network namespace of its own.
- *
- *     the test --- replica 0 --- Redis        10.92.I.1 - 10.92.I.2 (front)
- *          \------ replica 1 ---/             10.91.I.2 - 10.91.I.1 (store)
+/* partition.c: replicas and Redis, each in a network namespace of its own
+ * (tests/support/cut_world.h).
  *
  * Clients step sessions, two one session, through both replicas
  * (tests/support/stepper.h), and never lose their way to them; the way from a
@@ -26,7 +24,6 @@
  * CAP_NET_ADMIN).
  */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,25 +36,19 @@
 #include <cmocka.h>
 
 #include "server/clock.h"
+#include "tests/support/cut_world.h"
 #include "tests/support/daemon.h"
 #include "tests/support/nap.h"
-#include "tests/support/netns.h"
 #include "tests/support/raw_http.h"
-#include "tests/support/redis_server.h"
 #include "tests/support/stepper.h"
 
-#define REPLICAS 2
+#define REPLICAS CUT_REPLICAS
 #define CLIENTS  8
 #define LAST     5     /* calls of each client after the last event */
 #define SOON_MS  5000  /* store_timeout is 400 ms; a busy machine */
 #define BACK_MS  20000 /* from the heal to the first answer */
 
-static int home, store_space;
-static struct redis_server redis;
-static struct {
-    int space;
-    struct daemon daemon;
-} replicas[REPLICAS];
+static struct cut_world world;
 static struct stepper_world clients = {.client_count = CLIENTS,
                                        .sharers = 2,
                                        .most_calls = STEPPER_CALLS,
@@ -66,128 +57,12 @@ static struct stepper_world clients = {.client_count = CLIENTS,
 static char model[] = "/tmp/rnnd-test-XXXXXX.safetensors";
 static struct raw_answer answer;
 static char stateless[STEPPER_OUTPUT]; /* what the rows of call() give */
-static uint64_t seed, longest_refusal_ms, longest_back_ms;
+static uint64_t longest_refusal_ms, longest_back_ms;
 static unsigned probes;
 
 static size_t draw(size_t below)
 {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (size_t)(seed >> 33) % below;
-}
-
-/* ---- the network -------------------------------------------------------- */
-
-static void lay_links(size_t i)
-{
-    int space = netns_make(home);
-    char name[16];
-
-    replicas[i].space = space;
-    snprintf(name, sizeof(name), "front%zu", i);
-    netns_link(home, name, space, "front");
-    netns_run(home, home, "ip addr add 10.92.%zu.1/24 dev %s", i, name);
-    netns_run(home, space, "ip addr add 10.92.%zu.2/24 dev front", i);
-
-    netns_enter(store_space);
-    snprintf(name, sizeof(name), "store%zu", i);
-    netns_link(store_space, name, space, "store");
-    netns_enter(home);
-    netns_run(home, store_space, "ip addr add 10.91.%zu.1/24 dev %s", i, name);
-    netns_run(home, space, "ip addr add 10.91.%zu.2/24 dev store", i);
-}
-
-static void start_redis(void)
-{
-    netns_enter(store_space);
-    redis_server_start(
-        &redis, (const char *[]){"--bind", "0.0.0.0", "--protected-mode", "no",
-                                 "--appendonly", "yes", "--appendfsync",
-                                 "always", NULL});
-    netns_enter(home);
-}
-
-static void start_replica(size_t i)
-{
-    char url[64], listen[64];
-
-    snprintf(url, sizeof(url), "redis://10.91.%zu.1:%u", i,
-             (unsigned)redis.port);
-    snprintf(listen, sizeof(listen), "10.92.%zu.2:0", i);
-    netns_enter(replicas[i].space);
-    daemon_start(&replicas[i].daemon,
-                 (const char *[]){"--listen", listen, "--redis-url", url,
-                                  "--store-timeout", "400ms", "--session-wait",
-                                  "2s", "--threads", "1", "--max-sessions",
-                                  "8", model, NULL});
-    netns_enter(home);
-    stepper_move(&clients, i, replicas[i].daemon.address);
-}
-
-/* ---- what befalls a replica --------------------------------------------- */
-
-static void own_link(size_t i, bool is_cut)
-{
-    netns_run(home, replicas[i].space, "ip link set store %s",
-              is_cut ? "down" : "up");
-}
-
-static void link_of_redis(size_t i, bool is_cut)
-{
-    netns_run(home, store_space, "ip link set store%zu %s", i,
-              is_cut ? "down" : "up");
-}
-
-static void own_packets(size_t i, bool is_cut)
-{
-    netns_run(home, replicas[i].space, "ip route %s blackhole 10.91.%zu.1/32",
-              is_cut ? "replace" : "del", i);
-}
-
-static void packets_of_redis(size_t i, bool is_cut)
-{
-    netns_run(home, store_space, "ip route %s blackhole 10.91.%zu.2/32",
-              is_cut ? "replace" : "del", i);
-}
-
-/* Each time what is on its way is lost, and sent again by the kernel. */
-static void flap(size_t i, bool is_now)
-{
-    for (size_t n = is_now ? 2 + draw(6) : 0; n > 0; n--) {
-        own_link(i, true);
-        nap_ms((int)draw(80));
-        own_link(i, false);
-        nap_ms((int)draw(40));
-    }
-}
-
-static void delay(size_t i, bool is_late)
-{
-    netns_run(home, replicas[i].space, "tc qdisc %s dev store root %s",
-              is_late ? "replace" : "del",
-              is_late ? "netem delay 40ms 20ms" : "");
-}
-
-static const struct {
-    const char *name;
-    void (*befall)(size_t replica, bool is_now);
-    bool is_cut;
-} events[] = {{"its link is down", own_link, true},
-              {"the link of Redis is down", link_of_redis, true},
-              {"its packets vanish", own_packets, true},
-              {"packets of Redis vanish", packets_of_redis, true},
-              {"its link is down for moments", flap, false},
-              {"its packets are late", delay, false}};
-#define EVENTS (sizeof(events) / sizeof(*events))
-
-/* The last one only where the kernel has it. */
-static size_t possible_events(void)
-{
-    if (netns_try(home, home, "tc qdisc add dev lo root netem delay 1ms")) {
-        netns_run(home, home, "tc qdisc del dev lo root");
-        return EVENTS;
-    }
-    print_message("no netem here: late are only packets of bad links\n");
-    return EVENTS - 1;
+    return cut_world_draw(&world, below);
 }
 
 /* ---- what they answer --------------------------------------------------- */
@@ -208,7 +83,7 @@ static uint64_t call(size_t i, const char *session)
              "Content-Type: application/json\r\nContent-Length: %zu\r\n"
              "Connection: close\r\n\r\n%s",
              strlen(body), body);
-    raw_request(replicas[i].daemon.address, text, &answer);
+    raw_request(world.replicas[i].daemon.address, text, &answer);
     return clock_monotonic_ms() - begin_ms;
 }
 
@@ -295,12 +170,12 @@ static void befall_one(size_t which, size_t i)
     char session[32];
 
     snprintf(session, sizeof(session), "p%u", probes++);
-    events[which].befall(i, true);
-    if (events[which].is_cut)
+    cut_ways[which].befall(&world, i, true);
+    if (cut_ways[which].is_cut)
         check_cut(i, session);
     else
         nap_ms((int)(400 + draw(400)));
-    events[which].befall(i, false);
+    cut_ways[which].befall(&world, i, false);
     check_back(i, session);
     nap_ms((int)draw(120));
 }
@@ -313,12 +188,12 @@ static void befall_both(size_t count)
 
     for (size_t i = 0; i < REPLICAS; i++) {
         which[i] = draw(count);
-        events[which[i]].befall(i, true);
+        cut_ways[which[i]].befall(&world, i, true);
         nap_ms((int)draw(20));
     }
     nap_ms((int)draw(draw(2) ? 900 : 60));
     for (size_t i = 0; i < REPLICAS; i++) {
-        events[which[i]].befall(i, false);
+        cut_ways[which[i]].befall(&world, i, false);
         snprintf(session, sizeof(session), "p%u", probes++);
         if (i + 1 == REPLICAS)
             check_back(i, session);
@@ -329,12 +204,14 @@ static void befall_both(size_t count)
 
 static void befall(int rounds)
 {
-    size_t count = possible_events();
+    size_t count = cut_world_ways(&world);
 
+    if (count < CUT_WAYS)
+        print_message("no netem here: late are only packets of bad links\n");
     for (size_t which = 0; which < count; which++) {
         for (size_t i = 0; i < REPLICAS; i++)
             befall_one(which, i);
-        print_message("to each replica: %s\n", events[which].name);
+        print_message("to each replica: %s\n", cut_ways[which].name);
     }
     for (int n = 0; n < rounds; n++)
         befall_both(count);
@@ -344,35 +221,19 @@ static void befall(int rounds)
                   (unsigned)longest_back_ms);
 }
 
-static void begin(void)
+static void make_model(void)
 {
     int fd = mkstemps(model, (int)strlen(".safetensors"));
 
-    seed = clock_monotonic_ns();
     assert_true(fd >= 0);
     close(fd);
     stepper_model(model);
-    store_space = netns_make(home);
-    for (size_t i = 0; i < REPLICAS; i++)
-        lay_links(i);
-    start_redis();
-    for (size_t i = 0; i < REPLICAS; i++)
-        start_replica(i);
-    call(0, NULL);
-    read_output(stateless);
 }
 
-/* Whatever a test has left; the kernel takes the namespaces. */
 static int clean_up(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < REPLICAS; i++)
-        if (replicas[i].daemon.pid > 0) {
-            daemon_signal(&replicas[i].daemon, SIGKILL);
-            daemon_wait(&replicas[i].daemon);
-        }
-    if (redis.pid > 0)
-        redis_server_stop(&redis);
+    cut_world_clean_up(&world);
     unlink(model);
     return 0;
 }
@@ -385,11 +246,15 @@ static void a_partition_loses_no_step_and_makes_none_twice(void **state)
     char why[256];
 
     (void)state;
-    if (!netns_begin(&home, why, sizeof(why))) {
+    make_model();
+    if (!cut_world_open(&world, model, why, sizeof(why))) {
         print_message("partition: not run, since %s\n", why);
         skip();
     }
-    begin();
+    for (size_t i = 0; i < REPLICAS; i++)
+        stepper_move(&clients, i, world.replicas[i].daemon.address);
+    call(0, NULL);
+    read_output(stateless);
     stepper_begin(&clients);
     befall((rounds + 9) / 10);
     stepper_wait(&clients, LAST);
@@ -398,8 +263,7 @@ static void a_partition_loses_no_step_and_makes_none_twice(void **state)
     stepper_judge(&clients, reference.address);
     stepper_release(&clients);
     daemon_stop(&reference);
-    for (size_t i = 0; i < REPLICAS; i++)
-        daemon_stop(&replicas[i].daemon);
+    cut_world_stop(&world);
 }
 
 int main(void)
