@@ -91,10 +91,12 @@ static uint64_t call(size_t i, const char *session)
 static void read_output(char output[STEPPER_OUTPUT])
 {
     const char *at = strstr(raw_body(&answer), "\"output\":");
-    size_t length = at ? strcspn(at, "]") : STEPPER_OUTPUT;
+    size_t length = at ? strcspn(at, "]") : 0;
 
-    if (answer.status != 200 || length >= STEPPER_OUTPUT)
+    if (answer.status != 200 || !at || length >= STEPPER_OUTPUT) {
         fail_msg("%.2000s", answer.bytes);
+        return;
+    }
     memcpy(output, at, length);
     output[length] = '\0';
 }
