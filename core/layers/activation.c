@@ -10,8 +10,6 @@
  *
  * Keras: keras/src/layers/activations/activation.py and its neighbours
  */
-#include <string.h>
-
 #include "core/format/activation_fields.h"
 #include "core/layers/layer.h"
 #include "core/layers/scores.h"
@@ -63,23 +61,11 @@ static bool run(const struct node *node, struct run *run)
 {
     const struct activation *own = node->layer->own;
     const struct value *input = node->inputs[0];
-    size_t items = run_items(run, input);
-    size_t units = input->shape.dim[input->shape.rank - 1];
-    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
 
     if (node->outputs[0]->scores)
         return true;
-    if (!run_may_go_on(run, run_work(node->cost, items)))
-        return false;
-    for (size_t i = 0; i < items; i++) {
-        struct view item = {y.data + i * y.stride, units};
-
-        memcpy(item.data, x.data + i * x.stride,
-               input->features * sizeof(float));
-        run_activate(own->ukernels, &own->activation, input->features / units,
-                     units, item);
-    }
-    return true;
+    return run_activate_input(run, own->ukernels, &own->activation,
+                              input->shape.dim[input->shape.rank - 1], node);
 }
 
 #define ACTIVATION(label, keras, reader)                                      \

@@ -303,8 +303,8 @@ static size_t last_item(const struct run *run, const struct value *x,
     return run->every_step ? index : (run->ending[index] + 1) * steps - 1;
 }
 
-void move_run(const struct move *move, const struct node *node, size_t index,
-              struct run *run)
+static void run_move(const struct move *move, const struct node *node,
+                     size_t index, struct run *run)
 {
     const struct value *x = node->inputs[0], *y = node->outputs[index];
     bool whole = move->how == MOVE_WHOLE;
@@ -321,4 +321,16 @@ void move_run(const struct move *move, const struct node *node, size_t index,
         seen = look(move, &in, skip);
         nd_copy(&seen, &out);
     }
+}
+
+bool move_run(const struct move *moves, size_t count, const struct node *node,
+              struct run *run)
+{
+    size_t units = nd_units(run, node->outputs[0], node->whole);
+
+    if (!run_may_go_on(run, run_work(node->cost, units)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        run_move(&moves[i], node, i, run);
+    return true;
 }

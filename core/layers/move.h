@@ -68,8 +68,9 @@ RNN_CHECKED enum rnn_status move_connect(struct move *move, struct node *node,
                                          struct plan_builder *builder,
                                          struct rnn_error *err);
 
-/* One chunk of output `index`. */
-void move_run(const struct move *move, const struct node *node, size_t index,
+/* One chunk of the outputs of `node`: output i is moves[i].  False: the caller
+ * said stop. */
+bool move_run(const struct move *moves, size_t count, const struct node *node,
               struct run *run);
 
 #endif

@@ -143,27 +143,16 @@ static bool run(const struct node *node, struct run *run)
 {
     const struct function_call *call = node->own;
     const struct value *input = node->inputs[0];
-    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
-    size_t items = run_items(run, input);
     size_t units = input->features;
 
     if (node->outputs[0]->scores)
         return true;
     if (call->by_lanes)
         return lanes_run(&call->lanes, node, run, run_lane);
-    if (!run_may_go_on(run, run_work(node->cost, items)))
-        return false;
     if (rnn_activation_takes_rows(&call->activation))
         units = input->shape.dim[input->shape.rank - 1];
-    for (size_t i = 0; i < items; i++) {
-        struct view item = {y.data + i * y.stride, units};
-
-        memcpy(item.data, x.data + i * x.stride,
-               input->features * sizeof(float));
-        run_activate(call->ukernels, &call->activation,
-                     input->features / units, units, item);
-    }
-    return true;
+    return run_activate_input(run, call->ukernels, &call->activation, units,
+                              node);
 }
 
 static const char *const words_plain[] = {"name", NULL};

@@ -60,12 +60,7 @@ static enum rnn_status connect_permute(struct layer *layer, struct node *node,
 
 static bool run(const struct node *node, struct run *run)
 {
-    size_t items = nd_units(run, node->outputs[0], node->whole);
-
-    if (!run_may_go_on(run, run_work(node->cost, items)))
-        return false;
-    move_run(node->own, node, 0, run);
-    return true;
+    return move_run(node->own, 1, node, run);
 }
 
 const struct layer_class layer_permute = {

@@ -187,12 +187,8 @@ bool pick_run(const struct node *node, struct run *run)
     const struct value *input = node->inputs[0];
     size_t units = nd_units(run, node->outputs[0], node->whole);
 
-    if (pick->drops) {
-        if (!run_may_go_on(run, run_work(node->cost, units)))
-            return false;
-        move_run(&pick->move, node, 0, run);
-        return true;
-    }
+    if (pick->drops)
+        return move_run(&pick->move, 1, node, run);
     for (size_t i = 0; i < units; i++) {
         struct nd x = nd_unit(run, input, i, node->whole);
         struct nd y = nd_unit(run, node->outputs[0], i, node->whole);

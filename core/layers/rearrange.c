@@ -113,8 +113,8 @@ static enum rnn_status read_moveaxis(const struct node *node,
                                      struct move *moves, size_t *count,
                                      struct rnn_error *err)
 {
-    size_t rank = moves->rank, from[RNN_MAX_RANK], to[RNN_MAX_RANK];
-    size_t goes = 0, comes = 0, next = 0;
+    size_t from[RNN_MAX_RANK] = {0}, to[RNN_MAX_RANK] = {0};
+    size_t rank = moves->rank, goes = 0, comes = 0, next = 0;
     bool moved[RNN_MAX_RANK] = {false}, taken[RNN_MAX_RANK] = {false};
     enum rnn_status status = some_axes(node, "source", rank, from, &goes, err);
 
@@ -368,13 +368,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 static bool run(const struct node *node, struct run *run)
 {
     const struct rearranged *own = node->own;
-    size_t items = nd_units(run, node->outputs[0], node->whole);
 
-    if (!run_may_go_on(run, run_work(node->cost, items)))
-        return false;
-    for (size_t i = 0; i < own->count; i++)
-        move_run(&own->moves[i], node, i, run);
-    return true;
+    return move_run(own->moves, own->count, node, run);
 }
 
 #define REARRANGE(label, keras)                                               \

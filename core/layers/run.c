@@ -1,5 +1,7 @@
 #include "core/layers/run.h"
 
+#include <string.h>
+
 bool run_may_go_on(struct run *run, uint64_t work)
 {
     if (!run->keep_going)
@@ -102,4 +104,25 @@ void run_activate(const struct rnn_ukernels *ukernels,
     else
         for (size_t i = 0; i < items; i++)
             ukernels->activate(activation, units, y.data + i * y.stride);
+}
+
+bool run_activate_input(struct run *run, const struct rnn_ukernels *ukernels,
+                        const struct rnn_activation *activation, size_t units,
+                        const struct node *node)
+{
+    const struct value *input = node->inputs[0];
+    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    size_t items = run_items(run, input);
+
+    if (!run_may_go_on(run, run_work(node->cost, items)))
+        return false;
+    for (size_t i = 0; i < items; i++) {
+        struct view item = {y.data + i * y.stride, units};
+
+        memcpy(item.data, x.data + i * x.stride,
+               input->features * sizeof(float));
+        run_activate(ukernels, activation, input->features / units, units,
+                     item);
+    }
+    return true;
 }

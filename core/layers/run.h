@@ -111,6 +111,11 @@ void run_activate(const struct rnn_ukernels *ukernels,
                   const struct rnn_activation *activation, size_t items,
                   size_t units, struct view y);
 
+/* Output 0 of `node` = act(input 0), in rows of `units`.  False: stopped. */
+bool run_activate_input(struct run *run, const struct rnn_ukernels *ukernels,
+                        const struct rnn_activation *activation, size_t units,
+                        const struct node *node);
+
 /* ---- a whole plan (core/infer.c) -----------------------------------------*/
 
 /* Bytes of scratch, aligned to 64, for `count` sequences of which the longest

@@ -276,21 +276,9 @@ static bool run_rows(const struct node *node, struct run *run)
 {
     const struct softmax *own = node->layer->own;
     const struct value *input = node->inputs[0];
-    size_t items = run_items(run, input);
-    size_t units = input->shape.dim[input->shape.rank - 1];
-    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
 
-    if (!run_may_go_on(run, run_work(node->cost, items)))
-        return false;
-    for (size_t i = 0; i < items; i++) {
-        struct view item = {y.data + i * y.stride, units};
-
-        memcpy(item.data, x.data + i * x.stride,
-               input->features * sizeof(float));
-        run_activate(own->ukernels, &softmax, input->features / units, units,
-                     item);
-    }
-    return true;
+    return run_activate_input(run, own->ukernels, &softmax,
+                              input->shape.dim[input->shape.rank - 1], node);
 }
 
 static bool run(const struct node *node, struct run *run)

@@ -224,6 +224,7 @@ static void run_chains(const struct tile *tile, chains_fn *run, size_t wide,
         chain[count] = zero;
         chain[count].from = first->from + p;
         chain[count].end = first->end;
+        /* cppcheck-suppress legacyUninitvar */
         chain[count].out = p % 2 ? odd : even;
         chain[count].out_stride = wide * VEC_LANES;
         chain[count].again = p == 1 && count > 0;

@@ -105,21 +105,16 @@ static enum route_result committed(struct predict *p,
                                    struct http_response *response,
                                    struct problem *problem)
 {
-    switch (sessions_change(p->request, &p->loan, &p->change, problem)) {
-    case SESSION_OK:
+    enum session_result result =
+        sessions_change(p->request, &p->loan, &p->change, problem);
+
+    if (result == SESSION_AGAIN &&
+        sessions_may_again(p->app, p->body.session, &p->again_until_ms,
+                           problem))
+        return begin_again(p, response, problem);
+    if (result == SESSION_OK)
         *response = p->answer;
-        return ROUTE_REPLY;
-    case SESSION_WAIT:
-        return ROUTE_WAIT;
-    case SESSION_REFUSED:
-        break;
-    case SESSION_AGAIN:
-        if (sessions_may_again(p->app, p->body.session, &p->again_until_ms,
-                               problem))
-            return begin_again(p, response, problem);
-        break;
-    }
-    return ROUTE_PROBLEM;
+    return sessions_result(result);
 }
 
 static enum route_result commit(struct predict *p,

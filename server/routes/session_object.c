@@ -61,7 +61,7 @@ struct session_task *sessions_task(struct app *app,
     return task;
 }
 
-static void wake(void *request)
+void sessions_wake(void *request)
 {
     http_wake(request);
 }
@@ -74,7 +74,7 @@ enum session_result sessions_acquire(struct app *app,
     uint64_t now_ms = clock_monotonic_ms();
     enum session_result result;
 
-    loan->wake = wake;
+    loan->wake = sessions_wake;
     loan->arg = request;
     if (!loan->wake_at_ms)
         loan->wake_at_ms = now_ms + app->config->session_wait;
@@ -86,12 +86,9 @@ enum session_result sessions_acquire(struct app *app,
     return result;
 }
 
-enum route_result sessions_borrow(struct app *app,
-                                  struct http_request *request,
-                                  struct session_loan *loan,
-                                  struct problem *problem)
+enum route_result sessions_result(enum session_result result)
 {
-    switch (sessions_acquire(app, request, loan, problem)) {
+    switch (result) {
     case SESSION_OK:
         return ROUTE_REPLY;
     case SESSION_WAIT:
@@ -100,9 +97,20 @@ enum route_result sessions_borrow(struct app *app,
     case SESSION_AGAIN:
         break;
     }
-    if (problem_status(problem->type) == 409)
-        metrics_add(app->metrics, METRIC_SESSION_CONFLICTS, 1);
     return ROUTE_PROBLEM;
+}
+
+enum route_result sessions_borrow(struct app *app,
+                                  struct http_request *request,
+                                  struct session_loan *loan,
+                                  struct problem *problem)
+{
+    enum route_result result =
+        sessions_result(sessions_acquire(app, request, loan, problem));
+
+    if (result == ROUTE_PROBLEM && problem_status(problem->type) == 409)
+        metrics_add(app->metrics, METRIC_SESSION_CONFLICTS, 1);
+    return result;
 }
 
 /* ---- the session object ------------------------------------------------- */
@@ -281,18 +289,14 @@ enum route_result sessions_committed(struct app *app,
                                      struct http_response *response,
                                      struct problem *problem)
 {
-    switch (sessions_change(request, &task->loan, &task->change, problem)) {
-    case SESSION_OK:
-        *response = task->answer;
-        return ROUTE_REPLY;
-    case SESSION_WAIT:
-        return ROUTE_WAIT;
-    case SESSION_REFUSED:
-        break;
-    case SESSION_AGAIN:
+    enum session_result result =
+        sessions_change(request, &task->loan, &task->change, problem);
+
+    if (result == SESSION_AGAIN)
         return begin_again(app, request, task, problem);
-    }
-    return ROUTE_PROBLEM;
+    if (result == SESSION_OK)
+        *response = task->answer;
+    return sessions_result(result);
 }
 
 enum route_result sessions_commit(struct app *app,

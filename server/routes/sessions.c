@@ -81,32 +81,22 @@ enum route_result route_session_create(struct app *app,
 
 /* ---- GET /sessions/{id} ------------------------------------------------- */
 
-static void wake_request(void *request)
-{
-    http_wake(request);
-}
-
 /* Others may have changed it: the store is asked. */
 static enum route_result look(struct http_request *request,
                               struct session_task *task,
                               struct session_info *info,
                               struct problem *problem)
 {
+    enum route_result result;
+
     task->look.store = task->loan.store;
     task->look.id = task->loan.id;
-    task->look.wake = wake_request;
+    task->look.wake = sessions_wake;
     task->look.arg = request;
-    switch (session_store_look(&task->look, problem)) {
-    case SESSION_OK:
+    result = sessions_result(session_store_look(&task->look, problem));
+    if (result == ROUTE_REPLY)
         *info = task->look.info;
-        return ROUTE_REPLY;
-    case SESSION_WAIT:
-        return ROUTE_WAIT;
-    case SESSION_REFUSED:
-    case SESSION_AGAIN:
-        break;
-    }
-    return ROUTE_PROBLEM;
+    return result;
 }
 
 /* It is not in memory: to look is to borrow. */
@@ -374,7 +364,7 @@ static bool begin_list(struct app *app, struct http_request *request,
     *page = (struct session_page){.store = app->sessions,
                                   .after = after,
                                   .limit = limit + 1,
-                                  .wake = wake_request,
+                                  .wake = sessions_wake,
                                   .arg = request};
     page->infos = arena_alloc(request->arena, limit + 1, sizeof(*page->infos),
                               _Alignof(struct session_info));
@@ -389,6 +379,7 @@ enum route_result route_session_list(struct app *app,
 {
     static const char *const known[] = {"limit", "after", NULL};
     struct session_task *task;
+    enum route_result result;
     const char *after;
     size_t limit;
     bool has_more;
@@ -409,15 +400,10 @@ enum route_result route_session_list(struct app *app,
     if (!task || (!task->page.infos &&
                   !begin_list(app, request, task, after, limit, problem)))
         return ROUTE_PROBLEM;
-    switch (session_store_page(&task->page, clock_monotonic_ms(), problem)) {
-    case SESSION_OK:
-        break;
-    case SESSION_WAIT:
-        return ROUTE_WAIT;
-    case SESSION_REFUSED:
-    case SESSION_AGAIN:
-        return ROUTE_PROBLEM;
-    }
+    result = sessions_result(
+        session_store_page(&task->page, clock_monotonic_ms(), problem));
+    if (result != ROUTE_REPLY)
+        return result;
     has_more = task->page.count > limit;
     return answer_list(request, task->page.infos,
                        has_more ? limit : task->page.count, has_more, response,

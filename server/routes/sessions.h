@@ -61,7 +61,13 @@ enum session_result sessions_acquire(struct app *app,
                                      struct session_loan *loan,
                                      struct problem *problem);
 
-/* The same in the words of a handler: ROUTE_REPLY when the session is lent. */
+/* A `wake` of the store's; its argument is the request. */
+void sessions_wake(void *request);
+
+/* In the words of a handler: ROUTE_REPLY for SESSION_OK. */
+enum route_result sessions_result(enum session_result result);
+
+/* sessions_acquire() in these words. */
 enum route_result sessions_borrow(struct app *app,
                                   struct http_request *request,
                                   struct session_loan *loan,

@@ -3,23 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/json/json_text.h"
+
 static enum rnn_status refuse(struct rnn_error *err, const char *why)
 {
     return rnn_fail(err, RNN_INVALID_ARGUMENT,
                     "redis_url %s; it is written redis://host:port, "
                     "rediss://user:password@host:port/db",
                     why);
-}
-
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* In place; false: a '%' without two digits, or a NUL. */
@@ -33,8 +24,8 @@ static bool decode(char *text)
         *to = *from;
         if (*from != '%')
             continue;
-        high = digit_of(from[1]);
-        low = high < 0 ? -1 : digit_of(from[2]);
+        high = hex_value(from[1]);
+        low = high < 0 ? -1 : hex_value(from[2]);
         if (low < 0 || high + low == 0)
             return false;
         *to = (char)(high * 16 + low);

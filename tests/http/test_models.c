@@ -157,11 +157,12 @@ static void model_says_the_limits_a_request_meets(void **state) /* rows: R7 */
     const char *body = get("/models/free", 200);
 
     (void)state;
-    assert_says(body,
-                "\"limits\":{\"max_body\":8388608,\"max_elements\":2097152,"
-                "\"max_timesteps\":65536,\"max_batch\":77,"
-                "\"max_connections\":1024,\"max_sessions\":100000,"
-                "\"max_session_memory\":1048576,\"max_stored_sessions\":1048576}}");
+    assert_says(
+        body,
+        "\"limits\":{\"max_body\":8388608,\"max_elements\":2097152,"
+        "\"max_timesteps\":65536,\"max_batch\":77,"
+        "\"max_connections\":1024,\"max_sessions\":100000,"
+        "\"max_session_memory\":1048576,\"max_stored_sessions\":1048576}}");
 }
 
 /* A daemon that cannot load its model ends at once, with a sentence. */

@@ -357,6 +357,21 @@ static char (*expect(size_t session, uint32_t steps, const char *reference,
     return outputs;
 }
 
+/* A replica that a fault has just left may say for a while that it cannot
+ * reach the store. */
+static void ask_patiently(const char *address, const char *text,
+                          struct raw_answer *answer)
+{
+    uint64_t until = clock_monotonic_ms() + TRIES_MS;
+
+    for (;;) {
+        raw_request(address, text, answer);
+        if (answer->status != 503 || clock_monotonic_ms() > until)
+            return;
+        nap_ms(20);
+    }
+}
+
 /* All are at one step, not before `answered`; that step. */
 static uint32_t check_step(const struct stepper_world *world, size_t session,
                            struct raw_answer *answer)
@@ -369,7 +384,7 @@ static uint32_t check_step(const struct stepper_world *world, size_t session,
              "Connection: close\r\n\r\n",
              session);
     for (size_t a = 0; a < world->address_count; a++) {
-        raw_request(world->addresses[a], text, answer);
+        ask_patiently(world->addresses[a], text, answer);
         if (answer->status != 200 || !read_step(answer, &step))
             fail_msg("session %zu: %s", session, answer->bytes);
         if (a && step != first)

@@ -339,8 +339,8 @@ static void a_later_axis_is_run_along_within_each_timestep(void **state)
     static const char *const fields[] = {
         "\"filters\": 4, \"kernel_size\": 3",
         "\"filters\": 4, \"kernel_size\": 3, \"padding\": \"causal\"",
-        "\"filters\": 4, \"kernel_size\": 3, \"padding\": \"same\", "
-        "\"strides\": 2"};
+        ("\"filters\": 4, \"kernel_size\": 3, \"padding\": \"same\", "
+         "\"strides\": 2")};
     const size_t kernel[] = {3, 2, 4}, bias[] = {4};
     uint64_t seed = 8;
     float *x = model_random_floats(&seed, (size_t)9 * 5 * 2, 1);
