@@ -24,6 +24,7 @@ libcmocka-dev             test         pc cmocka
 libcurl4-openssl-dev      test         pc libcurl
 redis-server              test         command redis-server
 nginx-light               test         command nginx
+iproute2                  test         command ip
 clang                     check        command clang
 clang-format              check        command clang-format
 clang-tidy                check        command clang-tidy
