@@ -138,7 +138,7 @@ static void *post(void *arg)
     return NULL;
 }
 
-#define BIG_STEPS 30000
+#define BIG_STEPS 60000
 
 /* A body for the big model that takes a while. */
 static char *big_body(const char *id, const char *more)
