@@ -340,7 +340,7 @@ static enum rnn_status connect_within(struct layer *layer, struct node *node,
     }
     if (!status)
         status = call_inner(layer, input_count, inner, inputs, &outputs, err);
-    is_2 = !status && builder->keras_major < 3;
+    is_2 = !status && outputs.values && builder->keras_major < 3;
     if (is_2 && outputs.values[0]->mask != given)
         outputs.mask = outputs.values[0]->mask;
     if (!status)

@@ -9,9 +9,8 @@ drawn, with commas.  Each line that it reads is one of
 
     INDEX   make that graph: it writes FOLDER/gINDEX.npz and answers with a
             line of JSON {"index", "blocks", "files", "unsaved", "kinds",
-            "names", "outputs", "parameters", "free", "steps",
-            "moved"}, or {"index",
-            "error", "trace"}
+            "names", "outputs", "parameters", "free", "steps", "moved"}, or
+            {"index", "error", "trace"}
     a path  load that file again: {} if Keras can, else {"error"}
 """
 
@@ -155,6 +154,23 @@ class Worker:
                     numbers[f"{name}{i}_{steps}"] = y
         return numbers
 
+    def draw_inputs(self, graph, rng):
+        """Where Keras has no number for padding alone (an average over
+        nothing), no sequence begins with it: each step is asked for."""
+        arrays = random_graphs.draw_inputs(graph, rng)
+        timed = [each.kind != "vector" for each in graph.inputs]
+        first = [
+            a[:, :1] if is_timed else a
+            for a, is_timed in zip(arrays, timed, strict=True)
+        ]
+        if graph.free and not all(
+            np.isfinite(y).all() for y in self.call(graph, first, "float32")
+        ):
+            for a, is_timed in zip(arrays, timed, strict=True):
+                if is_timed:
+                    a[:, 0] = 1
+        return arrays
+
     def save(self, model, stem):
         """The files, and why others could not be written."""
         files, unsaved = [], []
@@ -171,7 +187,7 @@ class Worker:
         rng = np.random.default_rng([self.seed, index, 8])
         graph = self.build(index, "float32")
         model = graph.model
-        arrays = random_graphs.draw_inputs(graph, rng)
+        arrays = self.draw_inputs(graph, rng)
         twin = self.build(index, "float64")
         single, reference, moved = self.fit_weights(graph, twin, arrays, rng)
 
@@ -196,7 +212,6 @@ class Worker:
             "steps": graph.steps,
             "moved": moved,
         }
-
 
     def answer(self, line):
         try:
