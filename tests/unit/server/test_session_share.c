@@ -199,10 +199,13 @@ static void a_lost_request_is_sent_again(void **state)
 
 /* It was done, but the answer never came and another went on meanwhile: then
  * nobody can say, and it is not done again. */
+/* Long enough for a busy machine to answer, and short to wait for. */
+#define BUSY_MS 2000
+
 static void what_cannot_be_known_is_said(void **state)
 {
     (void)state;
-    a->config.store_timeout = 300;
+    a->config.store_timeout = BUSY_MS;
     store_pair_open(&pair);
     store_world_put(a, "s", 1, 1.0f);
     store_world_assert(b, "s", 1, 1.0f);
@@ -215,7 +218,12 @@ static void what_cannot_be_known_is_said(void **state)
     lossy_proxy_hold(&pair.proxy, false);
     nap_ms(700);
     store_world_assert(a, "s", 3, 3.0f);
-    assert_int_equal(go_on(a, "s", 4), SESSION_OK);
+    /* What told Redis' clock may have been held as well: then the first write
+     * is too late for Redis, changes nothing, and tells the clock. */
+    if (go_on(a, "s", 4) != SESSION_OK) {
+        assert_non_null(strstr(a->problem.detail, "is as it was"));
+        assert_int_equal(go_on(a, "s", 4), SESSION_OK);
+    }
     store_world_assert(b, "s", 4, 4.0f);
 }
 
@@ -230,7 +238,7 @@ static void wait_until_failing(bool is_failing)
 static void without_redis_nothing_changes_and_it_comes_back(void **state)
 {
     (void)state;
-    b->config.store_timeout = 300;
+    b->config.store_timeout = BUSY_MS;
     store_world_open(b);
     store_world_put(b, "s", 1, 1.0f);
     redis_server_signal(server, SIGSTOP);
