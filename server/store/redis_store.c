@@ -37,7 +37,8 @@ struct redis_store {
     struct redis_link link;
     struct redis_jobs waiting, sent;
     struct store_job script; /* stands in `sent` for loading the script */
-    bool needs_script, was_up, has_complained;
+    bool needs_script, is_loading; /* it, once at a time */
+    bool was_up, has_complained;
     char why[512]; /* room for a job's */
 
     pthread_mutex_t lock; /* of all below */
@@ -140,6 +141,7 @@ static void send_waiting(struct redis_store *redis, uint64_t now_ms)
         return;
     if (redis->needs_script && redis_link_load(link)) {
         redis->needs_script = false;
+        redis->is_loading = true;
         mark_sent(redis, &redis->script, now_ms);
     }
     while (redis->waiting.first && link->out.length < OUT_MOST) {
@@ -195,13 +197,16 @@ static void take_answer(struct redis_store *redis, redisReply *reply)
     void *joined = NULL;
     uint64_t server_ms;
 
-    if (job && job != &redis->script && is_error(reply, "NOSCRIPT")) {
-        redis->needs_script = true;
+    if (job == &redis->script) {
+        redis->is_loading = false;
+    } else if (job && is_error(reply, "NOSCRIPT")) {
+        /* The script may be on its way already, sent after this job. */
+        redis->needs_script = !redis->is_loading;
         send_again(redis, job);
     } else if (job && job->task == STORE_LIST) {
         take_part(redis, job, reply);
         reply = NULL;
-    } else if (job && job != &redis->script) {
+    } else if (job) {
         if (redis_request_clock(reply, &server_ms))
             redis_link_clock(&redis->link, server_ms);
         redis_request_answer(job, reply, &joined, redis->why,
@@ -234,8 +239,10 @@ static void requeue(struct redis_store *redis, uint64_t now_ms)
     struct store_job *job;
 
     while ((job = redis_jobs_take(&redis->sent))) {
-        if (job == &redis->script)
+        if (job == &redis->script) {
+            redis->is_loading = false;
             continue;
+        }
         job->is_again = true;
         if (job->task == STORE_TOUCH || job->task == STORE_LIST ||
             now_ms >= job->due_ms)
