@@ -354,12 +354,8 @@ static bool take_arrived(struct redis_store *redis)
     redis->arrived = (struct redis_jobs){.first = NULL};
     is_ending = redis->is_ending;
     pthread_mutex_unlock(&redis->lock);
-    if (arrived.first && redis->waiting.last)
-        redis->waiting.last->next = arrived.first;
-    else if (arrived.first)
-        redis->waiting.first = arrived.first;
-    if (arrived.first)
-        redis->waiting.last = arrived.last;
+    redis_jobs_put_before(&arrived, &redis->waiting);
+    redis->waiting = arrived;
     return is_ending;
 }
 
