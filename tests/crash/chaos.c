@@ -37,6 +37,7 @@
 #include "tests/support/lossy_proxy.h"
 #include "tests/support/nap.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/scratch_file.h"
 #include "tests/support/stepper.h"
 
 #define REPLICAS 3
@@ -51,7 +52,7 @@ static struct stepper_world clients = {.client_count = CLIENTS,
                                        .most_calls = STEPPER_CALLS,
                                        .hang_up_one_in = 24,
                                        .address_count = REPLICAS};
-static char model[] = "/tmp/rnnd-test-XXXXXX.safetensors";
+static char model[SCRATCH_PATH_BYTES];
 static uint64_t seed;
 
 static size_t draw(size_t below)
@@ -193,13 +194,11 @@ static void nothing_is_lost_and_nothing_is_made_twice(void **state)
 {
     const char *wish = getenv("RNND_TEST_ROUNDS");
     int rounds = wish ? (int)strtol(wish, NULL, 10) : 200;
-    int fd = mkstemps(model, (int)strlen(".safetensors"));
     struct daemon reference;
 
     (void)state;
     seed = clock_monotonic_ns();
-    assert_true(fd >= 0);
-    close(fd);
+    scratch_file("", 0, model);
     stepper_model(model);
     redis_server_start(&redis,
                        (const char *[]){"--appendonly", "yes", "--appendfsync",
@@ -221,7 +220,7 @@ static void nothing_is_lost_and_nothing_is_made_twice(void **state)
         lossy_proxy_stop(&proxies[i]);
     }
     redis_server_stop(&redis);
-    unlink(model);
+    scratch_file_remove(model);
 }
 
 int main(void)

@@ -31,7 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -40,6 +39,7 @@
 #include "tests/support/daemon.h"
 #include "tests/support/nap.h"
 #include "tests/support/raw_http.h"
+#include "tests/support/scratch_file.h"
 #include "tests/support/stepper.h"
 
 #define REPLICAS CUT_REPLICAS
@@ -54,7 +54,7 @@ static struct stepper_world clients = {.client_count = CLIENTS,
                                        .most_calls = STEPPER_CALLS,
                                        .hang_up_one_in = 24,
                                        .address_count = REPLICAS};
-static char model[] = "/tmp/rnnd-test-XXXXXX.safetensors";
+static char model[SCRATCH_PATH_BYTES];
 static struct raw_answer answer;
 static char stateless[STEPPER_OUTPUT]; /* what the rows of call() give */
 static uint64_t longest_refusal_ms, longest_back_ms;
@@ -229,20 +229,11 @@ static void befall(int rounds)
                   (unsigned)longest_back_ms);
 }
 
-static void make_model(void)
-{
-    int fd = mkstemps(model, (int)strlen(".safetensors"));
-
-    assert_true(fd >= 0);
-    close(fd);
-    stepper_model(model);
-}
-
 static int clean_up(void **state)
 {
     (void)state;
     cut_world_clean_up(&world);
-    unlink(model);
+    scratch_file_remove(model);
     return 0;
 }
 
@@ -254,7 +245,8 @@ static void a_partition_loses_no_step_and_makes_none_twice(void **state)
     char why[256];
 
     (void)state;
-    make_model();
+    scratch_file("", 0, model);
+    stepper_model(model);
     if (!cut_world_open(&world, model, why, sizeof(why))) {
         print_message("partition: not run, since %s\n", why);
         skip();

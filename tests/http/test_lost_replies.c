@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/support/daemon.h"
 #include "tests/support/effort.h"
+#include "tests/support/scratch_file.h"
 #include "tests/support/stepper.h"
 
 #define CLIENTS 64
@@ -27,13 +27,11 @@ static void many_clients_that_do_not_read_their_replies(void **state)
                                   .most_calls = effort_count(60),
                                   .hang_up_one_in = 4,
                                   .address_count = 1};
-    char model[] = "/tmp/rnnd-test-XXXXXX.safetensors";
+    char model[SCRATCH_PATH_BYTES];
     struct daemon daemon, reference;
-    int fd = mkstemps(model, (int)strlen(".safetensors"));
 
     (void)state;
-    assert_true(fd >= 0);
-    close(fd);
+    scratch_file("", 0, model);
     stepper_model(model);
     daemon_start(&daemon,
                  (const char *[]){"--session-wait", "30s", "--store-timeout",
@@ -46,7 +44,7 @@ static void many_clients_that_do_not_read_their_replies(void **state)
     stepper_release(&world);
     daemon_stop(&daemon);
     daemon_stop(&reference);
-    unlink(model);
+    scratch_file_remove(model);
 }
 
 int main(void)
