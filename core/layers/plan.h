@@ -158,9 +158,11 @@ struct plan_builder {
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
     unsigned keras_minor;
-    enum rnn_isa isa; /* AUTO, or one that is there */
-    size_t depth;     /* models around the one that is read */
-    size_t calls;     /* of all layers, in plans within this one too */
+    const char *dtype;  /* of the layers in Keras; NULL: none has said */
+    bool dtypes_differ; /* of two of them */
+    enum rnn_isa isa;   /* AUTO, or one that is there */
+    size_t depth;       /* models around the one that is read */
+    size_t calls;       /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
