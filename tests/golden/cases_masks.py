@@ -313,6 +313,18 @@ def features_first(keras):
     return keras.Model(x, [layers.Dense(2)(row), layers.LSTM(2)(mean)])
 
 
+def features_under_steps(keras):
+    """Keras takes the mask of timesteps for one of features."""
+    layers = keras.layers
+    first = {"data_format": "channels_first"}
+    x = keras.Input((4, 4), name="x")
+    y = layers.Masking()(x)
+    row = layers.GlobalAveragePooling1D(**first)(y)
+    mean = layers.GlobalAveragePooling1D(keepdims=True, **first)(y)
+    one = layers.GlobalAveragePooling1D(**first)(layers.Dense(1)(y))
+    return keras.Model(x, [row, layers.LSTM(2)(mean), layers.Dense(2)(one)])
+
+
 def masked_softmax(keras):
     layers = keras.layers
     return keras.Sequential(
@@ -743,6 +755,11 @@ CASES = [
     ),
     Case("pooling_squeezed", squeezed),
     Case("pooling_features_first", features_first),
+    Case(
+        "pooling_features_under_steps",
+        features_under_steps,
+        inputs=holes(4, 4),
+    ),
 ]
 REFUSALS = [
     Refusal(
