@@ -269,6 +269,13 @@ void plan_need_whole(struct node *node);
  * known of two inputs, it is asked of whoever gives them. */
 bool plan_same_time(const struct value *a, const struct value *b);
 
+/* Is `a`, known to be of one timestep, repeated beside `b`? */
+static inline bool plan_is_repeated(const struct value *a,
+                                    const struct value *b)
+{
+    return a->shape.dim[0] == 1 && b->shape.dim[0] != 1;
+}
+
 /* The clock that stands for all that are the same. */
 struct clock *plan_clock(struct clock *clock);
 
