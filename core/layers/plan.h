@@ -158,9 +158,11 @@ struct plan_builder {
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
     unsigned keras_minor;
-    enum rnn_isa isa; /* AUTO, or one that is there */
-    size_t depth;     /* models around the one that is read */
-    size_t calls;     /* of all layers, in plans within this one too */
+    const char *dtype;  /* of the layers in Keras; NULL: none has said */
+    bool dtypes_differ; /* of two of them */
+    enum rnn_isa isa;   /* AUTO, or one that is there */
+    size_t depth;       /* models around the one that is read */
+    size_t calls;       /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -266,6 +268,13 @@ void plan_need_whole(struct node *node);
 /* Have two values with time the same number of timesteps?  When that is not
  * known of two inputs, it is asked of whoever gives them. */
 bool plan_same_time(const struct value *a, const struct value *b);
+
+/* Is `a`, known to be of one timestep, repeated beside `b`? */
+static inline bool plan_is_repeated(const struct value *a,
+                                    const struct value *b)
+{
+    return a->shape.dim[0] == 1 && b->shape.dim[0] != 1;
+}
 
 /* The clock that stands for all that are the same. */
 struct clock *plan_clock(struct clock *clock);
