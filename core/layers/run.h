@@ -55,10 +55,12 @@ static inline bool run_is_timed(const struct run *run,
     return value->has_time || run->every_step;
 }
 
-/* Timesteps of the input that `value` comes from. */
+/* Timesteps of the input, or the inputs, that `value` comes from. */
 static inline size_t run_clock(const struct run *run,
                                const struct value *value)
 {
+    if (value->is_sum)
+        return plan_clock_steps(value->clock, run->input_steps, run->steps);
     return run->input_steps && value->clock
                ? run->input_steps[value->clock->input]
                : run->steps;

@@ -136,6 +136,32 @@ def one_masked_timestep(keras):
     return keras.Model([x, z], layers.Concatenate()(ends))
 
 
+def one_after_the_other(keras):
+    """Two sequences of any lengths, along time."""
+    layers = keras.layers
+    a = keras.Input((None, 3), name="a")
+    b = keras.Input((None, 3), name="b")
+    both = layers.Concatenate(axis=1)([layers.Masking()(a), layers.Masking()(b)])
+    free = layers.Concatenate(axis=-2)([b, layers.Dense(3)(b), a])
+    free = layers.Conv1D(4, 3, padding="causal")(free)
+    pooled = layers.AveragePooling1D(2)(free)
+    return keras.Model(
+        [a, b],
+        [
+            layers.LSTM(3)(both),
+            layers.Bidirectional(layers.GRU(2, return_sequences=True))(both),
+            layers.GlobalAveragePooling1D()(both),
+            layers.SimpleRNN(3, return_sequences=True)(pooled),
+        ],
+    )
+
+
+def two_lengths(rng):
+    a, b = rng.normal(size=(3, 4, 3)), rng.normal(size=(3, 7, 3))
+    a[0, 1] = a[1, 3] = b[0, [0, 4]] = b[2, :5] = 0.0
+    return {"a": a, "b": b}
+
+
 def x_and_one(rng):
     x, z = rng.normal(size=(3, 5, 3)), rng.normal(size=(3, 1, 3))
     x[0, [1, 2, 4]] = x[1, 0] = x[2, 3] = z[1] = 0.0
@@ -168,6 +194,12 @@ CASES = [
         one_masked_timestep,
         inputs=x_and_one,
         files="k3.keras",
+        streams=False,
+    ),
+    Case(
+        "graph_one_after_the_other",
+        one_after_the_other,
+        inputs=two_lengths,
         streams=False,
     ),
     Case("graph_ids", ids_and_numbers, vocabulary={"ids": 9}, streams=True),
