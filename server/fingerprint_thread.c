@@ -42,6 +42,7 @@ void fingerprint_thread_begin(struct fingerprint_thread *job,
     if (size < WORTH_IT && options->origin_size < WORTH_IT)
         return;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* comes of what this thread reads */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     job->runs = !pthread_create(&job->thread, NULL, thread_main, job);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

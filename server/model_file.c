@@ -1,6 +1,7 @@
 #include "server/model_file.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/mapping.h"
@@ -69,17 +70,45 @@ static enum rnn_status load_mapped(const char *path, int fd,
     return status;
 }
 
+/* The numbers are used where they lie in the file, after they have been
+ * looked at: whoever writes into it meanwhile makes a model that nobody
+ * saved. */
+static enum rnn_status refuse_changed(int fd, const struct stat *before,
+                                      struct rnn_error *err)
+{
+    struct stat now;
+
+    if (fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+        now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+        return RNN_OK;
+    return rnn_fail(err, RNN_IO,
+                    "it was written to while it was read; write a new file "
+                    "beside it and rename that, then start again");
+}
+
 static enum rnn_status load_open(const char *path, int fd,
                                  const struct model_file_options *options,
                                  struct rnn_model **model,
                                  struct rnn_error *err)
 {
     struct rnn_mapping file = {0};
-    enum rnn_status status = rnn_mapping_init(fd, &file, err);
+    struct rnn_model *made = NULL;
+    struct stat before = {0};
+    enum rnn_status status;
 
+    fstat(fd, &before);
+    status = rnn_mapping_init(fd, &file, err);
     if (!status)
-        status = load_mapped(path, fd, &file, options, model, err);
+        status = load_mapped(path, fd, &file, options, &made, err);
+    if (!status)
+        status = refuse_changed(fd, &before, err);
     rnn_mapping_release(&file);
+    if (!status) {
+        *model = made;
+        made = NULL;
+    }
+    rnn_model_free(made);
     return status;
 }
 

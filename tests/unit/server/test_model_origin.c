@@ -1,6 +1,6 @@
 /* Large weights are used where they lie in the file that was imported: the
  * same model as ever, the same refusals, and an importer that lies about
- * places makes none. */
+ * places, or a file that changes meanwhile, makes none. */
 #include "server/model_file.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@
 #define UNITS  64 /* the least whose kernels are left in the file: 64 KiB */
 #define STEPS  3
 
-static char importer[PROGRAM_PATH_BYTES];
+static char importer[PROGRAM_PATH_BYTES], daemon_program[PROGRAM_PATH_BYTES];
 
 static enum rnn_status load(const char *path, const char *with,
                             struct rnn_model **model, struct rnn_error *err)
@@ -233,10 +233,52 @@ static void an_importer_that_dies_in_the_middle_is_refused(void **state)
     scratch_file_remove(path);
 }
 
+/* ---- a file that changes ------------------------------------------------ */
+
+static void a_file_that_was_written_to_is_refused(void **state)
+{
+    char path[SCRATCH_PATH_BYTES], program[SCRATCH_PATH_BYTES], script[300];
+
+    (void)state;
+    scratch_file("", 0, path);
+    keras_write_large_h5(path, 1, UNITS);
+    snprintf(script, sizeof(script),
+             "printf x | dd of=%s bs=1 seek=9000 conv=notrunc 2>/dev/null",
+             path);
+    make_program(true, script, program);
+    assert_fails(path, program, RNN_IO, "it was written to while it was read");
+    scratch_file_remove(program);
+    scratch_file_remove(path);
+}
+
+/* In a process of its own: there is nothing left to read. */
+static void a_file_that_is_cut_short_is_said_to_be(void **state)
+{
+    char path[SCRATCH_PATH_BYTES], program[SCRATCH_PATH_BYTES], script[300];
+    char check[] = "--check", option[] = "--importer";
+    char *argv[] = {daemon_program, check, option, program, path, NULL};
+    struct program_result result;
+
+    (void)state;
+    scratch_file("", 0, path);
+    keras_write_large_h5(path, LAYERS, UNITS);
+    argv[3] = importer;
+    assert_int_equal(run_program(argv).exit_code, 0);
+    snprintf(script, sizeof(script), "truncate -s 8192 %s", path);
+    make_program(true, script, program);
+    argv[3] = program;
+    result = run_program(argv);
+    assert_int_equal(result.exit_code, 1);
+    assert_non_null(strstr(result.err, "rnnd: a model's file was cut short "));
+    scratch_file_remove(program);
+    scratch_file_remove(path);
+}
+
 static int set_up(void **state)
 {
     (void)state;
     program_path("rnn-import", importer);
+    program_path("rnnd", daemon_program);
     return 0;
 }
 
@@ -249,6 +291,8 @@ int main(void)
         cmocka_unit_test(a_number_that_is_none_is_refused),
         cmocka_unit_test(an_importer_that_lies_about_places_is_refused),
         cmocka_unit_test(an_importer_that_dies_in_the_middle_is_refused),
+        cmocka_unit_test(a_file_that_was_written_to_is_refused),
+        cmocka_unit_test(a_file_that_is_cut_short_is_said_to_be),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
