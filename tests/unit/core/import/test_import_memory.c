@@ -34,7 +34,7 @@ static void check_file(const char *path)
 
     for (size_t n = 1;; n++) {
         size_t used = 0;
-        struct byte_sink sink = {take, &used, ROOM};
+        struct byte_sink sink = {take, &used, ROOM, false};
         struct rnn_error err = {0};
         enum rnn_status status;
 
