@@ -2,9 +2,9 @@
  *
  *     y = a == b, a != b, a > b, a >= b, a < b, a <= b
  *     y = a and b, a or b, a xor b, not a        where 0 is false
- *     y = is a no number, infinite, neither, below 0
+ *     y = is a no number, infinite, either of these, neither, below 0, real
  *     y = |a - b| <= atol + rtol |b|
- *     y = 0, 1 of the shape of a                 ZerosLike, OnesLike
+ *     y = 0, 1 of the shape of a    ZerosLike, EmptyLike and Imag, OnesLike
  *     y = a                                      ConvertToTensor, its mask
  *                                    with it unless that is of another dtype
  *
@@ -21,44 +21,30 @@
 #include "core/layers/elementwise.h"
 #include "core/layers/mask.h"
 
-ELEMENT_ROW(equal, a == b)
-ELEMENT_ROW(not_equal, a != b)
-ELEMENT_ROW(greater, a > b)
-ELEMENT_ROW(greater_equal, a >= b)
-ELEMENT_ROW(less, a < b)
-ELEMENT_ROW(less_equal, a <= b)
-ELEMENT_ROW(logical_and, a != 0 && b != 0)
-ELEMENT_ROW(logical_or, a != 0 || b != 0)
-ELEMENT_ROW(logical_xor, (a != 0) != (b != 0))
-ELEMENT_ROW(logical_not, !(a != 0))
-ELEMENT_ROW(isnan, isnan(a) != 0)
-ELEMENT_ROW(isinf, isinf(a) != 0)
-ELEMENT_ROW(isfinite, isfinite(a) != 0)
-ELEMENT_ROW(signbit, signbit(a) != 0)
-ELEMENT_ROW(isclose, fabsf(a - b) <= s[1] + s[0] * fabsf(b) ||
-                         (s[2] != 0 && isnan(a) && isnan(b)))
-ELEMENT_ROW(zeros_like, 0)
-ELEMENT_ROW(ones_like, 1)
-
 /* What 0 and 1 are kept as changes neither. */
 static const char *const words_like[] = {"dtype", "name", NULL};
 
-ELEMENT_TWO(equal, "Equal");
-ELEMENT_TWO(not_equal, "NotEqual");
-ELEMENT_TWO(greater, "Greater");
-ELEMENT_TWO(greater_equal, "GreaterEqual");
-ELEMENT_TWO(less, "Less");
-ELEMENT_TWO(less_equal, "LessEqual");
-ELEMENT_TWO(logical_and, "LogicalAnd");
-ELEMENT_TWO(logical_or, "LogicalOr");
-ELEMENT_TWO(logical_xor, "LogicalXor");
-ELEMENT_ONE(logical_not, "LogicalNot", element_words_one);
-ELEMENT_ONE(isnan, "Isnan", element_words_one);
-ELEMENT_ONE(isinf, "Isinf", element_words_one);
-ELEMENT_ONE(isfinite, "Isfinite", element_words_one);
-ELEMENT_ONE(signbit, "Signbit", element_words_one);
-ELEMENT_ONE(zeros_like, "ZerosLike", words_like);
-ELEMENT_ONE(ones_like, "OnesLike", words_like);
+ELEMENT_TWO(equal, "Equal", a == b);
+ELEMENT_TWO(not_equal, "NotEqual", a != b);
+ELEMENT_TWO(greater, "Greater", a > b);
+ELEMENT_TWO(greater_equal, "GreaterEqual", a >= b);
+ELEMENT_TWO(less, "Less", a < b);
+ELEMENT_TWO(less_equal, "LessEqual", a <= b);
+ELEMENT_TWO(logical_and, "LogicalAnd", a != 0 && b != 0);
+ELEMENT_TWO(logical_or, "LogicalOr", a != 0 || b != 0);
+ELEMENT_TWO(logical_xor, "LogicalXor", (a != 0) != (b != 0));
+ELEMENT_ONE(logical_not, "LogicalNot", !(a != 0));
+ELEMENT_ONE(isnan, "Isnan", isnan(a) != 0);
+ELEMENT_ONE(isinf, "Isinf", isinf(a) != 0);
+ELEMENT_ONE(isfinite, "Isfinite", isfinite(a) != 0);
+ELEMENT_ONE(isposinf, "Isposinf", isinf(a) && a > 0);
+ELEMENT_ONE(isneginf, "Isneginf", isinf(a) && a < 0);
+ELEMENT_ONE(isreal, "Isreal", 1);
+ELEMENT_ONE(signbit, "Signbit", signbit(a) != 0);
+ELEMENT(zeros_like, "ZerosLike", words_like, 0, .operands = 1);
+ELEMENT(empty_like, "EmptyLike", words_like, 0, .operands = 1);
+ELEMENT_ONE(imag, "Imag", 0);
+ELEMENT(ones_like, "OnesLike", words_like, 1, .operands = 1);
 
 static enum rnn_status read_close(const struct node *node, float *settings,
                                   struct rnn_error *err)
@@ -80,7 +66,10 @@ static enum rnn_status read_close(const struct node *node, float *settings,
 static const char *const words_close[] = {"rtol", "atol", "equal_nan", "name",
                                           NULL};
 
-ELEMENT(isclose, "Isclose", words_close, .operands = 2, .read = read_close);
+ELEMENT(isclose, "Isclose", words_close,
+        fabsf(a - b) <= s[1] + s[0] * fabsf(b) ||
+            (s[2] != 0 && isnan(a) && isnan(b)),
+        .operands = 2, .read = read_close);
 
 /* ---- ConvertToTensor -----------------------------------------------------*/
 

@@ -68,12 +68,9 @@ static enum rnn_status read_lanes(struct node *node,
     enum rnn_status status = RNN_OK;
 
     if (json)
-        status = operator_axes(node, json, x->shape.rank, lanes->along, err);
+        status = lanes_read(lanes, node, json, err);
     else
-        lanes->along[last] = true;
-    for (size_t i = 0; i <= last; i++)
-        lanes->count += lanes->along[i];
-    lanes->whole = x->has_time && lanes->along[0];
+        status = lanes_init(lanes, node->layer, x, &(long){-1}, 1, err);
     call->by_lanes = lanes->count > 1 || !lanes->along[last] || lanes->whole;
     if (lanes->whole)
         plan_need_whole(node);
