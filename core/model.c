@@ -260,8 +260,9 @@ enum rnn_status rnn_model_load(const void *bytes, size_t size,
 {
     struct load load = {0};
     struct rnn_model *made = NULL;
+    const struct safetensors_origin origin = rnn_model_origin(options);
     enum rnn_status status =
-        safetensors_open(bytes, size, &load.arena, &load.file, err);
+        safetensors_open(bytes, size, &origin, &load.arena, &load.file, err);
 
     if (!status)
         status = weights_init(&load.weights, &load.file, &load.arena, err);

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "tests/bench/limits.h"
-#include "tests/support/keras_writer.h"
+#include "tests/support/keras_large.h"
 #include "tests/support/program_path.h"
 
 #define LAYERS  3
@@ -29,79 +29,6 @@
 #define MB      1e6
 #define GOAL_MB 3.2
 #define GOAL_MS 3.0
-
-/* ---- the file ------------------------------------------------------------*/
-
-static void put_layer(hid_t weights, const char *layer, const float *numbers)
-{
-    static const struct {
-        const char *name;
-        size_t rank;
-        hsize_t shape[2];
-    } parts[] = {{"kernel", 2, {UNITS, 4 * UNITS}},
-                 {"recurrent_kernel", 2, {UNITS, 4 * UNITS}},
-                 {"bias", 1, {4 * UNITS, 0}}};
-    char names[3][96];
-    const char *list[3];
-    hid_t group =
-        H5Gcreate2(weights, layer, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(names[i], sizeof(names[i]), "%s/lstm_cell/%s", layer,
-                 parts[i].name);
-        list[i] = names[i];
-        keras_put_numbers(group, names[i], H5T_IEEE_F32LE, parts[i].rank,
-                          parts[i].shape, numbers);
-    }
-    keras_put_texts(group, "weight_names", 3, list, false);
-    H5Gclose(group);
-}
-
-/* As Keras writes it, without what says nothing. */
-static void config(char *text, size_t size)
-{
-    size_t used = (size_t)snprintf(
-        text, size,
-        "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"large\", "
-        "\"layers\": [{\"class_name\": \"InputLayer\", \"config\": "
-        "{\"batch_shape\": [null, null, %d], \"dtype\": \"float32\", "
-        "\"name\": \"x\"}}",
-        UNITS);
-
-    for (int i = 0; i < LAYERS; i++)
-        used += (size_t)snprintf(
-            text + used, size - used,
-            ", {\"class_name\": \"LSTM\", \"config\": {\"name\": \"lstm_%d\", "
-            "\"units\": %d, \"activation\": \"tanh\", "
-            "\"recurrent_activation\": \"sigmoid\", \"use_bias\": true, "
-            "\"return_sequences\": true}}",
-            i, UNITS);
-    snprintf(text + used, size - used, "]}}");
-}
-
-static void write_model(const char *path)
-{
-    static char text[4096];
-    float *numbers = calloc(4 * UNITS * UNITS, sizeof(*numbers));
-    const char *names[LAYERS] = {"lstm_0", "lstm_1", "lstm_2"};
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t weights = H5Gcreate2(file, "model_weights", H5P_DEFAULT, H5P_DEFAULT,
-                               H5P_DEFAULT);
-
-    if (!numbers || weights < 0)
-        abort();
-    for (size_t i = 0; i < (size_t)4 * UNITS * UNITS; i++)
-        numbers[i] = (float)((i * 2654435761u) % 2001) / 1e5f - 0.01f;
-    for (size_t i = 0; i < LAYERS; i++)
-        put_layer(weights, names[i], numbers);
-    keras_put_texts(weights, "layer_names", LAYERS, names, false);
-    config(text, sizeof(text));
-    keras_put_text(file, "model_config", text);
-    keras_put_text(file, "keras_version", "3.15.1");
-    H5Gclose(weights);
-    H5Fclose(file);
-    free(numbers);
-}
 
 /* ---- reading it ----------------------------------------------------------*/
 
@@ -272,7 +199,7 @@ int main(void)
     if (!mkdtemp(folder))
         return EXIT_FAILURE;
     snprintf(path, sizeof(path), "%s/large.h5", folder);
-    write_model(path);
+    keras_write_large_h5(path, LAYERS, UNITS);
     stat(path, &about);
     for (int i = 0; i < ROUNDS; i++) {
         forget(path);
