@@ -5,6 +5,7 @@
 #include "core/infer.h"
 #include "core/layers/layer.h"
 #include "core/layers/loaded.h"
+#include "core/layers/scores.h"
 
 /* Timesteps of `value`, where each input has as many as `inputs` says or,
  * NULL, `timesteps`. */
@@ -28,6 +29,9 @@ size_t rnn_output_shape_of(const struct rnn_model *model, size_t index,
     if (value->has_time || every_step)
         shape[0] =
             steps_of(value, sequence->input_timesteps, sequence->timesteps);
+    if (value->scores || value->turned)
+        shape[1] = steps_of(value->scores ? value->scores->b : value->turned,
+                            sequence->input_timesteps, sequence->timesteps);
     return rank + added;
 }
 

@@ -70,7 +70,8 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
         outputs[i].has_time = value->has_time;
         outputs[i].clock =
             value->has_time && value->clock ? value->clock->input : 0;
-        outputs[i].features = value->features;
+        outputs[i].features =
+            value->scores || value->turned ? RNN_FREE : value->features;
     }
     model->info.inputs = plan->inputs;
     model->info.input_count = plan->input_count;

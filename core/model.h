@@ -64,7 +64,8 @@ struct rnn_io {
                      an output, the input whose timesteps it follows */
     size_t least_timesteps;    /* of an input: fewer are too few for a layer */
     const char *least_because; /* that layer's name; NULL */
-    size_t features;   /* floats in one timestep, or in all without time */
+    size_t features;   /* floats in one timestep, or in all without time; of an
+                          output RNN_FREE where they follow from timesteps */
     size_t vocabulary; /* token ids: ids are 0 .. vocabulary-1; else 0 */
 };
 

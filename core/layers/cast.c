@@ -92,5 +92,5 @@ const struct layer_class operator_cast = {
     .connect = connect, .run = run};
 
 const struct layer_class operator_identity = {
-    OPERATOR_FIELDS("StopGradient", words_none, NULL), .connect = connect,
-    .run = run};
+    OPERATOR_FIELDS("StopGradient", words_none, NULL), .takes_scores = true,
+    .connect = connect, .run = run};

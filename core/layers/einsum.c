@@ -290,7 +290,7 @@ static void run_unit(const struct einsum *einsum, const char *const labels[2],
 size_t einsum_scratch(const struct einsum *einsum, const struct node *node,
                       size_t items)
 {
-    return einsum->scores ? scores_scratch(node, items) : 0;
+    return einsum->scores ? scores_scratch(einsum->scores, node, items) : 0;
 }
 
 bool einsum_run(const struct einsum *einsum, const struct node *node,

@@ -21,6 +21,10 @@
 
 #include "core/layers/mask.h"
 #include "core/layers/merge.h"
+#include "core/layers/scores.h"
+
+extern const struct layer_class operator_add, operator_subtract,
+    operator_multiply, operator_maximum, operator_minimum, operator_divide;
 
 static const char *const inert[] = {NULL};
 
@@ -144,6 +148,29 @@ void merge_set_strides(struct merge_input *input, struct rnn_shape own,
             input->repeats = true;
 }
 
+/* Of what is as wide as there are timesteps: by the operators of the same
+ * names. */
+static enum rnn_status merge_scores(struct node *node,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    static const struct {
+        const struct layer_class *merge, *operator;
+    } known[] = {{&layer_add, &operator_add},
+                 {&layer_average, &operator_add},
+                 {&layer_subtract, &operator_subtract},
+                 {&layer_multiply, &operator_multiply},
+                 {&layer_maximum, &operator_maximum},
+                 {&layer_minimum, &operator_minimum}};
+    bool is_mean = node->layer->class == &layer_average;
+    size_t i = 0;
+
+    while (known[i].merge != node->layer->class)
+        i++;
+    return scores_merge(builder, node, known[i].operator->detail,
+                        is_mean ? operator_divide.detail : NULL, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -154,10 +181,13 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         alignof(max_align_t));
     const struct value *timed = NULL;
     struct rnn_shape item, shape;
-    enum rnn_status status = find_time(layer, node, &timed, err);
+    enum rnn_status status;
 
     if (!call)
         return plan_no_memory(layer, err);
+    if (scores_are_met(node))
+        return merge_scores(node, builder, err);
+    status = find_time(layer, node, &timed, err);
     if (!status)
         status = find_item_shape(layer, node, timed, &item, err);
     if (status)
@@ -203,6 +233,8 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
 
     (void)rows;
     (void)items;
+    if (node->outputs[0]->scores)
+        return 0;
     return call->masks ? plan_sum(stride, MERGE_MASKED_ROWS, stride) : stride;
 }
 
@@ -282,6 +314,8 @@ static bool run(const struct node *node, struct run *run)
     size_t items = run_items(run, node->outputs[0]);
     struct view y = run_view(run, node->outputs[0]);
 
+    if (node->outputs[0]->scores)
+        return true;
     for (size_t i = 0; i < items; i++) {
         float *item = y.data + i * y.stride;
 
@@ -302,6 +336,7 @@ static bool run(const struct node *node, struct run *run)
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
         .masking = MASK_JOINED,                                               \
+        .takes_scores = true,                                                 \
         .read = read,                                                         \
         .connect = connect,                                                   \
         .scratch = scratch,                                                   \

@@ -26,6 +26,12 @@ static void note_reader(struct value *value, size_t reader)
         root->last_reader = reader;
 }
 
+static void note_output(void *arg, struct value *value)
+{
+    (void)arg;
+    note_reader(value, SIZE_MAX);
+}
+
 static void note_readers(struct plan *plan)
 {
     for (struct node *node = plan->nodes; node; node = node->next) {
@@ -39,8 +45,10 @@ static void note_readers(struct plan *plan)
         if (node->mask)
             note_reader(node->mask, node->index);
     }
-    for (size_t i = 0; i < plan->output_count; i++)
+    for (size_t i = 0; i < plan->output_count; i++) {
         note_reader(plan->outputs[i].value, SIZE_MAX);
+        scores_each_value(plan->outputs[i].value, note_output, NULL);
+    }
 }
 
 /* A buffer that is free when node `index` runs: the smallest that is large
@@ -233,13 +241,8 @@ enum rnn_status plan_settle(struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct plan *plan = builder->plan;
-    enum rnn_status status = RNN_OK;
+    enum rnn_status status = assign_slots(builder, err);
 
-    for (size_t i = 0; i < plan->output_count && !status; i++)
-        status = scores_may_leave(plan->outputs[i].value,
-                                  plan->outputs[i].name, err);
-    if (!status)
-        status = assign_slots(builder, err);
     settle_clocks(plan);
     if (!status)
         status = settle_streaming(builder, err);
@@ -248,6 +251,11 @@ enum rnn_status plan_settle(struct plan_builder *builder,
     plan->block_rows = BLOCK_ROWS;
     for (const struct node *node = plan->nodes; node; node = node->next)
         add_cost(plan, node);
+    for (size_t i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i].value->scores)
+            plan->square_cost =
+                plan_add_cost(plan->square_cost,
+                              scores_cost(plan->outputs[i].value->scores), 1);
     return RNN_OK;
 }
 

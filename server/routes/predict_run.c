@@ -103,6 +103,29 @@ static size_t output_of(const struct predict *p, size_t sequence,
                        p->every_step);
 }
 
+/* Outputs as wide as there are timesteps grow with their square. */
+static bool refuse_wide(const struct predict *p, struct problem *problem)
+{
+    const struct rnn_model_info *info = p->model->info;
+    size_t most = p->app->config->max_elements;
+
+    for (size_t o = 0; o < info->output_count; o++) {
+        size_t numbers = 0;
+
+        if (info->outputs[o].features != RNN_FREE)
+            continue;
+        for (size_t s = 0; s < p->count && numbers <= most; s++)
+            numbers += output_of(p, s, o);
+        if (numbers > most)
+            return problem_set(problem, PROBLEM_TOO_LARGE,
+                               "output \"%s\" of the model \"%s\" has %zu "
+                               "numbers or more, max_elements is %zu",
+                               info->outputs[o].name, p->model->name, numbers,
+                               most);
+    }
+    return true;
+}
+
 /* Memory for the outputs of all sequences, in their order, in one piece. */
 static bool place_outputs(struct predict *p, struct problem *problem)
 {
@@ -113,6 +136,8 @@ static bool place_outputs(struct predict *p, struct problem *problem)
     size_t size = 0;
     float *next;
 
+    if (!refuse_wide(p, problem))
+        return false;
     for (size_t s = 0; s < p->count; s++)
         for (size_t o = 0; o < output_count; o++)
             size += output_of(p, s, o);
