@@ -195,12 +195,10 @@ enum rnn_status einsum_connect(struct einsum *einsum, struct node *node,
     if (status)
         return status;
     node->cost = find_cost(einsum, node->whole);
-    if (timed) {
-        node->outputs[0]->fixed_steps = timed->fixed_steps;
-        node->outputs[0]->pace = timed->pace;
-    } else if (has_time) {
+    if (timed)
+        plan_take_steps(node, 0, timed);
+    else if (has_time)
         plan_fix_steps(builder, node, 0, shape.dim[0]);
-    }
     return RNN_OK;
 }
 

@@ -3,9 +3,9 @@
  *     y = f(a, b, c)
  *
  * a, b and c are tensors or constants.  An axis of one is repeated where
- * another has more; a constant gets axes in front until it has as many.
- * Tensors have the same number of axes, since Keras would put the batch of
- * the smaller one beside an axis of the other.
+ * another has more, a single timestep too; a constant gets axes in front until
+ * it has as many. Tensors have the same number of axes, since Keras would put
+ * the batch of the smaller one beside an axis of the other.
  *
  * Keras: keras/src/ops/numpy.py; tf.math
  */
@@ -112,13 +112,14 @@ static enum rnn_status widen_time(const struct node *node,
                                   const struct value **wider,
                                   struct rnn_error *err)
 {
+    if (plan_is_repeated(a, b) || plan_is_repeated(b, a)) {
+        *wider = plan_is_repeated(a, b) ? b : a;
+        return RNN_OK;
+    }
     if (plan_same_time(a, b)) {
         *wider = a->shape.dim[0] == RNN_FREE ? b : a;
         return RNN_OK;
     }
-    *wider = is_one(&a->shape, 0) ? b : a;
-    if (is_one(&a->shape, 0) || is_one(&b->shape, 0))
-        return RNN_OK;
     return refuse_shape(node, &b->shape,
                         "has another number of timesteps than what stands "
                         "beside it",
@@ -153,6 +154,35 @@ static const struct rnn_shape *shape_of(const struct node *node,
                                 : &node->inputs[operand->input]->shape;
 }
 
+static bool any_has_time(const struct node *node,
+                         const struct element_call *call)
+{
+    for (size_t i = 0; i < call->count; i++)
+        if (!call->operands[i].is_constant &&
+            node->inputs[call->operands[i].input]->has_time)
+            return true;
+    return false;
+}
+
+/* `*timed` is the one whose time is that of the output, of those so far. */
+static enum rnn_status take_time(const struct node *node,
+                                 const struct value *x,
+                                 const struct value **timed,
+                                 struct rnn_error *err)
+{
+    if (!x->has_time && !is_one(&x->shape, 0))
+        return refuse_shape(node, &x->shape,
+                            "has another number of axes than the tensor "
+                            "beside it",
+                            err);
+    if (!x->has_time)
+        return RNN_OK;
+    if (*timed)
+        return widen_time(node, *timed, x, timed, err);
+    *timed = x;
+    return RNN_OK;
+}
+
 /* The shape of the output, whose time is that of `*timed` or, NULL, none. */
 static enum rnn_status find_shape(struct node *node, struct element_call *call,
                                   struct rnn_shape *shape,
@@ -160,26 +190,22 @@ static enum rnn_status find_shape(struct node *node, struct element_call *call,
                                   struct rnn_error *err)
 {
     const struct value *first = node->inputs[0];
+    bool has_time = any_has_time(node, call);
     enum rnn_status status = RNN_OK;
 
     *shape = first->shape;
-    *timed = first->has_time ? first : NULL;
+    *timed = NULL;
     for (size_t i = 0; i < call->count && !status; i++) {
         struct operand *operand = &call->operands[i];
         const struct value *x = node->inputs[operand->input];
 
         if (operand->is_constant)
             status = align(node, &operand->constant, first->shape.rank, err);
-        else if (x->has_time != first->has_time)
-            status = refuse_shape(node, &x->shape,
-                                  "has another number of axes than the tensor "
-                                  "beside it",
-                                  err);
-        else if (x->has_time && x->shape.rank == first->shape.rank)
-            status = widen_time(node, *timed, x, timed, err);
+        else if (has_time && x->shape.rank == first->shape.rank)
+            status = take_time(node, x, timed, err);
         if (!status)
-            status = widen(node, *timed != NULL, shape_of(node, operand),
-                           shape, err);
+            status =
+                widen(node, has_time, shape_of(node, operand), shape, err);
     }
     if (*timed)
         shape->dim[0] = (*timed)->shape.dim[0];
@@ -197,7 +223,10 @@ static enum rnn_status settle_time(struct node *node,
         const struct rnn_shape *shape = shape_of(node, operand);
 
         if (!operand->is_constant) {
-            if (!plan_same_time(node->inputs[operand->input], timed))
+            const struct value *x = node->inputs[operand->input];
+
+            if (!x->has_time || plan_is_repeated(x, timed) ||
+                !plan_same_time(x, timed))
                 plan_need_whole(node);
             continue;
         }

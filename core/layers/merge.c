@@ -8,7 +8,8 @@
  *     y = min(x_0, x_1, ...)         Minimum
  *
  * from left to right.  An axis of one input is repeated where another input
- * has more; inputs with fewer axes get axes of one in front.
+ * has more, a single timestep too; inputs with fewer axes get axes of one in
+ * front.
  *
  * In Keras 3 what is masked is left out of a product, a maximum and a minimum
  * (merge_masked.c).
@@ -93,8 +94,12 @@ static enum rnn_status find_time(const struct layer *layer,
         if (!value->has_time)
             continue;
         /* Keras puts the new axis behind the batch: before time. */
-        if (*timed && ((*timed)->shape.rank != value->shape.rank ||
-                       !plan_same_time(*timed, value)))
+        if (*timed && (*timed)->shape.rank != value->shape.rank)
+            return refuse_shapes(layer, *timed, value, err);
+        if (*timed && plan_is_repeated(value, *timed))
+            continue;
+        if (*timed && !plan_is_repeated(*timed, value) &&
+            !plan_same_time(*timed, value))
             return refuse_shapes(layer, *timed, value, err);
         *timed = value;
     }
@@ -170,7 +175,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     for (size_t i = 0; i < node->input_count; i++) {
         merge_set_strides(&call->inputs[i],
                           merge_item_shape(node->inputs[i], timed), &item);
-        if (timed && !node->inputs[i]->has_time)
+        if (timed && (!node->inputs[i]->has_time ||
+                      plan_is_repeated(node->inputs[i], timed)))
             plan_need_whole(node);
     }
     shape = item;
@@ -181,9 +187,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     }
     node->own = call;
     status = plan_make_output(builder, node, 0, &shape, timed, err);
-    if (!status)
-        node->cost = node->input_count * (uint64_t)node->outputs[0]->features;
-    return status;
+    if (status)
+        return status;
+    if (timed)
+        plan_take_steps(node, 0, timed);
+    node->cost = node->input_count * (uint64_t)node->outputs[0]->features;
+    return RNN_OK;
 }
 
 /* An item of an input as wide as one of the output, and what masks take. */

@@ -119,6 +119,7 @@ static void settle_clocks(struct plan *plan)
         struct rnn_io *io;
 
         value->clock = plan_clock(value->clock);
+        value->is_sum = clock && clock->parts;
         if (!value->is_input || !clock)
             continue;
         io = &plan->inputs[value->input];
@@ -216,7 +217,9 @@ static void add_cost(struct plan *plan, const struct node *node)
     size_t steps = 1;
 
     for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i]->fixed_steps) {
+        if (node->inputs[i]->is_sum) {
+            sum = &node->inputs[i]->clock->cost;
+        } else if (node->inputs[i]->fixed_steps) {
             sum = &plan->untimed_cost;
             steps = node->inputs[i]->fixed_steps;
         } else if (node->inputs[i]->pace) {

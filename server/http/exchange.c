@@ -143,6 +143,10 @@ void exchange_end(struct exchange *exchange)
     }
     metrics_add(app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, -1);
     exchange->loop->exchange_count--;
+    if (exchange->prepared) {
+        prepared_give_back(exchange->prepared);
+        exchange->prepared = NULL;
+    }
     to_pool(exchange);
 }
 

@@ -40,11 +40,11 @@ static size_t given_timesteps(const struct predict *p,
 }
 
 static size_t output_size(const struct rnn_model *model, size_t output,
-                          size_t timesteps, bool every_step)
+                          const struct rnn_sequence *sequence, bool every_step)
 {
     size_t shape[RNN_MAX_RANK];
     size_t rank =
-        rnn_output_shape(model, output, timesteps, every_step, shape);
+        rnn_output_shape_of(model, output, sequence, every_step, shape);
     size_t size = 1;
 
     for (size_t a = 0; a < rank; a++)
@@ -65,12 +65,13 @@ static uint64_t multiply_saturated(uint64_t a, uint64_t b)
 static uint64_t run_cost(const struct served_model *model, size_t timesteps,
                          bool every_step, size_t times)
 {
+    const struct rnn_sequence sequence = {.timesteps = timesteps};
     uint64_t cost = rnn_infer_cost(model->model, timesteps);
 
     for (size_t o = 0; o < model->info->output_count; o++)
         cost = add_saturated(
             cost,
-            NUMBER_COST * output_size(model->model, o, timesteps, every_step));
+            NUMBER_COST * output_size(model->model, o, &sequence, every_step));
     return multiply_saturated(cost, times);
 }
 
@@ -98,12 +99,8 @@ uint64_t predict_cost(const struct predict *p,
 static size_t output_of(const struct predict *p, size_t sequence,
                         size_t output)
 {
-    const struct rnn_model *model = p->model->model;
-
-    return output_size(
-        model, output,
-        rnn_output_timesteps(model, output, &p->sequences[sequence]),
-        p->every_step);
+    return output_size(p->model->model, output, &p->sequences[sequence],
+                       p->every_step);
 }
 
 /* Memory for the outputs of all sequences, in their order, in one piece. */

@@ -73,9 +73,8 @@ static bool place(const struct rnn_model *model, struct sample *sample)
     }
     for (size_t i = 0; i < info->output_count; i++) {
         size_t shape[RNN_MAX_RANK], floats = 1;
-        size_t rank = rnn_output_shape(
-            model, i, rnn_output_timesteps(model, i, &sample->sequence), false,
-            shape);
+        size_t rank =
+            rnn_output_shape_of(model, i, &sample->sequence, false, shape);
 
         for (size_t axis = 0; axis < rank; axis++)
             if (__builtin_mul_overflow(floats, shape[axis], &floats) ||
