@@ -104,7 +104,7 @@ void keras_write_large_h5(const char *path, size_t layers, size_t units)
 
 void keras_write_large_keras(const char *path, size_t layers, size_t units)
 {
-    char text[8192], name[64], numbered[32] = "", inside[SCRATCH_PATH_BYTES];
+    char text[8192], name[96], numbered[32] = "", inside[SCRATCH_PATH_BYTES];
     float *numbers = make_numbers(units);
     hid_t file;
 
