@@ -135,6 +135,12 @@ static enum rnn_status find_shape(const struct node *node,
     return RNN_OK;
 }
 
+/* Are their numbers of timesteps the same for all sequences? */
+static bool same_open(const struct value *a, const struct value *b)
+{
+    return plan_clock(a->clock) == plan_clock(b->clock) && a->pace == b->pace;
+}
+
 /* Timesteps one after the other: those of the inputs that are open times
  * their number, and the known ones. */
 static enum rnn_status join_time(struct node *node, struct rnn_shape *shape,
@@ -151,8 +157,8 @@ static enum rnn_status join_time(struct node *node, struct rnn_shape *shape,
             pace.add += (int64_t)x->shape.dim[0];
             continue;
         }
-        if (open && !plan_same_time(open, x))
-            return refuse_shapes(node, i, err);
+        if (open && !same_open(open, x))
+            return plan_sum_steps(builder, node, 0, err);
         open = x;
         pace.up++;
     }

@@ -163,6 +163,7 @@ static bool run(const struct node *node, struct run *run)
 
 const struct layer_class layer_dot = {
     .name = "Dot",
+    .takes_scores = true,
     .inert = inert,
     .takes_plain = true,
     .streaming = STREAM_ALONE,
@@ -423,6 +424,7 @@ static const char *const words_pairs[] = {"axes", NULL};
 
 const struct layer_class operator_matmul = {
     OPERATOR_FIELDS("Matmul", words_matmul, NULL),
+    .takes_scores = true,
     .connect = connect_matmul,
     .scratch = scratch,
     .run = run,
@@ -430,6 +432,7 @@ const struct layer_class operator_matmul = {
 
 const struct layer_class operator_einsum = {
     OPERATOR_FIELDS("Einsum", words_einsum, NULL),
+    .takes_scores = true,
     .connect = connect_einsum,
     .scratch = scratch,
     .run = run,

@@ -67,8 +67,12 @@ extern const char *const element_words_two[], *const element_words_one[];
     ELEMENT_ROW(label, result)                                                \
     static const struct element element_##label = {.run = run_##label,        \
                                                    __VA_ARGS__};              \
-    OPERATOR(label, keras, words, &element_##label, element_connect,          \
-             element_run)
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words, &element_##label),                      \
+        .takes_scores = true,                                                 \
+        .connect = element_connect,                                           \
+        .run = element_run,                                                   \
+    }
 #define ELEMENT_TWO(label, keras, result)                                     \
     ELEMENT(label, keras, element_words_two, result, .operands = 2,           \
             .names = {"y"})

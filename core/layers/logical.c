@@ -5,7 +5,8 @@
  *     y = is a no number, infinite, either of these, neither, below 0, real
  *     y = |a - b| <= atol + rtol |b|
  *     y = 0, 1 of the shape of a    ZerosLike, EmptyLike and Imag, OnesLike
- *     y = a, its mask with it                    ConvertToTensor
+ *     y = a                                      ConvertToTensor, its mask
+ *                                    with it unless that is of another dtype
  *
  * Keras 3 writes them into a file for masks: a != 0 of an Embedding, `or`
  * where two masks meet, OnesLike for an input without one, and
@@ -18,6 +19,7 @@
 
 #include "core/format/json.h"
 #include "core/layers/elementwise.h"
+#include "core/layers/mask.h"
 
 /* What 0 and 1 are kept as changes neither. */
 static const char *const words_like[] = {"dtype", "name", NULL};
@@ -74,7 +76,16 @@ ELEMENT(isclose, "Isclose", words_close,
 static const char *const words_convert[] = {"dtype", "sparse", "ragged",
                                             "name", NULL};
 
-/* Whole numbers would be cut to, which this is not. */
+/* Whole numbers would be cut to, and those of fewer digits than the model's
+ * rounded to, which this does not. */
+static bool changes_nothing(const struct plan_builder *builder,
+                            const char *dtype)
+{
+    return !dtype || !strcmp(dtype, "float32") || !strcmp(dtype, "float64") ||
+           (builder->dtype && !builder->dtypes_differ &&
+            !strcmp(dtype, builder->dtype));
+}
+
 static enum rnn_status connect_convert(struct layer *layer, struct node *node,
                                        struct plan_builder *builder,
                                        struct rnn_error *err)
@@ -84,14 +95,15 @@ static enum rnn_status connect_convert(struct layer *layer, struct node *node,
     enum rnn_status status = operator_only_input(node, &x, err);
 
     (void)layer;
-    if (!status && dtype && strncmp(dtype, "float", 5) != 0)
+    if (!status && !changes_nothing(builder, dtype))
         status = operator_refuse(
-            node, "dtype is none of float; the numbers would change", err);
+            node,
+            "dtype is neither float32, float64 nor that of the model's "
+            "layers; the numbers would change",
+            err);
     if (!status)
         status = plan_pass_input(builder, node, err);
-    if (!status)
-        node->outputs[0]->mask = x->mask;
-    return status;
+    return status ? status : mask_keep_as(builder, node, dtype, err);
 }
 
 OPERATOR(convert_to_tensor, "ConvertToTensor", words_convert, NULL,
