@@ -104,8 +104,6 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 void F32(lstm_step)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
-    (void)scratch;
-    for (size_t done = 0; done < end - first; done++)
-        cell_rows(cell, step, f32_step_panel(step, first, end, 1, done), 4, 1,
-                  finish);
+    cell_lay(cell, step, scratch);
+    cell_step(cell, step, first, end, 4, 1, scratch, finish);
 }

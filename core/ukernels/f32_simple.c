@@ -89,12 +89,8 @@ void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
     const size_t fours = end - (end - first) % 4;
     const size_t twos = end - (end - fours) % 2;
 
-    (void)scratch;
-    for (size_t done = 0; done < fours - first; done += 4)
-        cell_rows(cell, step, f32_step_panel(step, first, fours, 4, done), 1,
-                  4, finish);
-    for (size_t panel = fours; panel < twos; panel += 2)
-        cell_rows(cell, step, panel, 1, 2, finish);
-    if (twos < end)
-        cell_rows(cell, step, twos, 1, 1, finish);
+    cell_lay(cell, step, scratch);
+    cell_step(cell, step, first, fours, 1, 4, scratch, finish);
+    cell_step(cell, step, fours, twos, 1, 2, scratch, finish);
+    cell_step(cell, step, twos, end, 1, 1, scratch, finish);
 }
