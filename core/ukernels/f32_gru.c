@@ -71,8 +71,6 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 void F32(gru_step)(const struct f32_cell *cell, const struct f32_step *step,
                    size_t first, size_t end, float *scratch)
 {
-    (void)scratch;
-    for (size_t done = 0; done < end - first; done++)
-        cell_rows(cell, step, f32_step_panel(step, first, end, 1, done), 3, 1,
-                  finish);
+    cell_lay(cell, step, scratch);
+    cell_step(cell, step, first, end, 3, 1, scratch, finish);
 }

@@ -5,7 +5,7 @@
 #include RNN_VEC_HEADER
 
 #include "core/ukernels/tables.h"
-#include "core/ukernels/vec_tile.h"
+#include "core/ukernels/vec_block.h"
 
 /* How many vectors the next tile is wide, when `panels` remain. */
 static size_t choose(const struct f32_product *product, size_t rows,
@@ -53,6 +53,65 @@ static void run_tile(const struct job *job, size_t row, size_t rows,
     }
     F32(tile)
     (&tile, rows, wide, job->y + row * job->y_stride + column, job->y_stride);
+}
+
+/* The panels of up to F32_CELL_ROWS rows, from input `from` on, `inputs` of
+ * them. */
+static void run_block(const struct job *job, const float *const *x,
+                      size_t rows, size_t from, size_t inputs)
+{
+    const struct f32_product *product = job->product;
+    const size_t next_input = product->gates * VEC_LANES;
+    const float *start[F32_CELL_ROWS];
+    float laid[F32_CELL_ROWS * F32_BLOCK];
+    struct block block = {
+        .x = laid,
+        .rows = rows,
+        .inputs = inputs,
+        .gates = product->gates,
+        .next_panel = product->inputs * next_input,
+        .start = start,
+    };
+    size_t wide;
+
+    for (size_t r = 0; r < rows; r++)
+        start[r] = product->bias;
+    F32(block_lay)(x, rows, inputs, laid);
+    for (size_t panel = 0; panel < product->panels;
+         panel += wide / product->gates) {
+        wide = choose(product, rows, product->panels - panel);
+        block.kernel =
+            product->kernel + panel * block.next_panel + from * next_input;
+        block.next = block.kernel;
+        if (panel + 2 * wide / product->gates <= product->panels)
+            block.next += wide / product->gates * block.next_panel;
+        block.column = panel * next_input;
+        F32(block)
+        (&block, wide, from > 0, job->y + block.column, job->y_stride);
+    }
+}
+
+/* Many rows, one chain. */
+static void run_blocks(struct job job, size_t rows)
+{
+    const size_t inputs = job.product->inputs;
+    size_t count;
+
+    for (size_t row = 0; row < rows; row += count) {
+        const size_t left = rows - row;
+        const size_t blocks = (left + F32_CELL_ROWS - 1) / F32_CELL_ROWS;
+        const float *x[F32_CELL_ROWS];
+
+        count = (left + blocks - 1) / blocks;
+        for (size_t from = 0; from < inputs; from += F32_BLOCK) {
+            for (size_t r = 0; r < count; r++)
+                x[r] = job.x + r * job.x_stride + from;
+            run_block(&job, x, count, from,
+                      inputs - from < F32_BLOCK ? inputs - from : F32_BLOCK);
+        }
+        job.x += count * job.x_stride;
+        job.y += count * job.y_stride;
+    }
 }
 
 /* Few inputs: the weights of a vector of results stay in registers for all
@@ -149,6 +208,11 @@ void F32(product)(const struct f32_product *product, size_t rows,
     }
     if (product->inputs > 0 && product->inputs <= few_enough(product, rows)) {
         run_few(&job, rows);
+        return;
+    }
+    if (product->chains == 1 && rows > 1 && product->inputs > 0 &&
+        VEC_LANES > 1) {
+        run_blocks(job, rows);
         return;
     }
     for (size_t panel = 0; panel < product->panels;

@@ -136,10 +136,13 @@ size_t rnn_cell_phases(const struct f32_cell *cell)
 size_t rnn_cell_scratch_floats(const struct f32_cell *cell, size_t rows)
 {
     const size_t padded = cell->recurrent.panels * cell->recurrent.lanes;
-    size_t spare, inner;
+    const size_t laid = f32_laid_floats(cell->recurrent.inputs);
+    /* of a row: the spare h, then u and r h, or the h laid out for blocks */
+    const size_t row = padded + (laid > 2 * padded ? laid : 2 * padded);
+    size_t floats, inner;
 
-    if (__builtin_mul_overflow(rows, 3 * padded, &spare))
+    if (__builtin_mul_overflow(rows, row, &floats))
         return SIZE_MAX;
     inner = f32_cell_takes_rows(cell) ? 13 * padded : 0;
-    return spare > SIZE_MAX - inner ? SIZE_MAX : spare + inner;
+    return floats > SIZE_MAX - inner ? SIZE_MAX : floats + inner;
 }

@@ -122,12 +122,12 @@ typedef void f32_cell_fn(const struct f32_cell *cell, size_t rows,
                          size_t z_stride, size_t y_stride, float *scratch);
 
 /* Part of one timestep, for callers that must look up in the middle of a long
- * one or that share it among threads: panels [first_panel, end_panel) of one
- * phase.  Every panel once, in any order and in any threads; all parts of a
- * phase before any of the next; rnn_cell_phases() says how many.  Reads h of
- * each row, leaves it, writes the new one to y[0] and steps c in place.  A
- * cell with softmax or its kin inside takes all panels in one part.
- * `scratch` as for a whole call, kept between phases. */
+ * one: panels [first_panel, end_panel) of one phase.  Every panel once, in any
+ * order, one part after the other; all parts of a phase before any of the
+ * next; rnn_cell_phases() says how many.  Reads h of each row, leaves it,
+ * writes the new one to y[0] and steps c in place.  A cell with softmax or its
+ * kin inside takes all panels in one part.  `scratch` as for a whole call,
+ * kept between phases. */
 typedef void f32_cell_part_fn(const struct f32_cell *cell, size_t rows,
                               const struct f32_cell_row *row, size_t phase,
                               size_t first_panel, size_t end_panel,

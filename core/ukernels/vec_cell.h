@@ -8,7 +8,7 @@
 #define CORE_UKERNELS_VEC_CELL_H
 
 #include "core/ukernels/tables.h"
-#include "core/ukernels/vec_tile.h"
+#include "core/ukernels/vec_block.h"
 
 /* Where the end of one panel of one row reads and writes. */
 struct cell_at {
@@ -211,6 +211,86 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             }
         }
     }
+}
+
+/* Do its steps of several rows go block by block? */
+VEC_INLINE bool cell_has_blocks(const struct f32_cell *cell)
+{
+    return cell->recurrent.chains == 1 && VEC_LANES > 1;
+}
+
+/* One step of `panels` panels, of all rows, whose h are laid side by side;
+ * `next` is the panel that comes next. */
+VEC_INLINE void cell_block(const struct f32_cell *cell,
+                           const struct f32_step *step, size_t panel,
+                           size_t next, const int gates, const int panels,
+                           const float *laid, cell_end_fn *const end)
+{
+    const struct f32_product *product = &cell->recurrent;
+    const size_t next_input = (size_t)gates * VEC_LANES;
+    const size_t next_panel = product->inputs * next_input;
+    const bool plain = cell_is_plain(cell);
+    const int wide = panels * gates;
+    const struct block block = {
+        .x = laid,
+        .rows = step->rows,
+        .inputs = product->inputs,
+        .kernel = product->kernel + panel * next_panel,
+        .next = product->kernel + next * next_panel,
+        .gates = (size_t)gates,
+        .next_panel = next_panel,
+        .start = step->z,
+        .column = panel * next_input,
+        .last = gates == 3 ? product->bias + panel * next_input + 2 * VEC_LANES
+                           : NULL,
+    };
+    float sums[F32_CELL_ROWS * BLOCK_WIDE * VEC_LANES];
+
+    F32(block)(&block, (size_t)wide, false, sums, (size_t)wide * VEC_LANES);
+    for (size_t r = 0; r < step->rows; r++) {
+        const struct cell_at at = {step->z[r], step->h[r], step->c[r],
+                                   step->out[r]};
+
+        for (int p = 0; p < panels; p++) {
+            const struct cell_at here = cell_at(&at, panel + (size_t)p, gates);
+            vec sum[TILE_SUMS];
+
+            for (int g = 0; g < gates; g++)
+                sum[g] = vec_load(sums +
+                                  ((int)r * wide + p * gates + g) * VEC_LANES);
+            end(cell, plain, sum, &here);
+        }
+    }
+}
+
+/* One step of the groups of `panels` panels in [first, end). */
+VEC_INLINE void cell_step(const struct f32_cell *cell,
+                          const struct f32_step *step, size_t first,
+                          size_t end, const int gates, const int panels,
+                          const float *laid, cell_end_fn *const finish)
+{
+    const size_t count = (size_t)panels;
+
+    for (size_t done = 0; done + count <= end - first; done += count) {
+        const size_t panel = f32_step_panel(step, first, end, count, done);
+        size_t next = panel;
+
+        if (!cell_has_blocks(cell)) {
+            cell_rows(cell, step, panel, gates, panels, finish);
+            continue;
+        }
+        if (done + 2 * count <= end - first)
+            next = f32_step_panel(step, first, end, count, done + count);
+        cell_block(cell, step, panel, next, gates, panels, laid, finish);
+    }
+}
+
+/* All h side by side in scratch, if blocks are to read them there. */
+VEC_INLINE void cell_lay(const struct f32_cell *cell,
+                         const struct f32_step *step, float *scratch)
+{
+    if (cell_has_blocks(cell))
+        F32(block_lay)(step->h, step->rows, cell->recurrent.inputs, scratch);
 }
 
 /* All steps of a walk.  Every other one goes through a large kernel from back

@@ -102,12 +102,19 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int wide,
 
 /* ---- several rows ---------------------------------------------------- */
 
+/* Rows of a tile `wide` vectors wide, at most. */
+VEC_INLINE size_t tile_most_rows(size_t wide)
+{
+    const size_t fit = VEC_SUMS / wide;
+
+    return fit > TILE_ROWS ? TILE_ROWS : fit ? fit : 1;
+}
+
 /* Rows of the next tile when `left` remain and it is `wide` vectors wide:
  * tiles of nearly equal height. */
 VEC_INLINE size_t tile_next_rows(size_t left, size_t wide)
 {
-    const size_t fit = VEC_SUMS / wide;
-    const size_t most = fit > TILE_ROWS ? TILE_ROWS : fit ? fit : 1;
+    const size_t most = tile_most_rows(wide);
     const size_t tiles = (left + most - 1) / most;
 
     return (left + tiles - 1) / tiles;

@@ -50,7 +50,7 @@ static void ignore_note(void *arg, const char *sentence)
 static enum rnn_status import_file(const char *path, struct buffer *native,
                                    struct rnn_error *err)
 {
-    struct byte_sink sink = {append, native, 1 << 24};
+    struct byte_sink sink = {append, native, 1 << 24, false};
     struct import_notes notes = {ignore_note, NULL};
     size_t size;
     unsigned char *bytes = golden_read_file(path, &size);

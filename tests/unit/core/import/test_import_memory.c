@@ -36,7 +36,7 @@ static void check_file(const char *path, size_t first)
     /* Where time is short each third, elsewhere in each file. */
     for (size_t n = first;; n += effort_is_quick() ? 3 : 1) {
         size_t used = 0;
-        struct byte_sink sink = {take, &used, ROOM};
+        struct byte_sink sink = {take, &used, ROOM, false};
         struct rnn_error err = {0};
         enum rnn_status status;
 

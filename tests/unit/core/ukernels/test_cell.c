@@ -77,6 +77,48 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
     }
 }
 
+/* One sequence alone, whose walk depends on the shape: up to eight units,
+ * whole vectors of them, and panels that fill a nearest cache. */
+static void one_sequence_gives_the_bits_of_scalar(void **state)
+{
+    static const size_t units[] = {1,  4,  5,  7,  8,  9,   15,  16, 17,
+                                   24, 31, 32, 33, 64, 112, 128, 130};
+    const struct rnn_ukernels *scalar = rnn_ukernels_find(RNN_ISA_SCALAR, 1);
+    struct random random = {5};
+
+    (void)state;
+    for (size_t turn = 0; turn < 4 * sizeof(units) / sizeof(units[0]);
+         turn++) {
+        struct cell_case it = {
+            .kind = (enum f32_cell_kind)(turn % 4),
+            .activation = named("tanh"),
+            .recurrent_activation = named("sigmoid"),
+            .inputs = 3,
+            .units = units[turn / 4],
+            .rows = 1,
+            .steps = 5,
+        };
+        struct cell_result want;
+
+        cell_case_fill(&it, &random);
+        want = cell_result_make(&it);
+        assert_true(cell_case_run(&it, scalar, &want));
+        for (size_t i = 0; i < ISA_COUNT; i++) {
+            const struct rnn_ukernels *ukernels =
+                rnn_ukernels_find(all_isas[i], it.units);
+            struct cell_result got = cell_result_make(&it);
+
+            if (ukernels) {
+                assert_true(cell_case_run(&it, ukernels, &got));
+                assert_true(same_bits(got.all, want.all, want.count));
+            }
+            free(got.all);
+        }
+        free(want.all);
+        cell_case_free(&it);
+    }
+}
+
 /* A case, its whole result by the fastest instruction set, and its setup. */
 struct whole {
     struct cell_case it;
@@ -164,39 +206,51 @@ static void the_last_h_is_the_same_whether_y_is_wanted_or_not(void **state)
     }
 }
 
-/* More rows than run side by side. */
+static void batch_is_its_sequences(const struct cell_case *it,
+                                   enum rnn_isa isa)
+{
+    const struct rnn_ukernels *ukernels = rnn_ukernels_find(isa, it->units);
+    struct cell_result all = cell_result_make(it);
+    struct cell_result one = cell_result_make(it);
+    struct cell_setup setup;
+
+    if (ukernels) {
+        assert_true(cell_setup_make(&setup, ukernels, it));
+        cell_run(&setup, it, 0, it->rows, it->steps, true, &all);
+        for (size_t r = 0; r < it->rows; r++)
+            cell_run(&setup, it, r, 1, it->steps, true, &one);
+        assert_true(same_bits(all.all, one.all, all.count));
+        arena_release(&setup.arena);
+    }
+    free(all.all);
+    free(one.all);
+}
+
+/* More rows than run side by side; sums that fill several pieces and more
+ * than one block, at their edges. */
 static void large_batches_are_run_in_blocks_of_the_same_bits(void **state)
 {
+    static const size_t units[] = {21, 128, 131, 300}, rows[] = {61, 34, 7, 2};
     struct random random = {5};
 
     (void)state;
-    for (int kind = 0; kind < 4; kind++) {
-        struct cell_case it = {
-            .kind = (enum f32_cell_kind)kind,
-            .activation = named("tanh"),
-            .recurrent_activation = named("sigmoid"),
-            .inputs = 3,
-            .units = 21,
-            .rows = 61,
-            .steps = 4,
-        };
-        struct cell_setup setup;
-        struct cell_result all, one;
+    for (int kind = 0; kind < 4; kind++)
+        for (size_t i = 0; i < 4; i++) {
+            struct cell_case it = {
+                .kind = (enum f32_cell_kind)kind,
+                .activation = named("tanh"),
+                .recurrent_activation = named("sigmoid"),
+                .inputs = 3,
+                .units = units[i],
+                .rows = rows[i],
+                .steps = 4,
+            };
 
-        cell_case_fill(&it, &random);
-        all = cell_result_make(&it);
-        one = cell_result_make(&it);
-        assert_true(cell_setup_make(
-            &setup, rnn_ukernels_find(RNN_ISA_AUTO, it.units), &it));
-        cell_run(&setup, &it, 0, it.rows, it.steps, true, &all);
-        for (size_t r = 0; r < it.rows; r++)
-            cell_run(&setup, &it, r, 1, it.steps, true, &one);
-        assert_true(same_bits(all.all, one.all, all.count));
-        free(all.all);
-        free(one.all);
-        arena_release(&setup.arena);
-        cell_case_free(&it);
-    }
+            cell_case_fill(&it, &random);
+            for (int isa = RNN_ISA_SCALAR + 1; isa <= RNN_ISA_NEON; isa++)
+                batch_is_its_sequences(&it, (enum rnn_isa)isa);
+            cell_case_free(&it);
+        }
 }
 
 static size_t at_most(size_t a, size_t b)
@@ -269,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instruction_set_gives_the_bits_of_scalar),
+        cmocka_unit_test(one_sequence_gives_the_bits_of_scalar),
         cmocka_unit_test(a_batch_gives_the_bits_of_one_by_one),
         cmocka_unit_test(any_cut_gives_the_bits_of_the_whole),
         cmocka_unit_test(the_last_h_is_the_same_whether_y_is_wanted_or_not),

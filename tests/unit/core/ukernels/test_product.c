@@ -166,8 +166,9 @@ static void every_number_of_chains_and_blocks_follows_it_too(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-        struct shape it = {shapes[i][0], shapes[i][1], 1, 0, 1, 3,
-                           0.5f,         false};
+        const size_t rows = i % 2 ? 67 : 3;
+        struct shape it = {shapes[i][0], shapes[i][1], 1,    0, 1,
+                           rows,         0.5f,         false};
 
         check(&it, &random, true);
     }
