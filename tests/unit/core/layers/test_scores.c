@@ -194,7 +194,7 @@ static void they_leave_with_the_same_bits(void **state)
 static void too_much_is_refused(void **state)
 {
     struct model_builder b;
-    char names[2][4] = {"s", "s"}, arguments[12];
+    char names[2][16] = {"s", "s"}, arguments[48];
 
     (void)state;
     begin(&b, "null, 4");
