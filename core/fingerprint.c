@@ -45,13 +45,27 @@ enum rnn_status fingerprint_take(const struct safetensors *file,
     return RNN_OK;
 }
 
+struct safetensors_origin rnn_model_origin(
+    const struct rnn_model_options *options)
+{
+    struct safetensors_origin origin = {0};
+
+    if (options) {
+        origin.bytes = options->origin;
+        origin.size = options->origin_size;
+    }
+    return origin;
+}
+
 enum rnn_status rnn_model_fingerprint(
-    const void *bytes, size_t size,
+    const void *bytes, size_t size, const struct rnn_model_options *options,
     unsigned char fingerprint[RNN_DIGEST_BYTES], struct rnn_error *err)
 {
     struct safetensors file = {0};
     struct arena arena = {0};
-    enum rnn_status status = safetensors_open(bytes, size, &arena, &file, err);
+    const struct safetensors_origin origin = rnn_model_origin(options);
+    enum rnn_status status =
+        safetensors_open(bytes, size, &origin, &arena, &file, err);
 
     if (!status)
         status = fingerprint_take(&file, &arena, fingerprint, err);

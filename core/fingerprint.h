@@ -12,6 +12,12 @@
 #include "core/format/safetensors.h"
 #include "core/status.h"
 
+struct rnn_model_options;
+
+/* The options' file of origin; NULL: none. */
+struct safetensors_origin rnn_model_origin(
+    const struct rnn_model_options *options);
+
 /* NO_MEMORY is all that can go wrong. */
 RNN_CHECKED enum rnn_status fingerprint_take(
     const struct safetensors *file, struct arena *arena,

@@ -6,6 +6,7 @@
 
 #include "core/layers/layer.h"
 #include "core/layers/loaded.h"
+#include "core/layers/scores.h"
 #include "core/layers/sequences.h"
 
 /* A chunk has at most this many timesteps and, over all its sequences, this
@@ -123,6 +124,12 @@ static struct layout lay_out(const struct plan *plan, size_t rows,
 
             most = floats > most ? floats : most;
         }
+    for (size_t i = 0; i < plan->output_count; i++) {
+        const struct scores *scores = plan->outputs[i].value->scores;
+        size_t floats = scores ? scores_rows_scratch(scores, items) : 0;
+
+        most = floats > most ? floats : most;
+    }
     at.scratch = take_floats(&at.total, most, 1);
     return at;
 }
@@ -256,19 +263,33 @@ static void copy_items(const struct value *value, struct view from,
                value->features * sizeof(float));
 }
 
-static void write_output(struct block *block, size_t index)
+/* What no buffer holds: the whole sequence runs at once. */
+static bool write_wide(struct block *block, const struct value *value,
+                       size_t index)
+{
+    for (size_t r = 0; r < block->run.rows; r++)
+        if (!scores_write(value, &block->run, r,
+                          block->sequences[r]->outputs[index]))
+            return false;
+    return true;
+}
+
+/* False: the caller said stop. */
+static bool write_output(struct block *block, size_t index)
 {
     const struct run *run = &block->run;
     const struct value *value = block->plan->outputs[index].value;
     struct view from = run_view(run, value);
 
+    if (value->scores || value->turned)
+        return write_wide(block, value, index);
     if (!run_is_timed(run, value)) {
         for (size_t i = 0; i < run->ending_count; i++) {
             copy_items(value, from, 1,
                        block->sequences[run->ending[i]]->outputs[index]);
             from.data += from.stride;
         }
-        return;
+        return true;
     }
     for (size_t r = 0; r < run->rows; r++) {
         size_t steps = run_steps(run, value);
@@ -278,6 +299,7 @@ static void write_output(struct block *block, size_t index)
                        block->t * value->features);
         from.data += steps * from.stride;
     }
+    return true;
 }
 
 /* ---- blocks and chunks ---------------------------------------------------*/
@@ -353,7 +375,8 @@ static bool run_block(struct block *block,
         if (!run_nodes(block))
             return false;
         for (size_t i = 0; i < plan->output_count; i++)
-            write_output(block, i);
+            if (!write_output(block, i))
+                return false;
         end_chunk(block);
     }
     return true;

@@ -44,15 +44,16 @@ struct rnn_infer_options {
     void *arg;
 };
 
-/* Shape of output `index` after `timesteps`; returns its rank.  The number of
- * floats is the product. */
+/* Shape of output `index` after `timesteps` of each input; returns its rank.
+ * The number of floats is the product. */
 size_t rnn_output_shape(const struct rnn_model *model, size_t index,
                         size_t timesteps, bool every_step,
                         size_t shape[RNN_MAX_RANK]);
 
-/* The timesteps that decide the shape of output `index` of a sequence. */
-size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
-                            const struct rnn_sequence *sequence);
+/* The same for a sequence, whose inputs may differ in timesteps. */
+size_t rnn_output_shape_of(const struct rnn_model *model, size_t index,
+                           const struct rnn_sequence *sequence,
+                           bool every_step, size_t shape[RNN_MAX_RANK]);
 
 /* Multiply-adds of one sequence of `timesteps`: the measure by which a
  * server decides where to run it.  Saturates at UINT64_MAX. */

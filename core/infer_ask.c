@@ -5,10 +5,21 @@
 #include "core/infer.h"
 #include "core/layers/layer.h"
 #include "core/layers/loaded.h"
+#include "core/layers/scores.h"
 
-size_t rnn_output_shape(const struct rnn_model *model, size_t index,
-                        size_t timesteps, bool every_step,
-                        size_t shape[RNN_MAX_RANK])
+/* Timesteps of `value`, where each input has as many as `inputs` says or,
+ * NULL, `timesteps`. */
+static size_t steps_of(const struct value *value, const size_t *inputs,
+                       size_t timesteps)
+{
+    if (value->has_time && value->clock)
+        timesteps = plan_clock_steps(value->clock, inputs, timesteps);
+    return plan_steps(value, timesteps);
+}
+
+size_t rnn_output_shape_of(const struct rnn_model *model, size_t index,
+                           const struct rnn_sequence *sequence,
+                           bool every_step, size_t shape[RNN_MAX_RANK])
 {
     const struct value *value = model->plan.outputs[index].value;
     size_t rank = value->shape.rank, added = !value->has_time && every_step;
@@ -16,18 +27,21 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
     assert(rank + added <= RNN_MAX_RANK);
     memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
     if (value->has_time || every_step)
-        shape[0] = plan_steps(value, timesteps);
+        shape[0] =
+            steps_of(value, sequence->input_timesteps, sequence->timesteps);
+    if (value->scores || value->turned)
+        shape[1] = steps_of(value->scores ? value->scores->b : value->turned,
+                            sequence->input_timesteps, sequence->timesteps);
     return rank + added;
 }
 
-size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
-                            const struct rnn_sequence *sequence)
+size_t rnn_output_shape(const struct rnn_model *model, size_t index,
+                        size_t timesteps, bool every_step,
+                        size_t shape[RNN_MAX_RANK])
 {
-    const struct value *value = model->plan.outputs[index].value;
+    const struct rnn_sequence sequence = {.timesteps = timesteps};
 
-    if (!sequence->input_timesteps || !value->has_time || !value->clock)
-        return sequence->timesteps;
-    return sequence->input_timesteps[value->clock->input];
+    return rnn_output_shape_of(model, index, &sequence, every_step, shape);
 }
 
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)

@@ -70,7 +70,8 @@ static enum rnn_status describe_outputs(struct rnn_model *model,
         outputs[i].has_time = value->has_time;
         outputs[i].clock =
             value->has_time && value->clock ? value->clock->input : 0;
-        outputs[i].features = value->features;
+        outputs[i].features =
+            value->scores || value->turned ? RNN_FREE : value->features;
     }
     model->info.inputs = plan->inputs;
     model->info.input_count = plan->input_count;
@@ -259,8 +260,9 @@ enum rnn_status rnn_model_load(const void *bytes, size_t size,
 {
     struct load load = {0};
     struct rnn_model *made = NULL;
+    const struct safetensors_origin origin = rnn_model_origin(options);
     enum rnn_status status =
-        safetensors_open(bytes, size, &load.arena, &load.file, err);
+        safetensors_open(bytes, size, &origin, &load.arena, &load.file, err);
 
     if (!status)
         status = weights_init(&load.weights, &load.file, &load.arena, err);

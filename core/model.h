@@ -38,6 +38,10 @@ struct rnn_model;
 
 struct rnn_model_options {
     enum rnn_isa isa; /* RNN_ISA_AUTO: the best this CPU can run */
+    /* The file that the bytes were imported from, if rnn-import made them for
+     * rnnd: large tensors lie there.  NULL: all lie in the bytes. */
+    const void *origin;
+    size_t origin_size;
     /* NULL, or who has the fingerprint of these bytes when it is asked for,
      * at the end of the load: rnn_model_fingerprint() may have run on another
      * thread meanwhile. */
@@ -60,7 +64,8 @@ struct rnn_io {
                      an output, the input whose timesteps it follows */
     size_t least_timesteps;    /* of an input: fewer are too few for a layer */
     const char *least_because; /* that layer's name; NULL */
-    size_t features;   /* floats in one timestep, or in all without time */
+    size_t features;   /* floats in one timestep, or in all without time; of an
+                          output RNN_FREE where they follow from timesteps */
     size_t vocabulary; /* token ids: ids are 0 .. vocabulary-1; else 0 */
 };
 
@@ -123,13 +128,13 @@ RNN_CHECKED enum rnn_status rnn_model_load(
     struct rnn_model **model, struct rnn_error *err);
 
 /* The fingerprint of the model in these bytes, which may be loaded at the same
- * time.
+ * time.  Of the options, which may be NULL, the origin counts.
  *
  * BAD_MODEL  no safetensors
  * NO_MEMORY
  */
 RNN_CHECKED enum rnn_status rnn_model_fingerprint(
-    const void *bytes, size_t size,
+    const void *bytes, size_t size, const struct rnn_model_options *options,
     unsigned char fingerprint[RNN_DIGEST_BYTES], struct rnn_error *err);
 
 /* Release the model and everything borrowed from it.  NULL is fine. */

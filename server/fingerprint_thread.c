@@ -10,8 +10,8 @@ static void *thread_main(void *arg)
 {
     struct fingerprint_thread *job = arg;
 
-    job->status = rnn_model_fingerprint(job->bytes, job->size, job->digest,
-                                        &job->reason);
+    job->status = rnn_model_fingerprint(job->bytes, job->size, &job->origin,
+                                        job->digest, &job->reason);
     return NULL;
 }
 
@@ -33,10 +33,16 @@ void fingerprint_thread_begin(struct fingerprint_thread *job,
 {
     sigset_t all, before;
 
-    *job = (struct fingerprint_thread){.bytes = bytes, .size = size};
-    if (size < WORTH_IT)
+    *job = (struct fingerprint_thread){
+        .bytes = bytes,
+        .size = size,
+        .origin = {.origin = options->origin,
+                   .origin_size = options->origin_size},
+    };
+    if (size < WORTH_IT && options->origin_size < WORTH_IT)
         return;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* comes of what this thread reads */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     job->runs = !pthread_create(&job->thread, NULL, thread_main, job);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

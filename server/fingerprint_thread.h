@@ -3,7 +3,8 @@
  * Half of the time that a large file takes to load is SHA-256, which needs
  * nothing of the rest.
  *
- * Ownership  The bytes stay the caller's, until fingerprint_thread_end().
+ * Ownership  The bytes and those of the origin stay the caller's, until
+ *            fingerprint_thread_end().
  * Threads    One for each call of fingerprint_thread_begin(), without signals.
  */
 #ifndef SERVER_FINGERPRINT_THREAD_H
@@ -18,6 +19,7 @@
 struct fingerprint_thread {
     const void *bytes;
     size_t size;
+    struct rnn_model_options origin; /* nothing else of the load's */
     pthread_t thread;
     bool runs;
     enum rnn_status status;

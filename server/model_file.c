@@ -1,6 +1,7 @@
 #include "server/model_file.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/mapping.h"
@@ -8,7 +9,9 @@
 #include "server/fingerprint_thread.h"
 #include "server/import_child.h"
 
+/* `origin`, which may be NULL, is what the file was imported from. */
 static enum rnn_status load_bytes(const struct rnn_mapping *file,
+                                  const struct rnn_mapping *origin,
                                   const struct model_file_options *options,
                                   struct rnn_model **model,
                                   struct rnn_error *err)
@@ -17,6 +20,10 @@ static enum rnn_status load_bytes(const struct rnn_mapping *file,
     struct fingerprint_thread fingerprint;
     enum rnn_status status;
 
+    if (origin) {
+        how.origin = origin->bytes;
+        how.origin_size = origin->size;
+    }
     fingerprint_thread_begin(&fingerprint, file->bytes, file->size, &how);
     status = rnn_model_load(file->bytes, file->size, &how, model, err);
     fingerprint_thread_end(&fingerprint);
@@ -24,6 +31,7 @@ static enum rnn_status load_bytes(const struct rnn_mapping *file,
 }
 
 static enum rnn_status load_foreign(const char *path, int fd,
+                                    const struct rnn_mapping *file,
                                     const struct model_file_options *options,
                                     struct rnn_model **model,
                                     struct rnn_error *err)
@@ -38,10 +46,45 @@ static enum rnn_status load_foreign(const char *path, int fd,
         return status;
     status = rnn_mapping_init(made_fd, &made, err);
     if (!status)
-        status = load_bytes(&made, options, model, err);
+        status = load_bytes(&made, file, options, model, err);
     rnn_mapping_release(&made);
     close(made_fd);
     return status;
+}
+
+static enum rnn_status load_mapped(const char *path, int fd,
+                                   const struct rnn_mapping *file,
+                                   const struct model_file_options *options,
+                                   struct rnn_model **model,
+                                   struct rnn_error *err)
+{
+    enum rnn_file_kind kind;
+    enum rnn_status status = rnn_sniff(file->bytes, file->size, &kind, err);
+
+    if (status)
+        return status;
+    if (kind == RNN_FILE_SAFETENSORS)
+        status = load_bytes(file, NULL, options, model, err);
+    else
+        status = load_foreign(path, fd, file, options, model, err);
+    return status;
+}
+
+/* The numbers are used where they lie in the file, after they have been
+ * looked at: whoever writes into it meanwhile makes a model that nobody
+ * saved. */
+static enum rnn_status refuse_changed(int fd, const struct stat *before,
+                                      struct rnn_error *err)
+{
+    struct stat now;
+
+    if (fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+        now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+        return RNN_OK;
+    return rnn_fail(err, RNN_IO,
+                    "it was written to while it was read; write a new file "
+                    "beside it and rename that, then start again");
 }
 
 static enum rnn_status load_open(const char *path, int fd,
@@ -50,16 +93,22 @@ static enum rnn_status load_open(const char *path, int fd,
                                  struct rnn_error *err)
 {
     struct rnn_mapping file = {0};
-    enum rnn_file_kind kind;
-    enum rnn_status status = rnn_mapping_init(fd, &file, err);
+    struct rnn_model *made = NULL;
+    struct stat before = {0};
+    enum rnn_status status;
 
+    fstat(fd, &before);
+    status = rnn_mapping_init(fd, &file, err);
     if (!status)
-        status = rnn_sniff(file.bytes, file.size, &kind, err);
-    if (!status && kind == RNN_FILE_SAFETENSORS)
-        status = load_bytes(&file, options, model, err);
-    else if (!status)
-        status = load_foreign(path, fd, options, model, err);
+        status = load_mapped(path, fd, &file, options, &made, err);
+    if (!status)
+        status = refuse_changed(fd, &before, err);
     rnn_mapping_release(&file);
+    if (!status) {
+        *model = made;
+        made = NULL;
+    }
+    rnn_model_free(made);
     return status;
 }
 

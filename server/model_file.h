@@ -27,7 +27,8 @@ struct model_file_options {
 
 /* Load the model at `path`.  The sentence of a failure begins with the path
  * and says what was found there.  An import takes no longer than its timeout;
- * the model's bytes are gone when this returns. */
+ * the model's bytes are gone when this returns.  A file that was written to
+ * meanwhile is refused (IO). */
 RNN_CHECKED enum rnn_status model_file_load(
     const char *path, const struct model_file_options *options,
     struct rnn_model **model, struct rnn_error *err);

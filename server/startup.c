@@ -12,13 +12,29 @@ static void end_now(int number)
     _exit(128 + number);
 }
 
+/* Models are read where they lie in their files, before anything is served;
+ * whoever cuts one short meanwhile takes the bytes away. */
+static void end_cut_short(int number)
+{
+    static const char sentence[] =
+        "rnnd: a model's file was cut short while it was read; write a new "
+        "file beside it and rename that, then start again\n";
+
+    (void)number;
+    if (write(STDERR_FILENO, sentence, sizeof(sentence) - 1) < 0)
+        _exit(1);
+    _exit(1);
+}
+
 void startup_signals(void)
 {
     struct sigaction ends = {.sa_handler = end_now};
+    struct sigaction cut = {.sa_handler = end_cut_short};
     struct sigaction ignored = {.sa_handler = SIG_IGN};
 
     sigaction(SIGTERM, &ends, NULL);
     sigaction(SIGINT, &ends, NULL);
+    sigaction(SIGBUS, &cut, NULL);
     sigaction(SIGPIPE, &ignored, NULL);
     sigaction(SIGXFSZ, &ignored, NULL); /* a write that fails says so */
     sigaction(SIGHUP, &ignored, NULL);
@@ -26,6 +42,9 @@ void startup_signals(void)
 
 void startup_hold_signals(sigset_t *set)
 {
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+
+    sigaction(SIGBUS, &usual, NULL); /* the models are read */
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);

@@ -343,35 +343,45 @@ enum rnn_status fields_only_false(struct fields *fields, const char *key,
 
 /* Of one dtype throughout: its weights are numbers of float32, or become such
  * as the file is read. */
-static bool is_pure(const char *dtype)
+static const char *find_pure(const char *dtype)
 {
     static const char *const pure[] = {"float32", "float64", "float16",
                                        "bfloat16"};
 
     for (size_t i = 0; i < sizeof(pure) / sizeof(pure[0]); i++)
         if (!strcmp(dtype, pure[i]))
-            return true;
-    return false;
+            return pure[i];
+    return NULL;
 }
 
-enum rnn_status fields_dtype(struct fields *fields, struct rnn_error *err)
+enum rnn_status fields_find_dtype(struct fields *fields, const char **name,
+                                  struct rnn_error *err)
 {
     const struct rnn_json *field = fields_get(fields, "dtype");
-    const char *name = rnn_json_text(field);
+    const char *text = rnn_json_text(field);
     const char *policy = rnn_json_text(rnn_json_member(field, "class_name"));
 
+    *name = NULL;
     if (!field)
         return RNN_OK;
     if (policy &&
         (!strcmp(policy, "DTypePolicy") || !strcmp(policy, "Policy")))
-        name = rnn_json_text(
+        text = rnn_json_text(
             rnn_json_member(rnn_json_member(field, "config"), "name"));
-    if (name && is_pure(name))
+    *name = text ? find_pure(text) : NULL;
+    if (*name)
         return RNN_OK;
     return fields_refuse(fields, RNN_UNSUPPORTED, "dtype",
                          "only float32 is computed; save the model again with "
                          "that policy",
                          err);
+}
+
+enum rnn_status fields_dtype(struct fields *fields, struct rnn_error *err)
+{
+    const char *name;
+
+    return fields_find_dtype(fields, &name, err);
 }
 
 void fields_inert(struct fields *fields, const char *const *keys)

@@ -116,7 +116,13 @@ RNN_CHECKED enum rnn_status fields_only_false(struct fields *fields,
 
 /* The dtype, as a name or as a policy.  A model that is float64, float16 or
  * bfloat16 throughout is computed in float32, as all are; mixed and quantised
- * ones are refused. */
+ * ones are refused.  `*name` is the one of these, or NULL: the file does not
+ * say. */
+RNN_CHECKED enum rnn_status fields_find_dtype(struct fields *fields,
+                                              const char **name,
+                                              struct rnn_error *err);
+
+/* The same for whom it is all one. */
 RNN_CHECKED enum rnn_status fields_dtype(struct fields *fields,
                                          struct rnn_error *err);
 

@@ -129,6 +129,15 @@ static uint64_t find_places(const struct rnn_json *list)
     return places;
 }
 
+/* Does the file of Keras 3 say that this tensor is of bool? */
+static bool is_truth(const struct rnn_json *value)
+{
+    const char *dtype = rnn_json_text(
+        rnn_json_member(rnn_json_member(value, "config"), "dtype"));
+
+    return dtype && !strcmp(dtype, "bool");
+}
+
 /* One argument: a tensor, a list of them, or a constant. */
 static enum rnn_status add_argument(struct collector *to, const char *keyword,
                                     const struct rnn_json *value,
@@ -140,6 +149,7 @@ static enum rnn_status add_argument(struct collector *to, const char *keyword,
     argument.is_list = !is_tensor(to, value) && rnn_json_is_array(value);
     if (argument.is_list)
         argument.places = find_places(value);
+    argument.is_truth = is_keras_3_tensor(value) && is_truth(value);
     if (holds_tensor(to, value))
         status = collect_tensors(to, value, err);
     else

@@ -22,6 +22,7 @@ static const struct {
 struct data {
     const unsigned char *bytes;
     size_t size;
+    struct safetensors_origin origin;
 };
 
 const char *safetensors_dtype_name(enum safetensors_dtype dtype)
@@ -86,7 +87,11 @@ static enum rnn_status read_offsets(const struct rnn_json *entry,
                                     struct safetensors_tensor *tensor,
                                     struct rnn_error *err)
 {
-    const struct rnn_json *array = rnn_json_member(entry, "data_offsets");
+    const bool in_origin =
+        data->origin.bytes && rnn_json_member(entry, "origin_offsets");
+    const char *name = in_origin ? "origin_offsets" : "data_offsets";
+    const size_t size = in_origin ? data->origin.size : data->size;
+    const struct rnn_json *array = rnn_json_member(entry, name);
     const struct rnn_json *first = rnn_json_first(array);
     size_t begin, end;
 
@@ -94,20 +99,22 @@ static enum rnn_status read_offsets(const struct rnn_json *entry,
         !rnn_json_size(first, &begin) ||
         !rnn_json_size(rnn_json_next(first), &end))
         return rnn_fail(err, RNN_BAD_MODEL,
-                        "tensor \"%.100s\": data_offsets are not two sizes",
-                        tensor->name);
-    if (begin > end || end > data->size)
+                        "tensor \"%.100s\": %s are not two sizes",
+                        tensor->name, name);
+    if (begin > end || end > size)
         return rnn_fail(err, RNN_BAD_MODEL,
-                        "tensor \"%.100s\": data_offsets [%zu, %zu] do not "
-                        "lie in the file's %zu bytes of data; is it cut off?",
-                        tensor->name, begin, end, data->size);
+                        "tensor \"%.100s\": %s [%zu, %zu] do not "
+                        "lie in the file's %zu bytes%s; is it cut off?",
+                        tensor->name, name, begin, end, size,
+                        in_origin ? "" : " of data");
     if (end - begin != tensor->bytes)
         return rnn_fail(err, RNN_BAD_MODEL,
-                        "tensor \"%.100s\": data_offsets span %zu bytes, the "
+                        "tensor \"%.100s\": %s span %zu bytes, the "
                         "shape and dtype take %zu",
-                        tensor->name, end - begin, tensor->bytes);
+                        tensor->name, name, end - begin, tensor->bytes);
     tensor->begin = begin;
-    tensor->data = data->bytes + begin;
+    tensor->is_in_origin = in_origin;
+    tensor->data = (in_origin ? data->origin.bytes : data->bytes) + begin;
     return RNN_OK;
 }
 
@@ -166,6 +173,26 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* A small file must not become a large model by naming its bytes again and
+ * again. */
+static enum rnn_status check_origin(const struct safetensors *file,
+                                    size_t size, struct rnn_error *err)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        const struct safetensors_tensor *tensor = &file->tensors[i];
+
+        if (!tensor->is_in_origin)
+            continue;
+        if (tensor->bytes > size)
+            return rnn_fail(err, RNN_BAD_MODEL,
+                            "the tensors have more bytes, at \"%.100s\", "
+                            "than the file in which they lie",
+                            tensor->name);
+        size -= tensor->bytes;
+    }
+    return RNN_OK;
+}
+
 /* Do the tensors cover `size` bytes exactly once? */
 static enum rnn_status check_cover(struct safetensors *file, size_t size,
                                    struct rnn_error *err)
@@ -177,6 +204,8 @@ static enum rnn_status check_cover(struct safetensors *file, size_t size,
     for (size_t i = 0; i < file->count; i++) {
         const struct safetensors_tensor *tensor = &file->tensors[i];
 
+        if (tensor->is_in_origin)
+            continue;
         if (tensor->begin != at)
             return rnn_fail(err, RNN_BAD_MODEL,
                             "tensor \"%.100s\" begins at byte %zu of the "
@@ -218,16 +247,18 @@ static enum rnn_status read_header(const struct data *data,
         if (status)
             return status;
     }
-    return check_cover(file, data->size, err);
+    status = check_origin(file, data->origin.size, err);
+    return status ? status : check_cover(file, data->size, err);
 }
 
 enum rnn_status safetensors_open(const void *bytes, size_t size,
+                                 const struct safetensors_origin *origin,
                                  struct arena *arena, struct safetensors *file,
                                  struct rnn_error *err)
 {
     const unsigned char *start = bytes;
     struct safetensors opened = {0};
-    struct data data;
+    struct data data = {.size = 0};
     uint64_t length = 0;
     enum rnn_status status;
 
@@ -253,6 +284,8 @@ enum rnn_status safetensors_open(const void *bytes, size_t size,
         return status;
     data.bytes = start + LENGTH_BYTES + length;
     data.size = size - LENGTH_BYTES - (size_t)length;
+    if (origin)
+        data.origin = *origin;
     status = read_header(&data, arena, &opened, err);
     if (status) {
         safetensors_release(&opened);

@@ -6,14 +6,20 @@
  * names are unique, sizes follow from the shapes, and the tensors cover the
  * data from its first byte to its last without holes or overlap.
  *
+ * What rnn-import makes for rnnd leaves large weights where they are: such a
+ * tensor has "origin_offsets", its place in the file that was imported, and
+ * no bytes among the data.  Only who brings that file can open it.
+ *
  * Ownership  safetensors_open() fills a struct that the caller holds;
  *            safetensors_release() takes it back.
- * Borrowing  Data points into the caller's bytes, at any alignment; names and
+ * Borrowing  Data points into the caller's bytes, at any alignment, or into
+ *            those of the origin; names and
  *            metadata live until the release.
  */
 #ifndef CORE_FORMAT_SAFETENSORS_H
 #define CORE_FORMAT_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/arena.h"
@@ -54,9 +60,16 @@ struct safetensors_tensor {
     enum safetensors_dtype dtype;
     struct rnn_shape shape;
     size_t count; /* elements */
-    size_t begin; /* bytes from the start of the data */
+    size_t begin; /* bytes from the start of the data, or of the origin */
     size_t bytes;
+    bool is_in_origin;
     const unsigned char *data;
+};
+
+/* The file that was imported; all zero: there is none. */
+struct safetensors_origin {
+    const unsigned char *bytes;
+    size_t size;
 };
 
 struct safetensors {
@@ -65,14 +78,16 @@ struct safetensors {
     size_t count;
 };
 
-/* BAD_MODEL   no safetensors, damaged, or cut off
+/* `origin` may be NULL; then, and if it is all zero, no tensor may lie there.
+ * All that do take no more bytes together than it has.
+ *
+ * BAD_MODEL   no safetensors, damaged, or cut off
  * UNSUPPORTED a dtype that is not in the table above
  * NO_MEMORY   the header or the arena does not fit
  */
-RNN_CHECKED enum rnn_status safetensors_open(const void *bytes, size_t size,
-                                             struct arena *arena,
-                                             struct safetensors *file,
-                                             struct rnn_error *err);
+RNN_CHECKED enum rnn_status safetensors_open(
+    const void *bytes, size_t size, const struct safetensors_origin *origin,
+    struct arena *arena, struct safetensors *file, struct rnn_error *err);
 void safetensors_release(struct safetensors *file);
 
 /* The text under `key` in __metadata__; NULL when there is none. */

@@ -12,7 +12,7 @@
 
 /* What the steps hand to one another. */
 struct import {
-    const struct byte_sink *sink;
+    struct byte_sink sink;
     const struct import_notes *notes;
     struct arena texts;
     struct rnn_inventory inventory;
@@ -75,8 +75,8 @@ static enum rnn_status write_out(struct import *import, struct rnn_error *err)
 {
     import->metadata.keras_config = import->inventory.architecture;
     note_rounding(import);
-    return safetensors_write(&import->metadata, &import->weights, import->sink,
-                             err);
+    return safetensors_write(&import->metadata, &import->weights,
+                             &import->sink, err);
 }
 
 /* ---- .keras ------------------------------------------------------------- */
@@ -147,6 +147,7 @@ static enum rnn_status import_keras(const void *bytes, size_t size,
     if (status)
         return status;
     import->metadata.source_format = "keras";
+    import->sink.has_origin = false; /* what is read is a member's copy */
     status = read_version(&zip, import, err);
     if (!status)
         status = read_config(&zip, import, err);
@@ -157,7 +158,7 @@ static enum rnn_status import_keras(const void *bytes, size_t size,
                           "installed");
     if (!status)
         status = keras_zip_read(&zip, "model.weights.h5",
-                                import->sink->max_bytes, &member, err);
+                                import->sink.max_bytes, &member, err);
     keras_zip_close(&zip);
     if (!status)
         status = read_weights(&member, import, err);
@@ -258,7 +259,7 @@ enum rnn_status import_model(const void *bytes, size_t size,
                              const struct import_notes *notes,
                              struct rnn_error *err)
 {
-    struct import import = {.sink = sink, .notes = notes};
+    struct import import = {.sink = *sink, .notes = notes};
     enum rnn_file_kind kind;
     enum rnn_status status = rnn_sniff(bytes, size, &kind, err);
 

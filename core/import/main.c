@@ -45,6 +45,7 @@ static const char usage[] =
 struct job {
     int in, out;
     const char *prefix; /* of each line on stderr */
+    bool is_for_rnnd;   /* which has the model's file open, too */
     struct sandbox_limits limits;
 };
 
@@ -113,7 +114,8 @@ static void expect_an_end(struct job *job, size_t model_bytes)
 static enum rnn_status read_model(struct job *job, struct rnn_error *err)
 {
     struct rnn_mapping model = {0};
-    struct byte_sink sink = {write_all, job, job->limits.file_bytes};
+    struct byte_sink sink = {write_all, job, job->limits.file_bytes,
+                             job->is_for_rnnd};
     struct import_notes notes = {say_note, job};
     enum rnn_status status = hdf5_start(err);
 
@@ -174,7 +176,7 @@ static bool parse_size(const char *text, size_t *size)
 static int serve_descriptors(char **argv)
 {
     size_t in, out, memory, seconds;
-    struct job job = {.prefix = ""};
+    struct job job = {.prefix = "", .is_for_rnnd = true};
 
     if (!parse_size(argv[0], &in) || !parse_size(argv[1], &out) ||
         !parse_size(argv[2], &memory) || !parse_size(argv[3], &seconds) ||
@@ -212,7 +214,10 @@ static int wait_for_child(pid_t child, const char *model)
 static int convert_in_child(const char *model, size_t memory, int in, int out)
 {
     char prefix[PATH_MAX + 16];
-    struct job job = {in, out, prefix, {memory, DEFAULT_SECONDS, memory}};
+    struct job job = {.in = in,
+                      .out = out,
+                      .prefix = prefix,
+                      .limits = {memory, DEFAULT_SECONDS, memory}};
     pid_t child;
 
     snprintf(prefix, sizeof(prefix), "rnn-import: %s: ", model);

@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/import/hdf5_image.h"
+
 /* Numbers begin at a multiple of this, so that a mapped file can be used as
  * it lies; the header is filled up with blanks. */
 #define DATA_ALIGN 64
+
+/* Smaller weights are not worth a second place to look. */
+#define LEAST_LEFT ((size_t)64 << 10)
 
 /* Numbers that are looked at and written in one go. */
 #define PIECE ((size_t)1 << 16)
@@ -74,21 +79,58 @@ static void put_pair(struct text *text, const char *key, const char *value)
     put_string(text, value);
 }
 
+static bool is_little_endian(void)
+{
+    const uint16_t probe = 1;
+
+    return *(const unsigned char *)&probe == 1;
+}
+
+static bool may_be_left(const struct weight *weight)
+{
+    return weight->in_place && is_little_endian() &&
+           weight->count >= LEAST_LEFT / sizeof(float);
+}
+
+/* Are weights left in the file?  Not if they have more bytes than it, as
+ * those of a crafted file may, which share them: the reader refuses that. */
+static bool leaves_weights(const struct byte_sink *sink,
+                           const struct weight_list *list)
+{
+    size_t room = list->image ? list->image->size / sizeof(float) : 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (!may_be_left(&list->items[i]))
+            continue;
+        if (list->items[i].count > room)
+            return false;
+        room -= list->items[i].count;
+    }
+    return sink->has_origin;
+}
+
+static size_t offset_in(const struct hdf5_image *image, const float *numbers)
+{
+    return (size_t)((const unsigned char *)numbers -
+                    (const unsigned char *)image->bytes);
+}
+
+/* `begin` is where the numbers lie. */
 static void put_tensor(struct text *text, const struct weight *weight,
-                       size_t begin)
+                       const char *where, size_t begin)
 {
     put(text, ",", 1);
     put_string(text, weight->name);
     put_format(text, ":{\"dtype\":\"F32\",\"shape\":[");
     for (size_t axis = 0; axis < weight->rank; axis++)
         put_format(text, "%s%zu", axis ? "," : "", weight->shape[axis]);
-    put_format(text, "],\"data_offsets\":[%zu,%zu]}", begin,
+    put_format(text, "],\"%s\":[%zu,%zu]}", where, begin,
                begin + weight->count * sizeof(float));
 }
 
 /* The header with its length in front; what follows it has `*data_bytes`. */
 static enum rnn_status make_header(const struct model_metadata *metadata,
-                                   const struct weight_list *list,
+                                   const struct weight_list *list, bool leaves,
                                    struct text *text, size_t *data_bytes,
                                    struct rnn_error *err)
 {
@@ -105,9 +147,14 @@ static enum rnn_status make_header(const struct model_metadata *metadata,
     for (size_t i = 0; i < list->count; i++) {
         const struct weight *weight = &list->items[i];
 
+        if (leaves && may_be_left(weight)) {
+            put_tensor(text, weight, "origin_offsets",
+                       offset_in(list->image, weight->in_place));
+            continue;
+        }
         if (weight->count > (SIZE_MAX / 2 - offset) / sizeof(float))
             return rnn_fail(err, RNN_LIMIT, "the weights have no end");
-        put_tensor(text, weight, offset);
+        put_tensor(text, weight, "data_offsets", offset);
         offset += weight->count * sizeof(float);
     }
     put(text, "}", 1);
@@ -120,13 +167,6 @@ static enum rnn_status make_header(const struct model_metadata *metadata,
         text->at[i] = (char)((uint64_t)header >> 8 * i & 0xff);
     *data_bytes = offset;
     return RNN_OK;
-}
-
-static bool is_little_endian(void)
-{
-    const uint16_t probe = 1;
-
-    return *(const unsigned char *)&probe == 1;
 }
 
 /* Intel and ARM as Debian builds them are little-endian; this keeps the file
@@ -202,8 +242,9 @@ enum rnn_status safetensors_write(const struct model_metadata *metadata,
 {
     struct text header = {0};
     size_t data_bytes = 0;
+    const bool leaves = leaves_weights(sink, list);
     enum rnn_status status =
-        make_header(metadata, list, &header, &data_bytes, err);
+        make_header(metadata, list, leaves, &header, &data_bytes, err);
 
     if (!status && (header.length > sink->max_bytes ||
                     data_bytes > sink->max_bytes - header.length))
@@ -214,7 +255,8 @@ enum rnn_status safetensors_write(const struct model_metadata *metadata,
     if (!status && !sink->write(sink->arg, header.at, header.length))
         status = refuse_write(err);
     for (size_t i = 0; i < list->count && !status; i++)
-        status = write_weight(&list->items[i], sink, err);
+        if (!leaves || !may_be_left(&list->items[i]))
+            status = write_weight(&list->items[i], sink, err);
     free(header.at);
     return status;
 }

@@ -2,6 +2,10 @@
  *
  * 8 bytes of header length, little-endian; a JSON header; then the numbers of
  * each tensor, float32, little-endian, in the order of the list.
+ *
+ * For who has the origin, a large weight that lies there as float32 is not
+ * written: its entry has "origin_offsets" (core/format/safetensors.h), and
+ * whether its numbers are finite is for the reader to see.
  */
 #ifndef CORE_IMPORT_SAFETENSORS_OUT_H
 #define CORE_IMPORT_SAFETENSORS_OUT_H
@@ -16,6 +20,7 @@ struct byte_sink {
     bool (*write)(void *arg, const void *bytes, size_t size);
     void *arg;
     size_t max_bytes; /* of everything written; more is refused at once */
+    bool has_origin;  /* who reads it has the file, too, that is imported */
 };
 
 struct model_metadata {

@@ -50,8 +50,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (status)
         return status;
     if (x->scores)
-        return scores_softmax(builder, node,
-                              own->activation.kind == RNN_ACT_SOFTMAX, err);
+        return scores_activate(builder, node, &own->activation, true, err);
     own->ukernels = rnn_ukernels_find(builder->isa, x->features);
     node->cost = 16 * (uint64_t)x->features;
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
@@ -74,6 +73,7 @@ static bool run(const struct node *node, struct run *run)
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
         .masking = MASK_PASSED,                                               \
+        .takes_scores = true,                                                 \
         .own_bytes = sizeof(struct activation),                               \
         .read = (reader),                                                     \
         .connect = connect,                                                   \

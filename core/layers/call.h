@@ -29,6 +29,7 @@ struct value;
 struct call_argument {
     const char *keyword; /* NULL: by position */
     bool is_list;
+    bool is_truth;               /* a tensor that the file calls one of bool */
     size_t first, count;         /* its tensors among the inputs */
     uint64_t places;             /* of a list: bit i: item i is no null */
     const struct rnn_json *json; /* of a constant; NULL: tensors */

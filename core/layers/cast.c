@@ -1,12 +1,14 @@
 /* Cast, and the operators that do nothing outside training
  *
- *     y = x                     Cast to float32, StopGradient, Identity
+ *     y = x                     Cast to float32, or to what the layers of the
+ *                               model are; StopGradient, Identity
  *     y = x cut towards 0       Cast to int32 or int64
  *     y = 1 where x is not 0    Cast to bool
  *
  * Numbers of any kind are float32 here, so that a cast to it changes nothing.
- * To Keras what has a mask is float32, and tf.cast() to that gives back the
- * tensor itself, its mask with it.
+ * To Keras what has a mask is of the dtype of the model's layers; tf.cast() to
+ * that gives back the tensor itself, its mask with it, and to another dtype a
+ * new tensor, which has none.
  *
  * Keras: keras/src/ops/core.py; tf.cast
  */
@@ -15,7 +17,18 @@
 #include <string.h>
 
 #include "core/format/json.h"
+#include "core/layers/mask.h"
 #include "core/layers/operator.h"
+
+/* Does a cast to `dtype` leave a number of the model what it is here?  A wider
+ * one than the model's would be computed with as such. */
+static bool changes_nothing(const struct plan_builder *builder,
+                            const char *dtype)
+{
+    return dtype && (!strcmp(dtype, "float32") ||
+                     (builder->dtype && !builder->dtypes_differ &&
+                      !strcmp(dtype, builder->dtype)));
+}
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
@@ -32,14 +45,15 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (status)
         return status;
     if (layer->class->detail && !cuts && !asks &&
-        (!dtype || strcmp(dtype, "float32") != 0))
-        return operator_refuse(
-            node, "only casts to float32, int32, int64 and bool are supported",
-            err);
+        !changes_nothing(builder, dtype))
+        return operator_refuse(node,
+                               "only casts to float32, int32, int64, bool and "
+                               "the dtype of the model's layers are supported",
+                               err);
     if (!cuts && !asks) {
         status = plan_pass_input(builder, node, err);
         if (!status && layer->class->detail)
-            node->outputs[0]->mask = x->mask;
+            status = mask_keep_as(builder, node, dtype, err);
         return status;
     }
     own = arena_zalloc(builder->arena, 1, sizeof(*own), alignof(bool));
@@ -78,5 +92,5 @@ const struct layer_class operator_cast = {
     .connect = connect, .run = run};
 
 const struct layer_class operator_identity = {
-    OPERATOR_FIELDS("StopGradient", words_none, NULL), .connect = connect,
-    .run = run};
+    OPERATOR_FIELDS("StopGradient", words_none, NULL), .takes_scores = true,
+    .connect = connect, .run = run};

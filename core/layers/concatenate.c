@@ -1,9 +1,10 @@
-/* Concatenate, Stack
+/* Concatenate, Stack, Append, Hstack, Dstack
  *
  *     y = [x_0, x_1, ...]        along one axis, the last unless said
  *
- * Stack puts an axis of one into each before.  What goes along the axis of
- * time needs the whole sequence.
+ * Append is of two, Hstack along axis 1, Dstack along axis 2.  Stack puts an
+ * axis of one into each before, and so does a Dstack of vectors.  What goes
+ * along the axis of time needs the whole sequence.
  *
  * Keras: keras/src/layers/merging/concatenate.py, keras/src/ops/numpy.py
  */
@@ -134,6 +135,12 @@ static enum rnn_status find_shape(const struct node *node,
     return RNN_OK;
 }
 
+/* Are their numbers of timesteps the same for all sequences? */
+static bool same_open(const struct value *a, const struct value *b)
+{
+    return plan_clock(a->clock) == plan_clock(b->clock) && a->pace == b->pace;
+}
+
 /* Timesteps one after the other: those of the inputs that are open times
  * their number, and the known ones. */
 static enum rnn_status join_time(struct node *node, struct rnn_shape *shape,
@@ -150,8 +157,8 @@ static enum rnn_status join_time(struct node *node, struct rnn_shape *shape,
             pace.add += (int64_t)x->shape.dim[0];
             continue;
         }
-        if (open && !plan_same_time(open, x))
-            return refuse_shapes(node, i, err);
+        if (open && !same_open(open, x))
+            return plan_sum_steps(builder, node, 0, err);
         open = x;
         pace.up++;
     }
@@ -217,21 +224,41 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status ? status : settle(call, node, builder, err);
 }
 
+/* What an operator of these is. */
+struct joining {
+    size_t axis;    /* its axis; 0: that which it is told */
+    size_t tensors; /* its arguments, one by one; 0: one list of them */
+    bool stacks;
+};
+
 static enum rnn_status connect_operator(struct layer *layer, struct node *node,
                                         struct plan_builder *builder,
                                         struct rnn_error *err)
 {
     const struct rnn_json *json = operator_setting(node, "axis", NULL);
+    const struct joining *joining = layer->class->detail;
     struct concatenate_call *call = make_call(node, builder);
     size_t axes = node->inputs[0]->shape.rank;
     enum rnn_status status;
 
     if (!call)
         return plan_no_memory(layer, err);
-    call->stacks = layer->class == &operator_stack;
+    call->stacks = joining->stacks || axes < joining->axis;
     if (call_positional_inputs(node->given) != node->input_count ||
-        call_position(node->given, 1))
-        return operator_refuse(node, "it takes one list of tensors", err);
+        call_position(node->given, joining->tensors ? joining->tensors : 1) ||
+        (joining->tensors && joining->tensors != node->input_count))
+        return operator_refuse(node,
+                               joining->tensors ? "it takes two tensors"
+                                                : "it takes one list of "
+                                                  "tensors",
+                               err);
+    if (joining->axis) {
+        call->axis = joining->axis - 1;
+        return settle(call, node, builder, err);
+    }
+    if (!json)
+        return operator_refuse(
+            node, "without an axis it mixes the sequences of a batch", err);
     status = operator_axis(node, json, axes + call->stacks, &call->axis, err);
     return status ? status : settle(call, node, builder, err);
 }
@@ -304,10 +331,14 @@ const struct layer_class layer_concatenate = {
 
 static const char *const words[] = {"axis", "name", NULL};
 
-const struct layer_class operator_concatenate = {
-    OPERATOR_FIELDS("Concatenate", words, NULL), .connect = connect_operator,
-    .run = run};
+#define JOIN(label, keras, ...)                                               \
+    static const struct joining joining_##label = {__VA_ARGS__};              \
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words, &joining_##label),                      \
+        .connect = connect_operator, .run = run}
 
-const struct layer_class operator_stack = {
-    OPERATOR_FIELDS("Stack", words, NULL), .connect = connect_operator,
-    .run = run};
+JOIN(concatenate, "Concatenate", .axis = 0);
+JOIN(stack, "Stack", .stacks = true);
+JOIN(append, "Append", .tensors = 2);
+JOIN(hstack, "Hstack", .axis = 1);
+JOIN(dstack, "Dstack", .axis = 2);

@@ -1,4 +1,4 @@
-/* Dot, and the operators Matmul and Einsum
+/* Dot, and the operators Matmul, Einsum, Dot, Inner and Tensordot
  *
  *     y[i.., k..] = sum over j of a[i.., j, ..] * b[.., j, k..]
  *
@@ -8,7 +8,9 @@
  *
  * Matmul sums the last axis of a and the last but one of b, the axes before
  * them are the same in both or missing in a constant.  Einsum says which in
- * letters, of which the first is the batch.
+ * letters, of which the first is the batch.  The other operators sum axes of a
+ * tensor and of a constant: the last and the last but one, the last, or those
+ * that they are told.
  *
  * Keras: keras/src/layers/merging/dot.py, keras/src/ops/numpy.py; tf.linalg
  */
@@ -31,6 +33,9 @@ struct dot_call {
     char labels[3][2 * ND_AXES + 1];
     struct constant constant;
 };
+
+/* Which axis of a constant is summed with the last of a tensor. */
+enum pairing { PAIR_LAST_BUT_ONE, PAIR_LAST, PAIR_TOLD };
 
 static const char *const inert[] = {NULL};
 
@@ -158,6 +163,7 @@ static bool run(const struct node *node, struct run *run)
 
 const struct layer_class layer_dot = {
     .name = "Dot",
+    .takes_scores = true,
     .inert = inert,
     .takes_plain = true,
     .streaming = STREAM_ALONE,
@@ -260,6 +266,110 @@ static enum rnn_status connect_matmul(struct layer *layer, struct node *node,
     return finish(call, node, builder, err);
 }
 
+/* Label the axes of a tensor, the first operand, and of a constant: those in
+ * `pairs` are summed, x's first; the others follow each other in y. */
+static void label_pairs(struct dot_call *call, const size_t (*pairs)[2],
+                        size_t count)
+{
+    char letter = 'a', *out = call->labels[2];
+
+    for (size_t o = 0; o < 2; o++)
+        for (size_t i = 0; i < rank_of(&call->einsum.operands[o]); i++) {
+            size_t k = 0;
+
+            while (k < count && pairs[k][o] != i)
+                k++;
+            call->labels[o][i] =
+                k < count ? (char)('A' + k) : (*out++ = letter++);
+        }
+}
+
+/* Which axes are summed: of x behind the batch, and of the constant. */
+static enum rnn_status pair_axes(const struct node *node, size_t rank,
+                                 size_t other, size_t (*pairs)[2],
+                                 size_t *count, struct rnn_error *err)
+{
+    const struct rnn_json *json = operator_setting(node, "axes", NULL);
+    const struct rnn_json *of_x = rnn_json_first(json);
+    long axes = 2, ends[2][RNN_MAX_RANK];
+    size_t some[2] = {0, 0};
+    enum rnn_status status = RNN_OK;
+
+    if (!rnn_json_is_array(json)) {
+        if (json)
+            status = operator_integer(node, json, &axes, err);
+        if (!status && (axes < 1 || axes > (long)rank || axes > (long)other))
+            status = operator_refuse(node,
+                                     "it sums axes that are not there, "
+                                     "or the batch",
+                                     err);
+        *count = status ? 0 : (size_t)axes;
+        for (size_t k = 0; k < *count; k++) {
+            pairs[k][0] = rank - *count + k;
+            pairs[k][1] = k;
+        }
+        return status;
+    }
+    status = operator_list(node, of_x, RNN_MAX_RANK, ends[0], &some[0], err);
+    if (!status)
+        status = operator_list(node, rnn_json_next(of_x), RNN_MAX_RANK,
+                               ends[1], &some[1], err);
+    if (!status && some[0] != some[1])
+        status = operator_refuse(node, "axes does not pair axes", err);
+    *count = status ? 0 : some[0];
+    for (size_t k = 0; k < *count; k++) {
+        long a = ends[0][k] + (ends[0][k] < 0 ? (long)rank : -1);
+        long b = ends[1][k] + (ends[1][k] < 0 ? (long)other : 0);
+
+        if (a < 0 || a >= (long)rank || b < 0 || b >= (long)other)
+            return operator_refuse(
+                node, "it sums axes that are not there, or the batch", err);
+        pairs[k][0] = (size_t)a;
+        pairs[k][1] = (size_t)b;
+    }
+    return status;
+}
+
+/* Of two tensors, Keras would multiply each sequence with all others. */
+static enum rnn_status connect_pairs(struct layer *layer, struct node *node,
+                                     struct plan_builder *builder,
+                                     struct rnn_error *err)
+{
+    const enum pairing *pairing = layer->class->detail;
+    struct dot_call *call = make_call(node, builder);
+    size_t pairs[RNN_MAX_RANK][2] = {{0, 0}}, count = 1, rank, other;
+    enum rnn_status status;
+
+    if (!call)
+        return plan_no_memory(layer, err);
+    for (size_t o = 0; o < 2; o++) {
+        status = read_operand(call, node, call_position(node->given, o), o,
+                              builder, err);
+        if (status)
+            return status;
+    }
+    if (!call->einsum.operands[0].value || call->einsum.operands[1].value ||
+        !call->constant.shape.rank)
+        return operator_refuse(node,
+                               "it takes a tensor and a constant array; of "
+                               "two tensors it mixes the sequences of a batch",
+                               err);
+    rank = rank_of(&call->einsum.operands[0]);
+    other = call->constant.shape.rank;
+    pairs[0][0] = rank - 1;
+    pairs[0][1] = *pairing == PAIR_LAST || other == 1 ? other - 1 : other - 2;
+    if (*pairing == PAIR_TOLD)
+        status = pair_axes(node, rank, other, pairs, &count, err);
+    if (!status && rank + other - 2 * count == 0)
+        status = operator_refuse(node, "no axis but the batch is left", err);
+    if (!status && rank + other - 2 * count > RNN_MAX_RANK)
+        status = operator_refuse(node, "its output has too many axes", err);
+    if (status)
+        return status;
+    label_pairs(call, (const size_t(*)[2])pairs, count);
+    return finish(call, node, builder, err);
+}
+
 /* "btd,bsd->bts" without the batch; false: in another form. */
 static bool split_letters(const char *text, struct dot_call *call)
 {
@@ -310,9 +420,11 @@ static enum rnn_status connect_einsum(struct layer *layer, struct node *node,
 static const char *const words_matmul[] = {"b", "transpose_a", "transpose_b",
                                            "name", NULL};
 static const char *const words_einsum[] = {"subscripts", NULL};
+static const char *const words_pairs[] = {"axes", NULL};
 
 const struct layer_class operator_matmul = {
     OPERATOR_FIELDS("Matmul", words_matmul, NULL),
+    .takes_scores = true,
     .connect = connect_matmul,
     .scratch = scratch,
     .run = run,
@@ -320,7 +432,21 @@ const struct layer_class operator_matmul = {
 
 const struct layer_class operator_einsum = {
     OPERATOR_FIELDS("Einsum", words_einsum, NULL),
+    .takes_scores = true,
     .connect = connect_einsum,
     .scratch = scratch,
     .run = run,
 };
+
+#define PAIRS(label, keras, which)                                            \
+    static const enum pairing pairing_##label = (which);                      \
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words_pairs, &pairing_##label),                \
+        .connect = connect_pairs,                                             \
+        .scratch = scratch,                                                   \
+        .run = run,                                                           \
+    }
+
+PAIRS(dot, "Dot", PAIR_LAST_BUT_ONE);
+PAIRS(inner, "Inner", PAIR_LAST);
+PAIRS(tensordot, "Tensordot", PAIR_TOLD);

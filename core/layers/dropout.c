@@ -38,6 +38,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
         .masking = (what),                                                    \
+        .takes_scores = true,                                                 \
         .read = read,                                                         \
         .connect = connect,                                                   \
     }

@@ -195,12 +195,10 @@ enum rnn_status einsum_connect(struct einsum *einsum, struct node *node,
     if (status)
         return status;
     node->cost = find_cost(einsum, node->whole);
-    if (timed) {
-        node->outputs[0]->fixed_steps = timed->fixed_steps;
-        node->outputs[0]->pace = timed->pace;
-    } else if (has_time) {
+    if (timed)
+        plan_take_steps(node, 0, timed);
+    else if (has_time)
         plan_fix_steps(builder, node, 0, shape.dim[0]);
-    }
     return RNN_OK;
 }
 
@@ -292,7 +290,7 @@ static void run_unit(const struct einsum *einsum, const char *const labels[2],
 size_t einsum_scratch(const struct einsum *einsum, const struct node *node,
                       size_t items)
 {
-    return einsum->scores ? scores_scratch(node, items) : 0;
+    return einsum->scores ? scores_scratch(einsum->scores, node, items) : 0;
 }
 
 bool einsum_run(const struct einsum *einsum, const struct node *node,

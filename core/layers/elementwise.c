@@ -3,9 +3,9 @@
  *     y = f(a, b, c)
  *
  * a, b and c are tensors or constants.  An axis of one is repeated where
- * another has more; a constant gets axes in front until it has as many.
- * Tensors have the same number of axes, since Keras would put the batch of
- * the smaller one beside an axis of the other.
+ * another has more, a single timestep too; a constant gets axes in front until
+ * it has as many. Tensors have the same number of axes, since Keras would put
+ * the batch of the smaller one beside an axis of the other.
  *
  * Keras: keras/src/ops/numpy.py; tf.math
  */
@@ -17,9 +17,6 @@
 #include "core/layers/elementwise.h"
 #include "core/layers/nd.h"
 #include "core/layers/scores.h"
-
-extern const struct layer_class operator_add, operator_subtract,
-    operator_multiply, operator_divide;
 
 struct operand {
     bool is_constant;
@@ -112,13 +109,14 @@ static enum rnn_status widen_time(const struct node *node,
                                   const struct value **wider,
                                   struct rnn_error *err)
 {
+    if (plan_is_repeated(a, b) || plan_is_repeated(b, a)) {
+        *wider = plan_is_repeated(a, b) ? b : a;
+        return RNN_OK;
+    }
     if (plan_same_time(a, b)) {
         *wider = a->shape.dim[0] == RNN_FREE ? b : a;
         return RNN_OK;
     }
-    *wider = is_one(&a->shape, 0) ? b : a;
-    if (is_one(&a->shape, 0) || is_one(&b->shape, 0))
-        return RNN_OK;
     return refuse_shape(node, &b->shape,
                         "has another number of timesteps than what stands "
                         "beside it",
@@ -153,6 +151,35 @@ static const struct rnn_shape *shape_of(const struct node *node,
                                 : &node->inputs[operand->input]->shape;
 }
 
+static bool any_has_time(const struct node *node,
+                         const struct element_call *call)
+{
+    for (size_t i = 0; i < call->count; i++)
+        if (!call->operands[i].is_constant &&
+            node->inputs[call->operands[i].input]->has_time)
+            return true;
+    return false;
+}
+
+/* `*timed` is the one whose time is that of the output, of those so far. */
+static enum rnn_status take_time(const struct node *node,
+                                 const struct value *x,
+                                 const struct value **timed,
+                                 struct rnn_error *err)
+{
+    if (!x->has_time && !is_one(&x->shape, 0))
+        return refuse_shape(node, &x->shape,
+                            "has another number of axes than the tensor "
+                            "beside it",
+                            err);
+    if (!x->has_time)
+        return RNN_OK;
+    if (*timed)
+        return widen_time(node, *timed, x, timed, err);
+    *timed = x;
+    return RNN_OK;
+}
+
 /* The shape of the output, whose time is that of `*timed` or, NULL, none. */
 static enum rnn_status find_shape(struct node *node, struct element_call *call,
                                   struct rnn_shape *shape,
@@ -160,26 +187,22 @@ static enum rnn_status find_shape(struct node *node, struct element_call *call,
                                   struct rnn_error *err)
 {
     const struct value *first = node->inputs[0];
+    bool has_time = any_has_time(node, call);
     enum rnn_status status = RNN_OK;
 
     *shape = first->shape;
-    *timed = first->has_time ? first : NULL;
+    *timed = NULL;
     for (size_t i = 0; i < call->count && !status; i++) {
         struct operand *operand = &call->operands[i];
         const struct value *x = node->inputs[operand->input];
 
         if (operand->is_constant)
             status = align(node, &operand->constant, first->shape.rank, err);
-        else if (x->has_time != first->has_time)
-            status = refuse_shape(node, &x->shape,
-                                  "has another number of axes than the tensor "
-                                  "beside it",
-                                  err);
-        else if (x->has_time && x->shape.rank == first->shape.rank)
-            status = widen_time(node, *timed, x, timed, err);
+        else if (has_time && x->shape.rank == first->shape.rank)
+            status = take_time(node, x, timed, err);
         if (!status)
-            status = widen(node, *timed != NULL, shape_of(node, operand),
-                           shape, err);
+            status =
+                widen(node, has_time, shape_of(node, operand), shape, err);
     }
     if (*timed)
         shape->dim[0] = (*timed)->shape.dim[0];
@@ -197,7 +220,10 @@ static enum rnn_status settle_time(struct node *node,
         const struct rnn_shape *shape = shape_of(node, operand);
 
         if (!operand->is_constant) {
-            if (!plan_same_time(node->inputs[operand->input], timed))
+            const struct value *x = node->inputs[operand->input];
+
+            if (!x->has_time || plan_is_repeated(x, timed) ||
+                !plan_same_time(x, timed))
                 plan_need_whole(node);
             continue;
         }
@@ -225,42 +251,83 @@ static enum rnn_status check_narrow(const struct node *node,
     return refuse_shape(node, shape, "is more than what it is called on", err);
 }
 
-/* Scores and a number. */
-static enum rnn_status connect_scores(struct node *node,
+/* ---- what is as wide as there are timesteps ------------------------------*/
+
+static enum rnn_status connect_scores(struct plan_builder *builder,
+                                      struct node *node,
                                       const struct element_call *call,
-                                      struct plan_builder *builder,
                                       struct rnn_error *err)
 {
-    static const struct {
-        const struct layer_class *class;
-        struct scores_step step;
-        bool commutes;
-    } known[] = {{&operator_add, {SCORES_ADD, 0}, true},
-                 {&operator_subtract, {SCORES_SUBTRACT, 0}, false},
-                 {&operator_multiply, {SCORES_MULTIPLY, 0}, true},
-                 {&operator_divide, {SCORES_DIVIDE, 0}, false}};
-    bool first = call->operands[0].is_constant;
-    const struct constant *constant = &call->operands[!first].constant;
-    size_t count = 1;
+    struct scores_operand operands[ELEMENT_OPERANDS] = {0};
 
-    for (size_t i = 0; i < constant->shape.rank; i++)
-        count *= constant->shape.dim[i];
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        struct scores_step step = known[i].step;
+    for (size_t i = 0; i < call->count; i++) {
+        const struct operand *from = &call->operands[i];
+        size_t count = 1;
 
-        if (known[i].class != node->layer->class || node->input_count != 1 ||
-            count != 1 || (first && !known[i].commutes))
+        if (!from->is_constant) {
+            operands[i].value = node->inputs[from->input];
             continue;
-        step.by = constant->numbers[0];
-        return scores_go_on(builder, node, step, err);
+        }
+        for (size_t k = 0; k < from->constant.shape.rank; k++)
+            count *= from->constant.shape.dim[k];
+        if (count != 1)
+            return refuse_shape(node, &from->constant.shape,
+                                "is a constant of more than one number beside "
+                                "what is as wide as there are timesteps, the "
+                                "number of which is left open",
+                                err);
+        operands[i].kind = SCORES_NUMBER;
+        operands[i].number = from->constant.numbers[0];
     }
-    return operator_refuse(
-        node,
-        "of what is as wide as there are timesteps, the number of which is "
-        "left open, only sums, differences, products and quotients with one "
-        "number are supported",
-        err);
+    return scores_elements(builder, node, node->layer->class->detail, operands,
+                           call->count, call->settings, err);
 }
+
+/* Is all that it is called on one row of numbers, and these? */
+static bool is_of_lines(const struct node *node,
+                        const struct element_call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        const struct operand *operand = &call->operands[i];
+
+        if (!operand->is_constant && !node->inputs[operand->input]->turned)
+            return false;
+    }
+    return true;
+}
+
+/* What is done with a line is done with its sequence. */
+static enum rnn_status connect_lines(struct plan_builder *builder,
+                                     struct layer *layer, struct node *node,
+                                     struct rnn_error *err)
+{
+    struct call given = *node->given;
+    struct layer *inner =
+        arena_zalloc(builder->arena, 1, sizeof(*inner), alignof(struct layer));
+    struct value **inputs =
+        arena_zalloc(builder->arena, node->input_count, sizeof(inputs[0]),
+                     alignof(struct value *));
+    struct node *made = NULL;
+    enum rnn_status status;
+
+    if (!inner || !inputs)
+        return plan_no_memory(layer, err);
+    *inner = *layer;
+    inner->wrapper = layer;
+    inner->calls = 0;
+    inner->next = NULL;
+    for (size_t i = 0; i < node->input_count; i++)
+        inputs[i] = node->inputs[i]->turned;
+    given.inputs = inputs;
+    status = plan_call_with(builder, inner, &given, &made, err);
+    if (status)
+        return status;
+    node->inputs[0] = made->outputs[0];
+    node->input_count = 1;
+    return scores_turn(builder, node, err);
+}
+
+/* ---- one call ------------------------------------------------------------*/
 
 enum rnn_status element_connect(struct layer *layer, struct node *node,
                                 struct plan_builder *builder,
@@ -282,10 +349,12 @@ enum rnn_status element_connect(struct layer *layer, struct node *node,
                               &call->operands[i], err);
     if (!status && call_position(node->given, call->count))
         status = operator_refuse(node, "it is called on too much", err);
-    if (!status && node->inputs[0]->scores)
-        return connect_scores(node, call, builder, err);
     if (!status && element->read)
         status = element->read(node, call->settings, err);
+    if (!status && scores_are_met(node))
+        return is_of_lines(node, call)
+                   ? connect_lines(builder, layer, node, err)
+                   : connect_scores(builder, node, call, err);
     if (!status)
         status = find_shape(node, call, &shape, &timed, err);
     if (!status && element->keeps_shape)
@@ -361,7 +430,7 @@ bool element_run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     size_t units = nd_units(run, output, node->whole);
 
-    if (output->scores)
+    if (output->scores || output->turned)
         return true;
     assert(call->count >= 1 && call->count <= ELEMENT_OPERANDS);
     for (size_t i = 0; i < units; i++) {

@@ -1,11 +1,11 @@
 /* elementwise.h: an operator that takes numbers one by one is a line.
  *
- *     ELEMENT_ROW(add, a + b)          how a number comes of a, b and c, as
- *                                      many as there are operands, and of the
- *                                      settings s[0], s[1], ...
- *     ELEMENT_TWO(add, "Add");         operator_add, of two operands
- *     ELEMENT_ONE(square, "Square", element_words_one);
- *                                      operator_square, of one
+ *     ELEMENT_TWO(add, "Add", a + b);  operator_add, of two operands
+ *     ELEMENT_ONE(square, "Square", a * a);    operator_square, of one
+ *     ELEMENT(clip, "Clip", words, clip(a, s[0], s[1]), .operands = 1, ...);
+ *
+ * What stands there is how a number comes of a, b and c, as many as there are
+ * operands, and of the settings s[0], s[1], ...
  */
 #ifndef CORE_LAYERS_ELEMENTWISE_H
 #define CORE_LAYERS_ELEMENTWISE_H
@@ -62,15 +62,21 @@ extern const char *const element_words_two[], *const element_words_one[];
         }                                                                     \
     }
 
-/* More operands, other names, settings. */
-#define ELEMENT(label, keras, words, ...)                                     \
+/* More operands, other words, settings. */
+#define ELEMENT(label, keras, words, result, ...)                             \
+    ELEMENT_ROW(label, result)                                                \
     static const struct element element_##label = {.run = run_##label,        \
                                                    __VA_ARGS__};              \
-    OPERATOR(label, keras, words, &element_##label, element_connect,          \
-             element_run)
-#define ELEMENT_TWO(label, keras)                                             \
-    ELEMENT(label, keras, element_words_two, .operands = 2, .names = {"y"})
-#define ELEMENT_ONE(label, keras, words)                                      \
-    ELEMENT(label, keras, words, .operands = 1)
+    const struct layer_class operator_##label = {                             \
+        OPERATOR_FIELDS(keras, words, &element_##label),                      \
+        .takes_scores = true,                                                 \
+        .connect = element_connect,                                           \
+        .run = element_run,                                                   \
+    }
+#define ELEMENT_TWO(label, keras, result)                                     \
+    ELEMENT(label, keras, element_words_two, result, .operands = 2,           \
+            .names = {"y"})
+#define ELEMENT_ONE(label, keras, result)                                     \
+    ELEMENT(label, keras, element_words_one, result, .operands = 1)
 
 #endif

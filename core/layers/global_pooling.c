@@ -10,7 +10,10 @@
  *
  * With channels_first it is the features of each timestep that they run
  * over: y_t = max over k of x_tk.  What comes out is, for Keras, a row of T
- * features, or with keepdims a sequence of one feature.
+ * features, or with keepdims a sequence of one feature.  A mask of timesteps
+ * is then, to Keras, one of features, an axis of one repeated:
+ *
+ *     y_t = (sum over k of x_tk where m_k) / (sum of m)
  *
  * With keepdims an axis of one stays where the other one was.
  *
@@ -34,6 +37,7 @@ struct pool {
     bool over_rows;       /* an item is [rows][width] */
     size_t rows, width;
     bool joins; /* the items of a row are one item of y */
+    bool masks_features;
 };
 
 static const char *const inert[] = {NULL};
@@ -74,6 +78,14 @@ static enum rnn_status keep(struct layer *layer, struct node *node,
     return status;
 }
 
+/* Are there as many timesteps as features, as far as Keras sees? */
+static bool masks_features(const struct value *x)
+{
+    size_t steps = x->shape.dim[0], features = x->shape.dim[1];
+
+    return steps == features || steps == 1 || features == 1;
+}
+
 static enum rnn_status check_input(const struct layer *layer,
                                    const struct value *x,
                                    struct rnn_error *err)
@@ -91,14 +103,16 @@ static enum rnn_status check_input(const struct layer *layer,
                         x->has_time ? "" : " without time");
     if (is_max(layer) || !x->mask)
         return RNN_OK;
-    if (own->channels_first)
+    if (own->channels_first && !masks_features(x))
         return rnn_fail(err, RNN_UNSUPPORTED,
-                        "layer \"%.100s\" (%s) is given a mask of timesteps "
-                        "and runs over features (data_format is "
+                        "layer \"%.100s\" (%s) is given %s with a mask of "
+                        "timesteps and runs over features (data_format is "
                         "channels_first): Keras takes the mask for one of "
                         "features, and raises unless they are as many; drop "
-                        "the mask before it, or use channels_last",
-                        layer->name, layer->class->name);
+                        "the mask before it, save the model with as many "
+                        "timesteps as features, or use channels_last",
+                        layer->name, layer->class->name,
+                        rnn_shape_print(&x->shape, text));
     return x->has_time ? mask_of_steps(layer, x, &mask, err) : RNN_OK;
 }
 
@@ -152,7 +166,9 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     find_shape(layer->own, x, pool, &shape, &has_time);
     node->own = pool;
     node->cost = x->features;
-    if (pool->joins)
+    pool->masks_features =
+        x->mask && !is_max(layer) && !pool->folds && !pool->over_rows;
+    if (pool->joins || (pool->masks_features && x->has_time))
         plan_need_whole(node);
     if (pool->folds)
         status = keep(layer, node, builder, pool, err);
@@ -240,6 +256,23 @@ static float reduce(bool max, const float *x, size_t count, size_t stride,
     return most;
 }
 
+/* The numbers of `x` where the mask of its sequence counts, over how many do;
+ * the shorter of the two, of one number, is repeated. */
+static float reduce_by(const float *x, size_t width, struct view mask,
+                       size_t length)
+{
+    size_t most = width > length ? width : length;
+    double sum = 0;
+    int64_t seen = 0;
+
+    for (size_t i = 0; i < length; i++)
+        seen += mask_counts(mask, i);
+    for (size_t i = 0; i < most; i++)
+        if (mask_counts(mask, length > 1 ? i : 0))
+            sum += (double)x[width > 1 ? i : 0];
+    return (float)(sum / (double)seen);
+}
+
 static void reduce_item(const struct node *node, const float *x,
                         const float *mask, float *y)
 {
@@ -254,6 +287,25 @@ static void reduce_item(const struct node *node, const float *x,
             y[i] = reduce(max, x + i * pool->width, pool->width, 1, NULL);
 }
 
+/* Item `index` of x, whose rows are features under the mask of all steps. */
+static void reduce_features(const struct node *node, const struct run *run,
+                            size_t index, float *y)
+{
+    const struct pool *pool = node->own;
+    const struct value *input = node->inputs[0];
+    struct view x = run_view(run, input), mask = mask_view(run, input);
+    size_t steps = input->has_time ? run_steps(run, input) : 1;
+    const float *item = x.data + index * x.stride;
+
+    mask.data += index / steps * steps * mask.stride;
+    if (!input->has_time) {
+        steps = pool->rows;
+        mask.stride = 1;
+    }
+    for (size_t i = 0; i < pool->rows; i++)
+        y[i] = reduce_by(item + i * pool->width, pool->width, mask, steps);
+}
+
 static void reduce_all(const struct node *node, const struct run *run)
 {
     const struct pool *pool = node->own;
@@ -265,10 +317,15 @@ static void reduce_all(const struct node *node, const struct run *run)
 
     if (!is_max(node->layer))
         mask = mask_view(run, input);
-    for (size_t i = 0; i < items; i++)
-        reduce_item(node, x.data + i * x.stride,
-                    mask.data ? mask.data + i * mask.stride : NULL,
-                    y.data + i / steps * y.stride + i % steps);
+    for (size_t i = 0; i < items; i++) {
+        float *to = y.data + i / steps * y.stride + i % steps;
+
+        if (pool->masks_features)
+            reduce_features(node, run, i, to);
+        else
+            reduce_item(node, x.data + i * x.stride,
+                        mask.data ? mask.data + i * mask.stride : NULL, to);
+    }
 }
 
 static bool run(const struct node *node, struct run *run)

@@ -9,6 +9,8 @@ void inner_plan_begin(struct inner_plan *made,
     plan_begin(inner, &made->plan, builder->arena, builder->weights);
     inner->keras_major = builder->keras_major;
     inner->keras_minor = builder->keras_minor;
+    inner->dtype = builder->dtype;
+    inner->dtypes_differ = builder->dtypes_differ;
     inner->isa = builder->isa;
     inner->calls = builder->calls;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/layers/operator.h"
+
 size_t lanes_known_width(const struct lanes *lanes,
                          const struct rnn_shape *shape)
 {
@@ -39,7 +41,7 @@ size_t lanes_scratch(const struct lanes *lanes, const struct value *value,
 
     if (value->has_time)
         shape.dim[0] = items; /* all of them may be of one sequence */
-    return plan_sum(0, 2, lanes_known_width(lanes, &shape));
+    return plan_sum(0, 2 + lanes->beside, lanes_known_width(lanes, &shape));
 }
 
 enum rnn_status lanes_init(struct lanes *lanes, const struct layer *layer,
@@ -68,6 +70,53 @@ enum rnn_status lanes_init(struct lanes *lanes, const struct layer *layer,
     return RNN_OK;
 }
 
+enum rnn_status lanes_read(struct lanes *lanes, const struct node *node,
+                           const struct rnn_json *json, struct rnn_error *err)
+{
+    const struct value *x = node->inputs[0];
+    enum rnn_status status;
+
+    if (!json)
+        return operator_refuse(
+            node, "without an axis it mixes the sequences of a batch", err);
+    *lanes = (struct lanes){0};
+    status = operator_axes(node, json, x->shape.rank, lanes->along, err);
+    for (size_t i = 0; i < x->shape.rank; i++)
+        lanes->count += lanes->along[i];
+    lanes->whole = x->has_time && lanes->along[0];
+    return status;
+}
+
+enum rnn_status lanes_make_output(const struct lanes *lanes, struct node *node,
+                                  size_t index, size_t width,
+                                  struct plan_builder *builder,
+                                  struct rnn_error *err)
+{
+    const struct value *x = node->inputs[0];
+    size_t known = lanes_known_width(lanes, &x->shape);
+    struct rnn_shape shape = x->shape;
+    enum rnn_status status = RNN_OK;
+
+    if (known != RNN_FREE && known < width)
+        return rnn_fail(err, RNN_BAD_MODEL,
+                        "layer \"%.100s\" (%s): an axis of %zu, where it "
+                        "needs %zu",
+                        node->layer->name, node->layer->class->name, known,
+                        width);
+    for (size_t i = 0; i < shape.rank; i++)
+        shape.dim[i] = lanes->along[i] ? width : shape.dim[i];
+    if (lanes->whole)
+        status = plan_need_steps(node, x, width, err);
+    if (!status)
+        status =
+            plan_make_output(builder, node, index, &shape, x->has_time, err);
+    if (status || !lanes->whole)
+        return status;
+    plan_need_whole(node);
+    plan_fix_steps(builder, node, index, width);
+    return RNN_OK;
+}
+
 /* The axes of `nd` that lie along the lanes, or those that do not. */
 static struct nd pick(const struct lanes *lanes, const struct nd *nd,
                       size_t skip, bool along)
@@ -85,76 +134,94 @@ static struct nd pick(const struct lanes *lanes, const struct nd *nd,
 /* One item or sequence on its way. */
 struct unit {
     struct nd x, y;
+    struct nd beside; /* as x; if there is any */
     size_t skip;
-    bool folds; /* a lane becomes one number */
     float *scratch;
 };
 
-/* The axes of the output beside the lanes.  A fold leaves them as they are:
- * axes of one, where it keeps them, hold nothing back. */
+/* The axes of the output that a lane's numbers go along, or all others.  An
+ * output with fewer axes has those beside the lanes alone. */
 static struct nd pick_output(const struct lanes *lanes,
-                             const struct unit *unit)
+                             const struct unit *unit, bool along)
 {
-    if (!unit->folds || unit->y.rank == unit->x.rank)
-        return pick(lanes, &unit->y, unit->skip, false);
-    return unit->y;
-}
+    struct nd y = unit->y, last = {.data = y.data, .rank = lanes->appends};
 
-static void run_unit(const struct lanes *lanes, const struct node *node,
-                     const struct unit *unit, lanes_fn *apply)
-{
-    struct nd outer = pick(lanes, &unit->x, unit->skip, false);
-    struct nd inner = pick(lanes, &unit->x, unit->skip, true);
-    struct nd to = pick_output(lanes, unit);
-    struct nd back = pick(lanes, &unit->y, unit->skip, true);
-    struct nd_walk walk = {.rank = outer.rank};
-    size_t width = nd_count(&inner), index = 0;
-    struct nd row = nd_plain(unit->scratch, inner.rank, inner.dim);
-    struct nd made = nd_plain(unit->scratch + width, inner.rank, inner.dim);
-
-    memcpy(walk.dim, outer.dim, sizeof(walk.dim));
-    do {
-        float *y = to.data + nd_offset(&to, &walk);
-
-        inner.data = outer.data + nd_offset(&outer, &walk);
-        nd_copy(&inner, &row);
-        apply(node, row.data, unit->folds ? y : made.data, width, index++);
-        back.data = y;
-        if (!unit->folds)
-            nd_copy(&made, &back);
-    } while (nd_next(&walk));
-}
-
-static bool run_units(const struct lanes *lanes, const struct node *node,
-                      struct run *run, bool folds, lanes_fn *apply)
-{
-    const struct value *x = node->inputs[0];
-    size_t units = nd_units(run, x, lanes->whole);
-
-    for (size_t i = 0; i < units; i++) {
-        struct unit unit = {
-            .x = nd_unit(run, x, i, lanes->whole),
-            .y = nd_unit(run, node->outputs[0], i, lanes->whole),
-            .skip = x->has_time && !lanes->whole,
-            .folds = folds,
-            .scratch = run->scratch,
-        };
-
-        if (!run_may_go_on(run, run_work(8 * (uint64_t)nd_count(&unit.x), 1)))
-            return false;
-        run_unit(lanes, node, &unit, apply);
+    if (y.rank == unit->x.rank)
+        return pick(lanes, &y, unit->skip, along);
+    if (lanes->appends) {
+        last.dim[0] = y.dim[--y.rank];
+        last.stride[0] = y.stride[y.rank];
     }
+    return along ? last : y;
+}
+
+/* Where one of the arrays of a unit stands in a walk through its lanes. */
+struct lane_of {
+    struct nd outer, inner;
+};
+
+static struct lane_of part(const struct lanes *lanes, const struct nd *nd,
+                           size_t skip)
+{
+    return (struct lane_of){pick(lanes, nd, skip, false),
+                            pick(lanes, nd, skip, true)};
+}
+
+static void copy_lane(struct lane_of *from, const struct nd_walk *walk,
+                      float *to)
+{
+    struct nd row = nd_plain(to, from->inner.rank, from->inner.dim);
+
+    from->inner.data = from->outer.data + nd_offset(&from->outer, walk);
+    nd_copy(&from->inner, &row);
+}
+
+static bool run_unit(const struct lanes *lanes, const struct node *node,
+                     const struct unit *unit, struct run *run, lanes_fn *apply)
+{
+    struct lane_of x = part(lanes, &unit->x, unit->skip);
+    struct lane_of beside = part(lanes, &unit->beside, unit->skip);
+    struct nd to = pick_output(lanes, unit, false);
+    struct nd back = pick_output(lanes, unit, true);
+    struct nd_walk walk = {.rank = x.outer.rank};
+    size_t width = nd_count(&x.inner), index = 0;
+    uint64_t work = run_work(8 * (uint64_t)width, 1);
+    struct nd made = nd_plain(unit->scratch + width * (1 + lanes->beside),
+                              back.rank, back.dim);
+
+    memcpy(walk.dim, x.outer.dim, sizeof(walk.dim));
+    do {
+        if (!run_may_go_on(run, work))
+            return false;
+        copy_lane(&x, &walk, unit->scratch);
+        if (lanes->beside)
+            copy_lane(&beside, &walk, unit->scratch + width);
+        apply(node, unit->scratch, made.data, width, index++);
+        back.data = to.data + nd_offset(&to, &walk);
+        nd_copy(&made, &back);
+    } while (nd_next(&walk));
     return true;
 }
 
 bool lanes_run(const struct lanes *lanes, const struct node *node,
                struct run *run, lanes_fn *apply)
 {
-    return run_units(lanes, node, run, false, apply);
-}
+    const struct value *x = node->inputs[0];
+    const struct value *y = node->outputs[lanes->output];
+    size_t units = nd_units(run, x, lanes->whole);
 
-bool lanes_fold(const struct lanes *lanes, const struct node *node,
-                struct run *run, lanes_fn *apply)
-{
-    return run_units(lanes, node, run, true, apply);
+    for (size_t i = 0; i < units; i++) {
+        struct unit unit = {
+            .x = nd_unit(run, x, i, lanes->whole),
+            .y = nd_unit(run, y, i, lanes->whole),
+            .beside =
+                nd_unit(run, node->inputs[lanes->beside], i, lanes->whole),
+            .skip = x->has_time && !lanes->whole,
+            .scratch = run->scratch,
+        };
+
+        if (!run_unit(lanes, node, &unit, run, apply))
+            return false;
+    }
+    return true;
 }

@@ -19,10 +19,14 @@ struct lanes {
     bool along[RNN_MAX_RANK]; /* axes of the value, time too */
     size_t count;             /* of these */
     bool whole;               /* time is among them */
+    size_t output;            /* of the node: where the walk goes to */
+    bool beside;              /* behind a lane of input 0 is that of input 1 */
+    bool appends; /* what is made of a lane is that one's last axis */
 };
 
-/* One lane: `width` numbers of `x` in a row; `y` has as many, or as few as the
- * walk was told.  `index` counts lanes of an item or of a sequence. */
+/* One lane: `width` numbers of `x` in a row; `y` has room for as many, of
+ * which as many count as the output has.  `index` counts lanes of an item or
+ * of a sequence. */
 typedef void lanes_fn(const struct node *node, const float *x, float *y,
                       size_t width, size_t index);
 
@@ -48,14 +52,27 @@ RNN_CHECKED enum rnn_status lanes_init(struct lanes *lanes,
                                        const struct value *x, const long *axes,
                                        size_t count, struct rnn_error *err);
 
+/* The axes that `json` names, and time among them. */
+RNN_CHECKED enum rnn_status lanes_read(struct lanes *lanes,
+                                       const struct node *node,
+                                       const struct rnn_json *json,
+                                       struct rnn_error *err);
+
+/* Output `index` of `node`, whose lanes, along one axis, have `width` numbers
+ * instead.
+ *
+ * BAD_MODEL  more than there are
+ */
+RNN_CHECKED enum rnn_status lanes_make_output(const struct lanes *lanes,
+                                              struct node *node, size_t index,
+                                              size_t width,
+                                              struct plan_builder *builder,
+                                              struct rnn_error *err);
+
 /* Call `apply` for each lane of input 0 of `node`, and put what it makes into
- * output 0, which has the same shape.  False: the caller said stop. */
+ * an output: of the same axes, where those of a lane may be shorter; or
+ * without these, one number of each lane.  False: the caller said stop. */
 bool lanes_run(const struct lanes *lanes, const struct node *node,
                struct run *run, lanes_fn *apply);
-
-/* The same where a lane becomes one number: output 0 has axes of one there,
- * or none. */
-bool lanes_fold(const struct lanes *lanes, const struct node *node,
-                struct run *run, lanes_fn *apply);
 
 #endif

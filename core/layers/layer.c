@@ -114,7 +114,21 @@ static bool is_setting(const struct layer_class *class)
     return false;
 }
 
-static enum rnn_status read_config(const struct plan_builder *builder,
+static enum rnn_status read_dtype(struct plan_builder *builder,
+                                  struct fields *fields, struct rnn_error *err)
+{
+    const char *dtype = NULL;
+    enum rnn_status status = fields_find_dtype(fields, &dtype, err);
+
+    if (!dtype)
+        return status;
+    if (builder->dtype && strcmp(builder->dtype, dtype) != 0)
+        builder->dtypes_differ = true;
+    builder->dtype = dtype;
+    return status;
+}
+
+static enum rnn_status read_config(struct plan_builder *builder,
                                    const struct rnn_json *config,
                                    struct layer *layer, struct rnn_error *err)
 {
@@ -135,7 +149,7 @@ static enum rnn_status read_config(const struct plan_builder *builder,
         (layer->class->takes_ids && are_ids(config)))
         fields_get(&fields, "dtype");
     else
-        status = fields_dtype(&fields, err);
+        status = read_dtype(builder, &fields, err);
     if (!status)
         status =
             fields_bool(&fields, "trainable", true, &layer->trainable, err);

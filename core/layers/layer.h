@@ -46,6 +46,7 @@ struct layer_class {
     const char *const *keywords; /* of a call that it understands; NULL at
                                     end, or NULL: none (call.h) */
     bool takes_constants;        /* by position in a call */
+    bool takes_scores; /* what is as wide as there are timesteps (scores.h) */
     enum layer_streaming streaming;
     enum layer_masking masking;
     size_t own_bytes;   /* of the layer's own struct, zeroed before read() */

@@ -2,10 +2,11 @@
  *
  *     y = a == b, a != b, a > b, a >= b, a < b, a <= b
  *     y = a and b, a or b, a xor b, not a        where 0 is false
- *     y = is a no number, infinite, neither, below 0
+ *     y = is a no number, infinite, either of these, neither, below 0, real
  *     y = |a - b| <= atol + rtol |b|
- *     y = 0, 1 of the shape of a                 ZerosLike, OnesLike
- *     y = a, its mask with it                    ConvertToTensor
+ *     y = 0, 1 of the shape of a    ZerosLike, EmptyLike and Imag, OnesLike
+ *     y = a                                      ConvertToTensor, its mask
+ *                                    with it unless that is of another dtype
  *
  * Keras 3 writes them into a file for masks: a != 0 of an Embedding, `or`
  * where two masks meet, OnesLike for an input without one, and
@@ -18,45 +19,32 @@
 
 #include "core/format/json.h"
 #include "core/layers/elementwise.h"
-
-ELEMENT_ROW(equal, a == b)
-ELEMENT_ROW(not_equal, a != b)
-ELEMENT_ROW(greater, a > b)
-ELEMENT_ROW(greater_equal, a >= b)
-ELEMENT_ROW(less, a < b)
-ELEMENT_ROW(less_equal, a <= b)
-ELEMENT_ROW(logical_and, a != 0 && b != 0)
-ELEMENT_ROW(logical_or, a != 0 || b != 0)
-ELEMENT_ROW(logical_xor, (a != 0) != (b != 0))
-ELEMENT_ROW(logical_not, !(a != 0))
-ELEMENT_ROW(isnan, isnan(a) != 0)
-ELEMENT_ROW(isinf, isinf(a) != 0)
-ELEMENT_ROW(isfinite, isfinite(a) != 0)
-ELEMENT_ROW(signbit, signbit(a) != 0)
-ELEMENT_ROW(isclose, fabsf(a - b) <= s[1] + s[0] * fabsf(b) ||
-                         (s[2] != 0 && isnan(a) && isnan(b)))
-ELEMENT_ROW(zeros_like, 0)
-ELEMENT_ROW(ones_like, 1)
+#include "core/layers/mask.h"
 
 /* What 0 and 1 are kept as changes neither. */
 static const char *const words_like[] = {"dtype", "name", NULL};
 
-ELEMENT_TWO(equal, "Equal");
-ELEMENT_TWO(not_equal, "NotEqual");
-ELEMENT_TWO(greater, "Greater");
-ELEMENT_TWO(greater_equal, "GreaterEqual");
-ELEMENT_TWO(less, "Less");
-ELEMENT_TWO(less_equal, "LessEqual");
-ELEMENT_TWO(logical_and, "LogicalAnd");
-ELEMENT_TWO(logical_or, "LogicalOr");
-ELEMENT_TWO(logical_xor, "LogicalXor");
-ELEMENT_ONE(logical_not, "LogicalNot", element_words_one);
-ELEMENT_ONE(isnan, "Isnan", element_words_one);
-ELEMENT_ONE(isinf, "Isinf", element_words_one);
-ELEMENT_ONE(isfinite, "Isfinite", element_words_one);
-ELEMENT_ONE(signbit, "Signbit", element_words_one);
-ELEMENT_ONE(zeros_like, "ZerosLike", words_like);
-ELEMENT_ONE(ones_like, "OnesLike", words_like);
+ELEMENT_TWO(equal, "Equal", a == b);
+ELEMENT_TWO(not_equal, "NotEqual", a != b);
+ELEMENT_TWO(greater, "Greater", a > b);
+ELEMENT_TWO(greater_equal, "GreaterEqual", a >= b);
+ELEMENT_TWO(less, "Less", a < b);
+ELEMENT_TWO(less_equal, "LessEqual", a <= b);
+ELEMENT_TWO(logical_and, "LogicalAnd", a != 0 && b != 0);
+ELEMENT_TWO(logical_or, "LogicalOr", a != 0 || b != 0);
+ELEMENT_TWO(logical_xor, "LogicalXor", (a != 0) != (b != 0));
+ELEMENT_ONE(logical_not, "LogicalNot", !(a != 0));
+ELEMENT_ONE(isnan, "Isnan", isnan(a) != 0);
+ELEMENT_ONE(isinf, "Isinf", isinf(a) != 0);
+ELEMENT_ONE(isfinite, "Isfinite", isfinite(a) != 0);
+ELEMENT_ONE(isposinf, "Isposinf", isinf(a) && a > 0);
+ELEMENT_ONE(isneginf, "Isneginf", isinf(a) && a < 0);
+ELEMENT_ONE(isreal, "Isreal", 1);
+ELEMENT_ONE(signbit, "Signbit", signbit(a) != 0);
+ELEMENT(zeros_like, "ZerosLike", words_like, 0, .operands = 1);
+ELEMENT(empty_like, "EmptyLike", words_like, 0, .operands = 1);
+ELEMENT_ONE(imag, "Imag", 0);
+ELEMENT(ones_like, "OnesLike", words_like, 1, .operands = 1);
 
 static enum rnn_status read_close(const struct node *node, float *settings,
                                   struct rnn_error *err)
@@ -78,14 +66,26 @@ static enum rnn_status read_close(const struct node *node, float *settings,
 static const char *const words_close[] = {"rtol", "atol", "equal_nan", "name",
                                           NULL};
 
-ELEMENT(isclose, "Isclose", words_close, .operands = 2, .read = read_close);
+ELEMENT(isclose, "Isclose", words_close,
+        fabsf(a - b) <= s[1] + s[0] * fabsf(b) ||
+            (s[2] != 0 && isnan(a) && isnan(b)),
+        .operands = 2, .read = read_close);
 
 /* ---- ConvertToTensor -----------------------------------------------------*/
 
 static const char *const words_convert[] = {"dtype", "sparse", "ragged",
                                             "name", NULL};
 
-/* Whole numbers would be cut to, which this is not. */
+/* Whole numbers would be cut to, and those of fewer digits than the model's
+ * rounded to, which this does not. */
+static bool changes_nothing(const struct plan_builder *builder,
+                            const char *dtype)
+{
+    return !dtype || !strcmp(dtype, "float32") || !strcmp(dtype, "float64") ||
+           (builder->dtype && !builder->dtypes_differ &&
+            !strcmp(dtype, builder->dtype));
+}
+
 static enum rnn_status connect_convert(struct layer *layer, struct node *node,
                                        struct plan_builder *builder,
                                        struct rnn_error *err)
@@ -95,14 +95,15 @@ static enum rnn_status connect_convert(struct layer *layer, struct node *node,
     enum rnn_status status = operator_only_input(node, &x, err);
 
     (void)layer;
-    if (!status && dtype && strncmp(dtype, "float", 5) != 0)
+    if (!status && !changes_nothing(builder, dtype))
         status = operator_refuse(
-            node, "dtype is none of float; the numbers would change", err);
+            node,
+            "dtype is neither float32, float64 nor that of the model's "
+            "layers; the numbers would change",
+            err);
     if (!status)
         status = plan_pass_input(builder, node, err);
-    if (!status)
-        node->outputs[0]->mask = x->mask;
-    return status;
+    return status ? status : mask_keep_as(builder, node, dtype, err);
 }
 
 OPERATOR(convert_to_tensor, "ConvertToTensor", words_convert, NULL,

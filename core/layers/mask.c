@@ -4,6 +4,8 @@
  */
 #include "core/layers/mask.h"
 
+#include <string.h>
+
 static bool is_masked(const struct node *node)
 {
     for (size_t i = 0; i < node->input_count; i++)
@@ -76,6 +78,25 @@ enum rnn_status mask_forget(struct plan_builder *builder,
         if (!other->later)
             return plan_no_memory(layer, err);
     }
+    return RNN_OK;
+}
+
+enum rnn_status mask_keep_as(const struct plan_builder *builder,
+                             const struct node *node, const char *dtype,
+                             struct rnn_error *err)
+{
+    const char *model = builder->dtype ? builder->dtype : "float32";
+    struct value *mask = node->inputs[0]->mask;
+
+    if (mask && dtype && builder->dtypes_differ)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s) makes %s of a masked tensor in "
+                        "a model whose layers have several dtypes: whether "
+                        "that loses the mask depends on what the tensor was; "
+                        "save the model with one dtype",
+                        node->layer->name, node->layer->class->name, dtype);
+    if (!dtype || !strcmp(dtype, model))
+        node->outputs[0]->mask = mask;
     return RNN_OK;
 }
 

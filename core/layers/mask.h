@@ -62,6 +62,17 @@ RNN_CHECKED enum rnn_status mask_forget(struct plan_builder *builder,
                                         struct value *value,
                                         struct rnn_error *err);
 
+/* Output 0 of `node` is input 0 as `dtype` (NULL: as it is): where it is that
+ * already, to Keras it is the tensor itself, its mask with it, else a new one
+ * without.
+ *
+ * UNSUPPORTED  a mask, and layers of several dtypes
+ */
+RNN_CHECKED enum rnn_status mask_keep_as(const struct plan_builder *builder,
+                                         const struct node *node,
+                                         const char *dtype,
+                                         struct rnn_error *err);
+
 /* The mask of `value`, or NULL; it has to be one number for each timestep.
  *
  * UNSUPPORTED  a mask of another shape

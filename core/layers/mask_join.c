@@ -3,7 +3,7 @@
  *     Keras 3   m = m_0 or m_1 or ...      none when one input has none
  *     Keras 2   m = m_0 and m_1 and ...    of the inputs that have one
  *
- * for what merges.  An axis of one is repeated in Keras 3.
+ * for what merges.  An axis of one, of time too, is repeated in Keras 3.
  *
  * A Concatenate gives each mask an axis of features and puts them one behind
  * the other, as it does with its inputs; an input without a mask has one of
@@ -33,7 +33,8 @@ static bool fits(const struct value *mask, const struct value *joined,
 {
     if (mask->has_time != joined->has_time ||
         mask->shape.rank != joined->shape.rank ||
-        (mask->has_time && !plan_same_time(mask, joined)))
+        (mask->has_time && !(repeats && plan_is_repeated(mask, joined)) &&
+         !plan_same_time(mask, joined)))
         return false;
     for (size_t i = mask->has_time; i < mask->shape.rank; i++)
         if (mask->shape.dim[i] != joined->shape.dim[i] &&
@@ -45,7 +46,15 @@ static bool fits(const struct value *mask, const struct value *joined,
 /* A value like the first mask, of the widest axes among them. */
 static struct value widest(const struct node *node, const struct value *first)
 {
-    struct value wide = *first;
+    struct value wide;
+
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct value *mask = node->inputs[i]->mask;
+
+        if (mask && mask->has_time && plan_is_repeated(first, mask))
+            first = mask;
+    }
+    wide = *first;
 
     for (size_t i = 0; i < node->input_count; i++) {
         const struct value *mask = node->inputs[i]->mask;
@@ -77,6 +86,9 @@ static enum rnn_status join(struct plan_builder *builder, struct node *node,
     }
     if (is_3 && !all)
         return RNN_OK;
+    if (!differ && first->has_time && plan_is_repeated(first, output))
+        return refuse(
+            node, "its mask is of one timestep, its output is of more", err);
     if (!differ) {
         output->mask = first;
         return RNN_OK;
@@ -256,7 +268,8 @@ static void write_over(const struct node *node, const struct run *run,
             if (!m.data)
                 continue;
             counts =
-                m.data[index * m.stride + place_in(mask, node->mask, k)] != 0;
+                m.data[run_item_of(run, mask, node->mask, index) * m.stride +
+                       place_in(mask, node->mask, k)] != 0;
             any = any || counts;
             every = every && counts;
         }

@@ -8,7 +8,8 @@
  *     y = min(x_0, x_1, ...)         Minimum
  *
  * from left to right.  An axis of one input is repeated where another input
- * has more; inputs with fewer axes get axes of one in front.
+ * has more, a single timestep too; inputs with fewer axes get axes of one in
+ * front.
  *
  * In Keras 3 what is masked is left out of a product, a maximum and a minimum
  * (merge_masked.c).
@@ -20,6 +21,10 @@
 
 #include "core/layers/mask.h"
 #include "core/layers/merge.h"
+#include "core/layers/scores.h"
+
+extern const struct layer_class operator_add, operator_subtract,
+    operator_multiply, operator_maximum, operator_minimum, operator_divide;
 
 static const char *const inert[] = {NULL};
 
@@ -93,8 +98,12 @@ static enum rnn_status find_time(const struct layer *layer,
         if (!value->has_time)
             continue;
         /* Keras puts the new axis behind the batch: before time. */
-        if (*timed && ((*timed)->shape.rank != value->shape.rank ||
-                       !plan_same_time(*timed, value)))
+        if (*timed && (*timed)->shape.rank != value->shape.rank)
+            return refuse_shapes(layer, *timed, value, err);
+        if (*timed && plan_is_repeated(value, *timed))
+            continue;
+        if (*timed && !plan_is_repeated(*timed, value) &&
+            !plan_same_time(*timed, value))
             return refuse_shapes(layer, *timed, value, err);
         *timed = value;
     }
@@ -139,6 +148,29 @@ void merge_set_strides(struct merge_input *input, struct rnn_shape own,
             input->repeats = true;
 }
 
+/* Of what is as wide as there are timesteps: by the operators of the same
+ * names. */
+static enum rnn_status merge_scores(struct node *node,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    static const struct {
+        const struct layer_class *merge, *operator;
+    } known[] = {{&layer_add, &operator_add},
+                 {&layer_average, &operator_add},
+                 {&layer_subtract, &operator_subtract},
+                 {&layer_multiply, &operator_multiply},
+                 {&layer_maximum, &operator_maximum},
+                 {&layer_minimum, &operator_minimum}};
+    bool is_mean = node->layer->class == &layer_average;
+    size_t i = 0;
+
+    while (known[i].merge != node->layer->class)
+        i++;
+    return scores_merge(builder, node, known[i].operator->detail,
+                        is_mean ? operator_divide.detail : NULL, err);
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -149,10 +181,13 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         alignof(max_align_t));
     const struct value *timed = NULL;
     struct rnn_shape item, shape;
-    enum rnn_status status = find_time(layer, node, &timed, err);
+    enum rnn_status status;
 
     if (!call)
         return plan_no_memory(layer, err);
+    if (scores_are_met(node))
+        return merge_scores(node, builder, err);
+    status = find_time(layer, node, &timed, err);
     if (!status)
         status = find_item_shape(layer, node, timed, &item, err);
     if (status)
@@ -170,7 +205,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     for (size_t i = 0; i < node->input_count; i++) {
         merge_set_strides(&call->inputs[i],
                           merge_item_shape(node->inputs[i], timed), &item);
-        if (timed && !node->inputs[i]->has_time)
+        if (timed && (!node->inputs[i]->has_time ||
+                      plan_is_repeated(node->inputs[i], timed)))
             plan_need_whole(node);
     }
     shape = item;
@@ -181,9 +217,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     }
     node->own = call;
     status = plan_make_output(builder, node, 0, &shape, timed, err);
-    if (!status)
-        node->cost = node->input_count * (uint64_t)node->outputs[0]->features;
-    return status;
+    if (status)
+        return status;
+    if (timed)
+        plan_take_steps(node, 0, timed);
+    node->cost = node->input_count * (uint64_t)node->outputs[0]->features;
+    return RNN_OK;
 }
 
 /* An item of an input as wide as one of the output, and what masks take. */
@@ -194,6 +233,8 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
 
     (void)rows;
     (void)items;
+    if (node->outputs[0]->scores)
+        return 0;
     return call->masks ? plan_sum(stride, MERGE_MASKED_ROWS, stride) : stride;
 }
 
@@ -273,6 +314,8 @@ static bool run(const struct node *node, struct run *run)
     size_t items = run_items(run, node->outputs[0]);
     struct view y = run_view(run, node->outputs[0]);
 
+    if (node->outputs[0]->scores)
+        return true;
     for (size_t i = 0; i < items; i++) {
         float *item = y.data + i * y.stride;
 
@@ -293,6 +336,7 @@ static bool run(const struct node *node, struct run *run)
         .inert = inert,                                                       \
         .streaming = STREAM_ALONE,                                            \
         .masking = MASK_JOINED,                                               \
+        .takes_scores = true,                                                 \
         .read = read,                                                         \
         .connect = connect,                                                   \
         .scratch = scratch,                                                   \

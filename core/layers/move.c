@@ -221,6 +221,14 @@ static bool turns(const struct move *move, const struct value *x)
            move->axes[1].from == 0;
 }
 
+/* Do numbers of open timesteps become one row of them? */
+static bool is_line(const struct move *move, const struct value *x)
+{
+    return x->has_time && x->shape.rank == 1 && move->rank == 2 &&
+           x->shape.dim[0] == RNN_FREE && move->axes[0].is_new &&
+           keeps(&move->axes[1]) && !move->axes[1].from;
+}
+
 enum rnn_status move_connect(struct move *move, struct node *node,
                              size_t index, struct plan_builder *builder,
                              struct rnn_error *err)
@@ -230,7 +238,7 @@ enum rnn_status move_connect(struct move *move, struct node *node,
     bool has_time, from_time, open;
     enum rnn_status status = check_places(move, node, err);
 
-    if (!status && turns(move, x))
+    if (!status && (turns(move, x) || is_line(move, x)))
         return scores_turn(builder, node, err);
     if (!status)
         status = find_shape(move, node, &shape, err);

@@ -68,20 +68,18 @@ static enum rnn_status read_lanes(struct node *node,
     enum rnn_status status = RNN_OK;
 
     if (json)
-        status = operator_axes(node, json, x->shape.rank, lanes->along, err);
+        status = lanes_read(lanes, node, json, err);
     else
-        lanes->along[last] = true;
-    for (size_t i = 0; i <= last; i++)
-        lanes->count += lanes->along[i];
-    lanes->whole = x->has_time && lanes->along[0];
+        status = lanes_init(lanes, node->layer, x, &(long){-1}, 1, err);
     call->by_lanes = lanes->count > 1 || !lanes->along[last] || lanes->whole;
     if (lanes->whole)
         plan_need_whole(node);
     return status;
 }
 
-/* A softmax of what is as wide as there are timesteps. */
+/* Of what is as wide as there are timesteps. */
 static enum rnn_status connect_scores(struct node *node,
+                                      const struct rnn_activation *activation,
                                       struct plan_builder *builder,
                                       struct rnn_error *err)
 {
@@ -90,7 +88,8 @@ static enum rnn_status connect_scores(struct node *node,
     enum rnn_status status =
         json ? operator_axis(node, json, 2, &axis, err) : RNN_OK;
 
-    return status ? status : scores_softmax(builder, node, axis == 1, err);
+    return status ? status
+                  : scores_activate(builder, node, activation, axis == 1, err);
 }
 
 static enum rnn_status connect(struct layer *layer, struct node *node,
@@ -108,7 +107,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         status = read_settings(layer->class->detail, node, builder,
                                &call->activation, err);
     if (!status && x->scores)
-        return connect_scores(node, builder, err);
+        return connect_scores(node, &call->activation, builder, err);
     if (!status && rnn_activation_takes_rows(&call->activation))
         status = read_lanes(node, call, err);
     if (status)
@@ -167,8 +166,9 @@ static const char *const words_gelu[] = {"approximate", "name", NULL};
 #define FUNCTION(label, keras, words, ...)                                    \
     static const struct function function_##label = {__VA_ARGS__};            \
     const struct layer_class operator_##label = {                             \
-        OPERATOR_FIELDS(keras, words, &function_##label), .connect = connect, \
-        .scratch = scratch, .run = run}
+        OPERATOR_FIELDS(keras, words, &function_##label),                     \
+        .takes_scores = true, .connect = connect, .scratch = scratch,         \
+        .run = run}
 #define PLAIN(label, keras, keras_name)                                       \
     FUNCTION(label, keras, words_plain, .name = (keras_name))
 

@@ -2,7 +2,8 @@
  *
  *     y = a + b, a - b, a * b, a / b, max(a, b), min(a, b), a^b, (a - b)^2
  *     y = -a, |a|, a^2, sqrt a, 1 / sqrt a, 1 / a
- *     y = min(max(a, low), high)
+ *     y = min(max(a, low), high), cut to a whole number (SaturateCast)
+ *     y = a 2^b (Ldexp);  0 or, below 0, pi (Angle)
  *     y = floor(a / b), a - b floor(a / b) (Mod), and with the sign of a
  * (Fmod) y = the whole number below a, above it, nearest (an even one of two),
  * or towards 0;  Round(a 10^k) / 10^k y = a where the condition is not 0, else
@@ -17,6 +18,7 @@
  */
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "core/format/json.h"
@@ -49,6 +51,11 @@ static float number_of(float a, const float *s)
     return isnan(a) ? s[0] : isinf(a) ? s[a > 0 ? 1 : 2] : a;
 }
 
+static float power_of_2(float b)
+{
+    return ldexpf(1, (int)fminf(fmaxf(b, -1000), 1000));
+}
+
 static float side(float a, float b)
 {
     return a < 0 ? 0 : a > 0 ? 1 : b;
@@ -58,42 +65,6 @@ static float sign(float a)
 {
     return isnan(a) ? a : (float)((a > 0) - (a < 0));
 }
-
-ELEMENT_ROW(add, a + b)
-ELEMENT_ROW(subtract, a - b)
-ELEMENT_ROW(multiply, (a * b))
-ELEMENT_ROW(divide, a / b)
-ELEMENT_ROW(maximum, a < b ? b : a)
-ELEMENT_ROW(minimum, b < a ? b : a)
-ELEMENT_ROW(power, plain_power(a, b))
-ELEMENT_ROW(squared_difference, squared(a, b))
-ELEMENT_ROW(divide_no_nan, b == 0 ? 0 : a / b)
-ELEMENT_ROW(multiply_no_nan, b == 0 ? 0 : (a * b))
-ELEMENT_ROW(floor_divide, floorf(a / b))
-ELEMENT_ROW(mod, below(a, b))
-ELEMENT_ROW(fmod, fmodf(a, b))
-ELEMENT_ROW(fmax, isnan(a) || a < b ? b : a)
-ELEMENT_ROW(fmin, isnan(a) || b < a ? b : a)
-ELEMENT_ROW(heaviside, side(a, b))
-ELEMENT_ROW(hypot, (float)sqrt((double)a *(double)a + (double)b * (double)b))
-ELEMENT_ROW(negative, -a)
-ELEMENT_ROW(absolute, fabsf(a))
-ELEMENT_ROW(square, (a * a))
-ELEMENT_ROW(sqrt, sqrtf(a))
-ELEMENT_ROW(rsqrt, (float)(1 / sqrt((double)a)))
-ELEMENT_ROW(reciprocal, 1 / a)
-ELEMENT_ROW(clip, clip(a, s[0], s[1]))
-ELEMENT_ROW(sign, sign(a))
-ELEMENT_ROW(floor, floorf(a))
-ELEMENT_ROW(ceil, ceilf(a))
-ELEMENT_ROW(trunc, truncf(a))
-ELEMENT_ROW(round, s[0] == 1 ? rintf(a) : rintf(a * s[0]) / s[0])
-ELEMENT_ROW(nan_to_num, number_of(a, s))
-ELEMENT_ROW(deg2rad, (float)((double)a *(M_PI / 180)))
-ELEMENT_ROW(rad2deg, (float)((double)a *(180 / M_PI)))
-ELEMENT_ROW(where, a != 0 ? b : c)
-ELEMENT_ROW(full_like, b)
-ELEMENT_ROW(threshold, a > s[0] ? a : s[1])
 
 /* ---- settings ------------------------------------------------------------*/
 
@@ -174,43 +145,88 @@ static const char *const words_where[] = {"x", "y", "name", NULL};
 static const char *const words_bias[] = {"bias", "data_format", "name", NULL};
 static const char *const words_full[] = {"dtype", "name", NULL};
 
-ELEMENT_TWO(add, "Add");
-ELEMENT_TWO(subtract, "Subtract");
-ELEMENT_TWO(multiply, "Multiply");
-ELEMENT_TWO(divide, "TrueDivide");
-ELEMENT_TWO(maximum, "Maximum");
-ELEMENT_TWO(minimum, "Minimum");
-ELEMENT_TWO(power, "Power");
-ELEMENT_TWO(squared_difference, "SquaredDifference");
-ELEMENT_TWO(divide_no_nan, "DivideNoNan");
-ELEMENT_TWO(multiply_no_nan, "MultiplyNoNan");
-ELEMENT_TWO(floor_divide, "FloorDivide");
-ELEMENT_TWO(mod, "Mod");
-ELEMENT_TWO(fmod, "Fmod");
-ELEMENT_TWO(fmax, "Fmax");
-ELEMENT_TWO(fmin, "Fmin");
-ELEMENT_TWO(heaviside, "Heaviside");
-ELEMENT_TWO(hypot, "Hypot");
-ELEMENT_ONE(negative, "Negative", element_words_one);
-ELEMENT_ONE(absolute, "Absolute", element_words_one);
-ELEMENT_ONE(square, "Square", element_words_one);
-ELEMENT_ONE(sqrt, "Sqrt", element_words_one);
-ELEMENT_ONE(rsqrt, "Rsqrt", element_words_one);
-ELEMENT_ONE(reciprocal, "Reciprocal", element_words_one);
-ELEMENT_ONE(sign, "Sign", element_words_one);
-ELEMENT_ONE(floor, "Floor", element_words_one);
-ELEMENT_ONE(ceil, "Ceil", element_words_one);
-ELEMENT_ONE(trunc, "Trunc", element_words_one);
-ELEMENT_ONE(deg2rad, "Deg2rad", element_words_one);
-ELEMENT_ONE(rad2deg, "Rad2deg", element_words_one);
-ELEMENT(clip, "Clip", words_clip, .operands = 1, .read = read_clip);
-ELEMENT(round, "Round", words_round, .operands = 1, .read = read_round);
-ELEMENT(nan_to_num, "NanToNum", words_numbers, .operands = 1,
+ELEMENT_TWO(add, "Add", a + b);
+ELEMENT_TWO(subtract, "Subtract", a - b);
+ELEMENT_TWO(multiply, "Multiply", (a * b));
+ELEMENT_TWO(divide, "TrueDivide", a / b);
+ELEMENT_TWO(maximum, "Maximum", a < b ? b : a);
+ELEMENT_TWO(minimum, "Minimum", b < a ? b : a);
+ELEMENT_TWO(power, "Power", plain_power(a, b));
+ELEMENT_TWO(squared_difference, "SquaredDifference", squared(a, b));
+ELEMENT_TWO(divide_no_nan, "DivideNoNan", b == 0 ? 0 : a / b);
+ELEMENT_TWO(multiply_no_nan, "MultiplyNoNan", b == 0 ? 0 : (a * b));
+ELEMENT_TWO(floor_divide, "FloorDivide", floorf(a / b));
+ELEMENT_TWO(mod, "Mod", below(a, b));
+ELEMENT_TWO(fmod, "Fmod", fmodf(a, b));
+ELEMENT_TWO(fmax, "Fmax", isnan(a) || a < b ? b : a);
+ELEMENT_TWO(fmin, "Fmin", isnan(a) || b < a ? b : a);
+ELEMENT_TWO(heaviside, "Heaviside", side(a, b));
+ELEMENT_TWO(hypot, "Hypot",
+            (float)sqrt((double)a *(double)a + (double)b * (double)b));
+ELEMENT_TWO(ldexp, "Ldexp", isinf(a) ? a : (a *power_of_2(b)));
+ELEMENT_ONE(negative, "Negative", -a);
+ELEMENT_ONE(absolute, "Absolute", fabsf(a));
+ELEMENT_ONE(square, "Square", (a * a));
+ELEMENT_ONE(sqrt, "Sqrt", sqrtf(a));
+ELEMENT_ONE(rsqrt, "Rsqrt", (float)(1 / sqrt((double)a)));
+ELEMENT_ONE(reciprocal, "Reciprocal", 1 / a);
+ELEMENT_ONE(sign, "Sign", sign(a));
+ELEMENT_ONE(floor, "Floor", floorf(a));
+ELEMENT_ONE(ceil, "Ceil", ceilf(a));
+ELEMENT_ONE(trunc, "Trunc", truncf(a));
+ELEMENT_ONE(angle, "Angle", a < 0 ? (float)M_PI : 0);
+ELEMENT_ONE(deg2rad, "Deg2rad", (float)((double)a *(M_PI / 180)));
+ELEMENT_ONE(rad2deg, "Rad2deg", (float)((double)a *(180 / M_PI)));
+ELEMENT(clip, "Clip", words_clip, clip(a, s[0], s[1]), .operands = 1,
+        .read = read_clip);
+ELEMENT(round, "Round", words_round,
+        s[0] == 1 ? rintf(a) : rintf(a * s[0]) / s[0], .operands = 1,
+        .read = read_round);
+ELEMENT(nan_to_num, "NanToNum", words_numbers, number_of(a, s), .operands = 1,
         .read = read_numbers);
-ELEMENT(threshold, "Threshold", words_threshold, .operands = 1,
-        .read = read_threshold);
-ELEMENT(where, "Where", words_where, .operands = 3, .names = {"x", "y"});
-ELEMENT(full_like, "FullLike", words_full, .operands = 2, .keeps_shape = true);
+ELEMENT(threshold, "Threshold", words_threshold, a > s[0] ? a : s[1],
+        .operands = 1, .read = read_threshold);
+ELEMENT(where, "Where", words_where, a != 0 ? b : c, .operands = 3,
+        .names = {"x", "y"});
+ELEMENT(full_like, "FullLike", words_full, b, .operands = 2,
+        .keeps_shape = true);
+
+/* What a number may be at most, as NumPy's nextafter() leaves it to float32,
+ * and whether it is cut to a whole one. */
+static enum rnn_status read_saturate(const struct node *node, float *settings,
+                                     struct rnn_error *err)
+{
+    static const struct {
+        const char *name;
+        float low, high;
+    } kinds[] = {
+        {"float32", -FLT_MAX, FLT_MAX},      {"bool", 0, 1},
+        {"int8", INT8_MIN, INT8_MAX},        {"uint8", 0, UINT8_MAX},
+        {"int16", INT16_MIN, INT16_MAX},     {"uint16", 0, UINT16_MAX},
+        {"int32", -0x1p31F, 0x1.fffffep30F}, {"uint32", 0, 0x1.fffffep31F},
+        {"int64", -0x1p63F, 0x1.fffffep62F},
+    };
+    const char *dtype = rnn_json_text(operator_setting(node, "dtype", NULL));
+
+    for (size_t i = 0; dtype && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (!strcmp(kinds[i].name, dtype)) {
+            settings[0] = kinds[i].low;
+            settings[1] = kinds[i].high;
+            settings[2] = (float)i; /* 0: float32, 1: bool */
+            return RNN_OK;
+        }
+    return operator_refuse(
+        node, "only float32, bool and whole numbers are supported", err);
+}
+
+static float saturate(float a, const float *s)
+{
+    a = clip(a, s[0], s[1]);
+    return s[2] == 0 ? a : s[2] == 1 ? a != 0 : truncf(a);
+}
+
+ELEMENT(saturate_cast, "SaturateCast", words_full, saturate(a, s),
+        .operands = 1, .read = read_saturate);
 
 /* tf.nn.bias_add; its data_format is that of the last axis. */
 static enum rnn_status read_bias(const struct node *node, float *settings,
@@ -226,6 +242,5 @@ static enum rnn_status read_bias(const struct node *node, float *settings,
     return RNN_OK;
 }
 
-#define run_bias_add run_add
-ELEMENT(bias_add, "BiasAdd", words_bias, .operands = 2, .names = {"bias"},
-        .read = read_bias);
+ELEMENT(bias_add, "BiasAdd", words_bias, a + b, .operands = 2,
+        .names = {"bias"}, .read = read_bias);

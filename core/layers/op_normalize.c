@@ -23,24 +23,17 @@ static enum rnn_status read_settings(const struct node *node, bool old,
                                      struct normalize *own,
                                      struct rnn_error *err)
 {
-    const struct value *x = node->inputs[0];
     const struct rnn_json *axis = operator_setting(node, "axis", NULL);
     double order = 2, epsilon = old ? 1e-12 : 1e-7;
     enum rnn_status status;
 
-    if (!axis)
-        return operator_refuse(
-            node, "without an axis it mixes the sequences of a batch", err);
-    status = operator_axes(node, axis, x->shape.rank, own->lanes.along, err);
+    status = lanes_read(&own->lanes, node, axis, err);
     if (!status)
         status = operator_number(node, "order", 2, &order, err);
     if (!status)
         status = operator_number(node, "epsilon", epsilon, &epsilon, err);
     if (!status && order != 2)
         status = operator_refuse(node, "only order 2 is supported", err);
-    for (size_t i = 0; i < x->shape.rank; i++)
-        own->lanes.count += own->lanes.along[i];
-    own->lanes.whole = x->has_time && own->lanes.along[0];
     own->least_square = old ? epsilon : epsilon * epsilon;
     return status;
 }

@@ -1,10 +1,12 @@
-/* Take, Repeat, Tile, Roll, Pad
+/* Take, Repeat, Tile, BroadcastTo, Roll, Pad
  *
  *     y_i = x_p(i)       along each axis
  *
  *     Take     p(i) is number i of a list, or one number: the axis goes
  *     Repeat   each place several times, one after the other
  *     Tile     all places several times
+ *     BroadcastTo  the one place of an axis as often as `shape` says; a batch
+ *              of one, since any other number is one of sequences
  *     Roll     p(i) = i - shift, in a circle
  *     Pad      p(i) = i - before; outside is a constant, or the other side of
  *              the end: without the end itself (reflect), or with it
@@ -183,6 +185,42 @@ static enum rnn_status read_tile(const struct node *node, struct pick *pick,
     return RNN_OK;
 }
 
+static enum rnn_status read_broadcast_to(const struct node *node,
+                                         struct pick *pick,
+                                         struct plan_builder *builder,
+                                         struct rnn_error *err)
+{
+    const struct rnn_shape *from = &node->inputs[0]->shape;
+    long shape[RNN_MAX_RANK + 1];
+    size_t count = 0;
+    enum rnn_status status =
+        operator_list(node, operator_setting(node, "shape", NULL),
+                      RNN_MAX_RANK + 1, shape, &count, err);
+
+    (void)builder;
+    if (status)
+        return status;
+    if (count != from->rank + 1 || shape[0] != 1)
+        return operator_refuse(
+            node,
+            "its shape is not one of a batch of one and of "
+            "the axes that there are; Tile and RepeatVector "
+            "leave the batch as it is",
+            err);
+    for (size_t i = 0; i < from->rank; i++) {
+        size_t size = from->dim[i];
+
+        if (shape[i + 1] < 1 || shape[i + 1] > (long)MOST_PLACES ||
+            (size != 1 && (size_t)shape[i + 1] != size))
+            return operator_refuse(
+                node, "an axis is not one, and of another size", err);
+        if (size == 1)
+            pick->axes[i] =
+                (struct pick_axis){.how = PICK_REPEAT, .times = shape[i + 1]};
+    }
+    return RNN_OK;
+}
+
 /* One number or a list of them. */
 static enum rnn_status some_numbers(const struct node *node,
                                     const struct rnn_json *json, long *numbers,
@@ -305,6 +343,7 @@ static const char *const words_take[] = {
     "indices", "axis", "batch_dims", "validate_indices", "name", NULL};
 static const char *const words_repeat[] = {"repeats", "axis", "name", NULL};
 static const char *const words_tile[] = {"repeats", "multiples", "name", NULL};
+static const char *const words_broadcast_to[] = {"shape", "name", NULL};
 static const char *const words_roll[] = {"shift", "axis", "name", NULL};
 static const char *const words_pad[] = {"pad_width",       "paddings", "mode",
                                         "constant_values", "name",     NULL};
@@ -320,5 +359,6 @@ static const char *const words_pad[] = {"pad_width",       "paddings", "mode",
 PICK(take, "Take");
 PICK(repeat, "Repeat");
 PICK(tile, "Tile");
+PICK(broadcast_to, "BroadcastTo");
 PICK(roll, "Roll");
 PICK(pad, "Pad");

@@ -1,4 +1,4 @@
-/* Cumsum, Cumprod
+/* Cumsum, Cumprod, Nancumsum, Nancumprod
  *
  *     y_i = x_0 + x_1 + ... + x_i,  or the product
  *
@@ -9,6 +9,8 @@
  *
  * Keras: keras/src/ops/numpy.py; tf.math.cumsum, tf.math.cumprod
  */
+#include <float.h>
+#include <math.h>
 #include <stdalign.h>
 #include <stdint.h>
 
@@ -16,14 +18,19 @@
 #include "core/layers/lanes.h"
 #include "core/layers/operator.h"
 
+struct scan {
+    bool multiplies;
+    bool cleans; /* what is no number counts as none, infinity as the largest
+                    of float32 */
+};
+
 struct scan_call {
+    const struct scan *scan;
     struct lanes lanes;
-    bool multiplies, exclusive, reverse;
+    bool exclusive, reverse;
     bool folds;         /* along time, step by step */
     size_t kept, count; /* where they lie at work, in bytes */
 };
-
-extern const struct layer_class operator_cumprod;
 
 /* ---- when a model is loaded ----------------------------------------------*/
 
@@ -31,23 +38,15 @@ static enum rnn_status read_settings(const struct node *node,
                                      struct scan_call *call,
                                      struct rnn_error *err)
 {
-    const struct rnn_json *json = operator_setting(node, "axis", NULL);
-    const struct value *x = node->inputs[0];
-    size_t axis = 0;
-    enum rnn_status status;
+    enum rnn_status status = lanes_read(
+        &call->lanes, node, operator_setting(node, "axis", NULL), err);
 
-    if (!json)
-        return operator_refuse(
-            node, "without an axis it mixes the sequences of a batch", err);
-    status = operator_axis(node, json, x->shape.rank, &axis, err);
+    if (!status && call->lanes.count != 1)
+        status = operator_refuse(node, "it goes along one axis", err);
     if (!status)
         status = operator_bool(node, "exclusive", &call->exclusive, err);
     if (!status)
         status = operator_bool(node, "reverse", &call->reverse, err);
-    call->lanes.along[axis] = true;
-    call->lanes.count = 1;
-    call->lanes.whole = x->has_time && !axis;
-    call->multiplies = node->layer->class == &operator_cumprod;
     call->folds = call->lanes.whole && !call->reverse;
     return status;
 }
@@ -85,6 +84,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
             plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
     if (status)
         return status;
+    call->scan = layer->class->detail;
     node->own = call;
     node->cost = 4 * (uint64_t)x->features;
     if (call->folds)
@@ -105,13 +105,24 @@ static size_t scratch(const struct node *node, size_t rows, size_t items)
                        : lanes_scratch(&call->lanes, node->inputs[0], items);
 }
 
+/* tf.where(is_nan(x), ...), of infinity the largest number of its sign */
+static float clean(float x, bool multiplies)
+{
+    if (isnan(x))
+        return multiplies;
+    return isinf(x) ? copysignf(FLT_MAX, x) : x;
+}
+
 /* One more number; `first`: nothing is kept yet. */
 static float take(const struct scan_call *call, double *kept, float x,
                   bool first)
 {
-    double before = first ? call->multiplies : *kept;
+    bool multiplies = call->scan->multiplies;
+    double before = first ? multiplies : *kept;
 
-    *kept = call->multiplies ? before * (double)x : before + (double)x;
+    if (call->scan->cleans)
+        x = clean(x, multiplies);
+    *kept = multiplies ? before * (double)x : before + (double)x;
     return (float)(call->exclusive ? before : *kept);
 }
 
@@ -164,13 +175,16 @@ static bool run(const struct node *node, struct run *run)
 static const char *const words[] = {"axis", "exclusive", "reverse", "name",
                                     NULL};
 
-#define SCAN(label, keras)                                                    \
+#define SCAN(label, keras, ...)                                               \
+    static const struct scan scan_##label = {__VA_ARGS__};                    \
     const struct layer_class operator_##label = {                             \
-        OPERATOR_FIELDS(keras, words, NULL),                                  \
+        OPERATOR_FIELDS(keras, words, &scan_##label),                         \
         .connect = connect,                                                   \
         .scratch = scratch,                                                   \
         .run = run,                                                           \
     }
 
-SCAN(cumsum, "Cumsum");
-SCAN(cumprod, "Cumprod");
+SCAN(cumsum, "Cumsum", false, false);
+SCAN(cumprod, "Cumprod", true, false);
+SCAN(nancumsum, "Nancumsum", false, true);
+SCAN(nancumprod, "Nancumprod", true, true);

@@ -186,16 +186,25 @@ enum rnn_status operator_list(const struct node *node,
     return status;
 }
 
+enum rnn_status operator_first_input(const struct node *node, size_t most,
+                                     struct value **x, struct rnn_error *err)
+{
+    const struct call_argument *first = call_position(node->given, 0);
+    const struct call_argument *more = call_position(node->given, most);
+
+    if (node->input_count != 1 || (first && (first->is_list || first->json)) ||
+        !call_positional_inputs(node->given) ||
+        (more && !rnn_json_is_null(more->json)))
+        return operator_refuse(node,
+                               most > 1 ? "it takes one tensor, and constants"
+                                        : "it takes one tensor",
+                               err);
+    *x = node->inputs[0];
+    return RNN_OK;
+}
+
 enum rnn_status operator_only_input(const struct node *node, struct value **x,
                                     struct rnn_error *err)
 {
-    const struct call_argument *first = call_position(node->given, 0);
-    const struct call_argument *second = call_position(node->given, 1);
-
-    if (node->input_count != 1 || (first && first->is_list) ||
-        !call_positional_inputs(node->given) ||
-        (second && !rnn_json_is_null(second->json)))
-        return operator_refuse(node, "it takes one tensor", err);
-    *x = node->inputs[0];
-    return RNN_OK;
+    return operator_first_input(node, 1, x, err);
 }

@@ -87,6 +87,11 @@ RNN_CHECKED enum rnn_status operator_only_input(const struct node *node,
                                                 struct value **x,
                                                 struct rnn_error *err);
 
+/* The first of up to `most` arguments, the only one that is a tensor. */
+RNN_CHECKED enum rnn_status operator_first_input(const struct node *node,
+                                                 size_t most, struct value **x,
+                                                 struct rnn_error *err);
+
 /* "layer "add" (Add): " and `why`. */
 enum rnn_status operator_refuse(const struct node *node, const char *why,
                                 struct rnn_error *err);
@@ -106,6 +111,5 @@ enum rnn_status operator_refuse(const struct node *node, const char *why,
     }
 
 extern const char *const operator_inert[];
-extern const struct layer_class operator_stack;
 
 #endif

@@ -185,3 +185,53 @@ float plain_erfc(float x)
     y = z < 2 ? 1 - erf_series(z) : z < 12 ? erfc_fraction(z) : 0;
     return (float)(signbit(x) ? 2 - y : y);
 }
+
+/* 0 <= x */
+static double erfc_of(double x)
+{
+    return x < 2 ? 1 - erf_series(x) : erfc_fraction(x);
+}
+
+/* Newton's steps to erf y = x, from what is off by 2 in 1000.  Of what is
+ * near 1 its distance to it is looked at, which float64 has whole. */
+static double inverse_of_erf(double x)
+{
+    double apart = 1 - x, y = x / M_2_SQRTPI;
+
+    if (x > 0.1) {
+        double log = plain_log_of(apart * (1 + x));
+        double half = 2 / (M_PI * 0.147) + log / 2;
+
+        y = sqrt(sqrt(half * half - log / 0.147) - half);
+    }
+    for (int k = 0; k < 4; k++) {
+        double off = x < 0.5 ? erf_series(y) - x : apart - erfc_of(y);
+
+        y -= off / (M_2_SQRTPI * plain_exp_of(-y * y));
+    }
+    return y;
+}
+
+float plain_erfinv(float x)
+{
+    double z = fabs((double)x);
+
+    if (isnan(x) || z > 1)
+        return NAN;
+    return with_sign_of(x, z == 1 ? (double)INFINITY : inverse_of_erf(z));
+}
+
+float plain_i0(float x)
+{
+    double z = (double)x * (double)x / 4, term = 1, sum = 1;
+
+    if (isnan(x))
+        return x;
+    if (z > 50.0 * 50.0)
+        return INFINITY;
+    for (int k = 1; k <= 200; k++) {
+        term *= z / ((double)k * k);
+        sum += term;
+    }
+    return (float)sum;
+}

@@ -27,6 +27,9 @@ float plain_arccosh(float x); /* NaN below 1 */
 float plain_arctanh(float x); /* NaN where |x| > 1 */
 
 float plain_erf(float x);
-float plain_erfc(float x); /* 1 - erf x, without losing digits */
+float plain_erfc(float x);   /* 1 - erf x, without losing digits */
+float plain_erfinv(float x); /* NaN where |x| > 1 */
+
+float plain_i0(float x); /* the modified function of Bessel, of order 0 */
 
 #endif

@@ -293,13 +293,27 @@ struct clock *plan_clock(struct clock *clock)
     return clock;
 }
 
-/* The earlier input stands for both. */
-static void join_clocks(struct clock *a, struct clock *b)
+/* Are two sums of the same parts? */
+static bool same_parts(const struct clock *a, const struct clock *b)
+{
+    const struct clock_part *x = a->parts, *y = b->parts;
+
+    for (; x && y; x = x->next, y = y->next)
+        if (plan_clock(x->clock) != plan_clock(y->clock) || x->pace != y->pace)
+            return false;
+    return !x && !y && a->more == b->more;
+}
+
+/* The earlier input stands for both.  False: one is a sum of others, which
+ * nobody can promise to be the other. */
+static bool join_clocks(struct clock *a, struct clock *b)
 {
     a = plan_clock(a);
     b = plan_clock(b);
     if (!a || !b || a == b)
-        return;
+        return true;
+    if (a->parts || b->parts)
+        return same_parts(a, b);
     if (b->input < a->input) {
         struct clock *first = b;
 
@@ -311,6 +325,7 @@ static void join_clocks(struct clock *a, struct clock *b)
         a->least = b->least;
         a->least_layer = b->least_layer;
     }
+    return true;
 }
 
 /* Two fixed numbers may come from different places; a plan in which they do
@@ -323,8 +338,7 @@ bool plan_same_time(const struct value *a, const struct value *b)
         return first == second && first != RNN_FREE;
     if (first != second && first != RNN_FREE && second != RNN_FREE)
         return false;
-    join_clocks(a->clock, b->clock);
-    return true;
+    return join_clocks(a->clock, b->clock);
 }
 
 /* ---- state ---------------------------------------------------------------*/

@@ -14,7 +14,8 @@
  *          that of the input which it comes from.  Layers that join two
  *          values in time make one clock of two.  A value may have timesteps
  *          of its own: a fixed number of them, or as many as follow from
- *          those of its clock (pace.h).
+ *          those of its clock (pace.h).  What puts two sequences one after
+ *          the other has a clock that is the sum of theirs.
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
  * Mask     A value may have a mask: another value, with the same time and a
@@ -54,9 +55,21 @@ struct node;
 struct scores;
 struct rnn_json;
 
+/* Timesteps of a sequence that is part of another one. */
+struct clock_part {
+    struct clock *clock;
+    const struct pace *pace; /* NULL: as many as the clock says */
+    struct clock_part *next;
+};
+
 struct clock {
     struct clock *same; /* as this one; NULL: it stands for itself */
     size_t input;       /* of the model: whose timesteps it counts */
+    const struct clock_part *parts; /* NULL, or it is their sum, and `more`;
+                                       `input` is that of the first */
+    size_t more;
+    uint64_t cost;      /* multiply-adds of a timestep, of a sum */
+    struct clock *next; /* of the plan's sums */
     size_t least;       /* timesteps that a layer needs; 0: any */
     const struct layer *least_layer;
 };
@@ -80,6 +93,7 @@ struct value {
     struct value *turned;        /* what it is with its axes exchanged; NULL */
     struct value *later; /* what calls from now on see in its place; NULL */
     bool mask_is_given;  /* by the call that reads it, as its keyword */
+    bool is_sum;         /* its clock is one */
     size_t last_reader;  /* index of the last node that reads it */
     size_t slot;         /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
@@ -136,7 +150,8 @@ struct plan {
     bool whole;         /* a node needs the whole sequence */
     size_t most_steps;  /* the largest fixed_steps */
     struct pace *paces; /* of all values that have one, each once */
-    size_t least_steps; /* of a sequence: at least 1 */
+    struct clock *sums;
+    size_t least_steps;              /* of a sequence: at least 1 */
     const struct layer *least_layer; /* which needs them; NULL */
     bool streams;
     const char *cannot_stream_because;
@@ -158,9 +173,11 @@ struct plan_builder {
     struct weights *weights;
     unsigned keras_major; /* 0: unknown */
     unsigned keras_minor;
-    enum rnn_isa isa; /* AUTO, or one that is there */
-    size_t depth;     /* models around the one that is read */
-    size_t calls;     /* of all layers, in plans within this one too */
+    const char *dtype;  /* of the layers in Keras; NULL: none has said */
+    bool dtypes_differ; /* of two of them */
+    enum rnn_isa isa;   /* AUTO, or one that is there */
+    size_t depth;       /* models around the one that is read */
+    size_t calls;       /* of all layers, in plans within this one too */
     struct value **last_value;
     struct node **last_node;
     struct layer **last_layer;
@@ -267,6 +284,13 @@ void plan_need_whole(struct node *node);
  * known of two inputs, it is asked of whoever gives them. */
 bool plan_same_time(const struct value *a, const struct value *b);
 
+/* Is `a`, known to be of one timestep, repeated beside `b`? */
+static inline bool plan_is_repeated(const struct value *a,
+                                    const struct value *b)
+{
+    return a->shape.dim[0] == 1 && b->shape.dim[0] != 1;
+}
+
 /* The clock that stands for all that are the same. */
 struct clock *plan_clock(struct clock *clock);
 
@@ -320,6 +344,12 @@ RNN_CHECKED enum rnn_status plan_change_steps_of(
     struct plan_builder *builder, struct node *node, size_t index,
     const struct value *x, const struct pace *change, struct rnn_error *err);
 
+/* Output `index` has the timesteps of all inputs of `node`, with time, one
+ * after the other, which are those of several clocks. */
+RNN_CHECKED enum rnn_status plan_sum_steps(struct plan_builder *builder,
+                                           struct node *node, size_t index,
+                                           struct rnn_error *err);
+
 /* Output `index` is `value` itself. */
 RNN_CHECKED enum rnn_status plan_pass(struct plan_builder *builder,
                                       struct node *node, size_t index,
@@ -364,6 +394,11 @@ static inline size_t plan_steps(const struct value *value, size_t timesteps)
         return value->fixed_steps;
     return value->pace ? pace_steps(value->pace, timesteps) : timesteps;
 }
+
+/* Timesteps of a clock, where each input has as many as `inputs` says or,
+ * NULL, `timesteps`. */
+size_t plan_clock_steps(const struct clock *clock, const size_t *inputs,
+                        size_t timesteps);
 
 /* Timesteps of the value that has most, or of the model's input. */
 size_t plan_most_steps(const struct plan *plan, size_t timesteps);

@@ -26,6 +26,12 @@ static void note_reader(struct value *value, size_t reader)
         root->last_reader = reader;
 }
 
+static void note_output(void *arg, struct value *value)
+{
+    (void)arg;
+    note_reader(value, SIZE_MAX);
+}
+
 static void note_readers(struct plan *plan)
 {
     for (struct node *node = plan->nodes; node; node = node->next) {
@@ -39,8 +45,10 @@ static void note_readers(struct plan *plan)
         if (node->mask)
             note_reader(node->mask, node->index);
     }
-    for (size_t i = 0; i < plan->output_count; i++)
+    for (size_t i = 0; i < plan->output_count; i++) {
         note_reader(plan->outputs[i].value, SIZE_MAX);
+        scores_each_value(plan->outputs[i].value, note_output, NULL);
+    }
 }
 
 /* A buffer that is free when node `index` runs: the smallest that is large
@@ -119,6 +127,7 @@ static void settle_clocks(struct plan *plan)
         struct rnn_io *io;
 
         value->clock = plan_clock(value->clock);
+        value->is_sum = clock && clock->parts;
         if (!value->is_input || !clock)
             continue;
         io = &plan->inputs[value->input];
@@ -216,7 +225,9 @@ static void add_cost(struct plan *plan, const struct node *node)
     size_t steps = 1;
 
     for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i]->fixed_steps) {
+        if (node->inputs[i]->is_sum) {
+            sum = &node->inputs[i]->clock->cost;
+        } else if (node->inputs[i]->fixed_steps) {
             sum = &plan->untimed_cost;
             steps = node->inputs[i]->fixed_steps;
         } else if (node->inputs[i]->pace) {
@@ -230,13 +241,8 @@ enum rnn_status plan_settle(struct plan_builder *builder,
                             struct rnn_error *err)
 {
     struct plan *plan = builder->plan;
-    enum rnn_status status = RNN_OK;
+    enum rnn_status status = assign_slots(builder, err);
 
-    for (size_t i = 0; i < plan->output_count && !status; i++)
-        status = scores_may_leave(plan->outputs[i].value,
-                                  plan->outputs[i].name, err);
-    if (!status)
-        status = assign_slots(builder, err);
     settle_clocks(plan);
     if (!status)
         status = settle_streaming(builder, err);
@@ -245,6 +251,11 @@ enum rnn_status plan_settle(struct plan_builder *builder,
     plan->block_rows = BLOCK_ROWS;
     for (const struct node *node = plan->nodes; node; node = node->next)
         add_cost(plan, node);
+    for (size_t i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i].value->scores)
+            plan->square_cost =
+                plan_add_cost(plan->square_cost,
+                              scores_cost(plan->outputs[i].value->scores), 1);
     return RNN_OK;
 }
 

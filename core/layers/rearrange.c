@@ -4,8 +4,9 @@
  *     Swapaxes             two axes change places
  *     Moveaxis             some axes get other places, the rest close up
  *     Squeeze, ExpandDims  axes of one go, or come
- *     Flip                 axes are turned around
- *     Split, Unstack       y_0, y_1, ... are parts of an axis
+ *     Flip, Fliplr         axes are turned around; axis 1
+ *     Rot90                two axes are turned by k quarters of a circle
+ *     Slice                some places of each axis, from a start on
  *
  * The batch stays where it is.
  *
@@ -15,17 +16,7 @@
 #include <string.h>
 
 #include "core/format/json.h"
-#include "core/layers/move.h"
-#include "core/layers/operator.h"
-
-#define MOST_PARTS ((size_t)1000)
-
-/* What becomes of axes, for each output: into `moves`, of which there is room
- * for `*count` (NULL: say how many). */
-struct rearrangement {
-    enum rnn_status (*read)(const struct node *node, struct move *moves,
-                            size_t *count, struct rnn_error *err);
-};
+#include "core/layers/rearrange.h"
 
 struct rearranged {
     size_t count;
@@ -206,108 +197,84 @@ static enum rnn_status read_flip(const struct node *node, struct move *moves,
     return status;
 }
 
-/* ---- several outputs -----------------------------------------------------*/
-
-/* The axis that is parted and its size, which must be known. */
-static enum rnn_status parted_axis(const struct node *node, size_t *axis,
-                                   size_t *size, struct rnn_error *err)
+static enum rnn_status read_fliplr(const struct node *node, struct move *moves,
+                                   size_t *count, struct rnn_error *err)
 {
-    const struct rnn_shape *shape = &node->inputs[0]->shape;
-    enum rnn_status status = operator_axis(
-        node, operator_setting(node, "axis", NULL), shape->rank, axis, err);
-
-    if (status)
-        return status;
-    *size = shape->dim[*axis];
-    if (*size == RNN_FREE || *size > MOST_PARTS)
-        return operator_refuse(node,
-                               *size ? "it makes too many parts"
-                                     : "the number of timesteps is left open, "
-                                       "so that of its outputs is too",
-                               err);
+    (void)node;
+    (void)count;
+    (void)err;
+    moves->axes[0].slice.step = -1;
     return RNN_OK;
 }
 
-static enum rnn_status read_unstack(const struct node *node,
-                                    struct move *moves, size_t *count,
-                                    struct rnn_error *err)
-{
-    size_t axis = 0, size = 0;
-    enum rnn_status status = parted_axis(node, &axis, &size, err);
-
-    if (status)
-        return status;
-    for (size_t k = 0; moves && k < *count; k++) {
-        struct move *move = &moves[k];
-
-        move->rank--;
-        memmove(move->axes + axis, move->axes + axis + 1,
-                (move->rank - axis) * sizeof(move->axes[0]));
-        move->is_taken[axis] = true;
-        /* From the end, so that the last timestep is seen to be it. */
-        move->place[axis] = (long)k - (long)size;
-    }
-    *count = size;
-    return RNN_OK;
-}
-
-/* Where the parts end: a number of equal ones, their ends (Keras 3) or their
- * sizes (Keras 2). */
-static enum rnn_status read_ends(const struct node *node, size_t size,
-                                 long *ends, size_t *count,
-                                 struct rnn_error *err)
-{
-    const struct rnn_json *json =
-        operator_setting(node, "indices_or_sections", NULL);
-    const struct rnn_json *sizes =
-        operator_setting(node, "num_or_size_splits", NULL);
-    long parts = 0, end = 0;
-    enum rnn_status status;
-
-    json = json ? json : sizes;
-    if (rnn_json_is_array(json)) {
-        status = operator_list(node, json, MOST_PARTS, ends, count, err);
-        for (size_t i = 0; sizes && !status && i < *count; i++)
-            ends[i] = end = end + (ends[i] < 0 ? 0 : ends[i]);
-        if (!status && !sizes)
-            ends[(*count)++] = (long)size;
-        return status;
-    }
-    status = operator_integer(node, json, &parts, err);
-    if (status)
-        return status;
-    if (parts < 1 || (size_t)parts > size || size % (size_t)parts)
-        return operator_refuse(node, "the axis has no such equal parts", err);
-    *count = (size_t)parts;
-    for (size_t i = 0; i < *count; i++)
-        ends[i] = (long)(size / *count * (i + 1));
-    return RNN_OK;
-}
-
-static enum rnn_status read_split(const struct node *node, struct move *moves,
+/* y[i, j] = x[j, -i] is a quarter, by `axes`. */
+static enum rnn_status read_rot90(const struct node *node, struct move *moves,
                                   size_t *count, struct rnn_error *err)
 {
-    long ends[MOST_PARTS + 1], start = 0;
-    size_t axis = 0, size = 0, parts = 0;
-    enum rnn_status status = parted_axis(node, &axis, &size, err);
+    const struct rnn_json *json = operator_setting(node, "k", NULL);
+    size_t axes[RNN_MAX_RANK] = {0}, some = 0;
+    struct move_axis a, b;
+    long k = 1;
+    enum rnn_status status =
+        some_axes(node, "axes", moves->rank, axes, &some, err);
 
-    if (!status)
-        status = read_ends(node, size, ends, &parts, err);
+    (void)count;
+    if (!status && json)
+        status = operator_integer(node, json, &k, err);
+    if (!status && some != 2)
+        status = operator_refuse(node, "it turns two axes", err);
+    if (!status && k % 2 == 0 && k % 4 != 0 &&
+        node->inputs[0]->shape.dim[axes[0]] !=
+            node->inputs[0]->shape.dim[axes[1]])
+        status = operator_refuse(
+            node, "Keras mixes up what it turns by two quarters", err);
     if (status)
         return status;
-    for (size_t k = 0; k < parts; k++) {
-        if (ends[k] <= start || ends[k] > (long)size)
-            return operator_refuse(node, "a part is empty or outside", err);
-        if (moves)
-            moves[k].axes[axis].slice =
-                (struct slice){true, true, start, ends[k], 1};
-        start = ends[k];
+    for (k = (k % 4 + 4) % 4; k > 0; k--) {
+        a = moves->axes[axes[0]];
+        b = moves->axes[axes[1]];
+        b.slice.step = -b.slice.step;
+        moves->axes[axes[0]] = b;
+        moves->axes[axes[1]] = a;
     }
-    *count = parts;
-    return start == (long)size
-               ? RNN_OK
-               : operator_refuse(node, "its parts are not all of the axis",
-                                 err);
+    return RNN_OK;
+}
+
+/* Where it begins is the second argument, the size is -1 for all that is
+ * left. */
+static enum rnn_status read_slice(const struct node *node, struct move *moves,
+                                  size_t *count, struct rnn_error *err)
+{
+    const struct call_argument *second = call_position(node->given, 1);
+    const struct rnn_json *starts =
+        second ? second->json : operator_setting(node, "begin", NULL);
+    long start[RNN_MAX_RANK + 1], size[RNN_MAX_RANK + 1];
+    size_t first = 0, sizes = 0;
+    enum rnn_status status =
+        operator_list(node, starts, RNN_MAX_RANK + 1, start, &first, err);
+
+    (void)count;
+    if (!status)
+        status = operator_list(node, operator_setting(node, "shape", "size"),
+                               RNN_MAX_RANK + 1, size, &sizes, err);
+    if (status)
+        return status;
+    if (first != moves->rank + 1 || sizes != first || start[0] || size[0] >= 0)
+        return operator_refuse(node,
+                               "it cuts the batch, or does not say where each "
+                               "axis begins and ends",
+                               err);
+    for (size_t i = 0; i < moves->rank; i++) {
+        long stop = start[i + 1] + size[i + 1];
+        size_t most = node->inputs[0]->shape.dim[i];
+
+        if (start[i + 1] < 0 || size[i + 1] < -1 || !size[i + 1] ||
+            (most != RNN_FREE && stop > (long)most))
+            return operator_refuse(node, "it takes what is not there", err);
+        moves->axes[i].slice = (struct slice){
+            start[i + 1] > 0, size[i + 1] > 0, start[i + 1], stop, 1};
+    }
+    return RNN_OK;
 }
 
 /* ---- all of them ---------------------------------------------------------*/
@@ -341,18 +308,18 @@ static struct rearranged *make_moves(struct plan_builder *builder,
     return own;
 }
 
-static enum rnn_status connect(struct layer *layer, struct node *node,
-                               struct plan_builder *builder,
-                               struct rnn_error *err)
+enum rnn_status rearrange_connect(struct layer *layer, struct node *node,
+                                  struct plan_builder *builder,
+                                  struct rnn_error *err)
 {
     const struct rearrangement *how = layer->class->detail;
-    bool several = how->read == read_split || how->read == read_unstack;
     struct rearranged *own;
     struct value *x = NULL;
     size_t count = 1;
-    enum rnn_status status = operator_only_input(node, &x, err);
+    enum rnn_status status =
+        operator_first_input(node, how->constants + 1, &x, err);
 
-    if (!status && several)
+    if (!status && how->parts)
         status = how->read(node, NULL, &count, err);
     if (status)
         return status;
@@ -365,18 +332,12 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return status;
 }
 
-static bool run(const struct node *node, struct run *run)
+bool rearrange_run(const struct node *node, struct run *run)
 {
     const struct rearranged *own = node->own;
 
     return move_run(own->moves, own->count, node, run);
 }
-
-#define REARRANGE(label, keras)                                               \
-    static const struct rearrangement rearrangement_##label = {read_##label}; \
-    const struct layer_class operator_##label = {                             \
-        OPERATOR_FIELDS(keras, words_##label, &rearrangement_##label),        \
-        .connect = connect, .run = run}
 
 static const char *const words_transpose[] = {"axes", "perm", "conjugate",
                                               "name", NULL};
@@ -387,16 +348,20 @@ static const char *const words_matrix_transpose[] = {"conjugate", "name",
 static const char *const words_squeeze[] = {"axis", "name", NULL};
 static const char *const words_expand_dims[] = {"axis", "name", NULL};
 static const char *const words_flip[] = {"axis", "name", NULL};
-static const char *const words_unstack[] = {"axis", "num", "name", NULL};
-static const char *const words_split[] = {"axis", "indices_or_sections",
-                                          "num_or_size_splits", "name", NULL};
+static const char *const words_fliplr[] = {NULL};
+static const char *const words_rot90[] = {"k", "axes", NULL};
+static const char *const words_slice[] = {"shape", "begin", "size", "name",
+                                          NULL};
 
-REARRANGE(transpose, "Transpose");
-REARRANGE(swapaxes, "Swapaxes");
-REARRANGE(moveaxis, "Moveaxis");
-REARRANGE(matrix_transpose, "MatrixTranspose");
-REARRANGE(squeeze, "Squeeze");
-REARRANGE(expand_dims, "ExpandDims");
-REARRANGE(flip, "Flip");
-REARRANGE(unstack, "Unstack");
-REARRANGE(split, "Split");
+REARRANGE(transpose, "Transpose", words_transpose, .read = read_transpose);
+REARRANGE(swapaxes, "Swapaxes", words_swapaxes, .read = read_swapaxes);
+REARRANGE(moveaxis, "Moveaxis", words_moveaxis, .read = read_moveaxis);
+REARRANGE(matrix_transpose, "MatrixTranspose", words_matrix_transpose,
+          .read = read_matrix_transpose);
+REARRANGE(squeeze, "Squeeze", words_squeeze, .read = read_squeeze);
+REARRANGE(expand_dims, "ExpandDims", words_expand_dims,
+          .read = read_expand_dims);
+REARRANGE(flip, "Flip", words_flip, .read = read_flip);
+REARRANGE(fliplr, "Fliplr", words_fliplr, .read = read_fliplr);
+REARRANGE(rot90, "Rot90", words_rot90, .read = read_rot90);
+REARRANGE(slice, "Slice", words_slice, .read = read_slice, .constants = 1);

@@ -203,13 +203,15 @@ enum rnn_status recurrent_join(struct layer *layer, struct node *node,
     return status;
 }
 
-/* z of all items, the cell's own, and a place for the h of one step. */
+/* z of all items, the cell's own, a place for the h of one step, and what a
+ * mask takes. */
 size_t recurrent_scratch(const struct node *node, size_t rows, size_t items)
 {
     const struct recurrent *own = node->layer->own;
 
     return plan_sum(rows * plan_stride(own->units) +
-                        rnn_cell_scratch_floats(&own->cell, rows),
+                        rnn_cell_scratch_floats(&own->cell, rows) +
+                        recurrent_masked_scratch(node, rows),
                     items, own->z_stride);
 }
 

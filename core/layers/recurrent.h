@@ -27,6 +27,7 @@ struct recurrent {
     size_t units, gates, features;
     bool use_bias, has_c;
     bool mask_is_turned; /* the steps come the other way round than it */
+    bool in_stack;       /* a cell among others */
     const struct rnn_ukernels *ukernels;
     struct f32_product input; /* all gates */
     struct f32_cell cell;
@@ -35,7 +36,8 @@ struct recurrent {
 
 struct recurrent_call {
     size_t h, c;              /* where it keeps its state at work, in bytes */
-    const struct value *mask; /* of its steps; NULL: none */
+    const struct value *mask; /* of its steps, or of the units at each;
+                                 NULL: none */
 };
 
 /* return_sequences, return_state, go_backwards; time_major is refused. */
@@ -171,6 +173,9 @@ RNN_CHECKED enum rnn_status recurrent_find_mask(
     const struct layer *layer, const struct node *node,
     const struct plan_builder *builder, const struct value **mask,
     struct rnn_error *err);
+
+/* Floats of scratch beside those of the cell, for `rows` sequences. */
+size_t recurrent_masked_scratch(const struct node *node, size_t rows);
 
 /* All steps of the chunk, from z behind which the scratch goes on. */
 bool recurrent_run_masked(const struct node *node, struct run *run,

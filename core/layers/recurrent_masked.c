@@ -10,6 +10,10 @@
  * With `unroll` and go_backwards together, Keras takes the mask of the
  * zeroes, and of these alone, in the order of the input; so is it here.
  *
+ * In Keras 3 a mask may have as many rows as there are units: then each unit
+ * is held by itself, after a step that all of them have gone, unless a stack
+ * of cells is to look at what the mask takes back, or Keras itself raises.
+ *
  * What comes in the next call of a session goes on from the state held, as
  * if both calls were one.
  *
@@ -19,6 +23,18 @@
 
 #include "core/layers/mask.h"
 #include "core/layers/recurrent.h"
+
+/* Is it a number for each unit, which Keras takes as such? */
+static bool is_of_units(const struct recurrent *own, const struct value *x,
+                        const struct plan_builder *builder)
+{
+    const struct value *mask = x->mask;
+
+    return builder->keras_major >= 3 && mask && own->units > 1 &&
+           !own->way.unroll && !own->in_stack && mask->has_time &&
+           mask->shape.rank == 2 && mask->features == own->units &&
+           plan_same_time(mask, x);
+}
 
 /* Keras 3 does not look at a mask that comes with the sequence when the call
  * is given a state too; one that the call itself is given it does. */
@@ -34,13 +50,17 @@ enum rnn_status recurrent_find_mask(const struct layer *layer,
     if (builder->keras_major >= 3 && node->input_count > 1 &&
         !x->mask_is_given)
         return RNN_OK;
-    return mask_of_steps(layer, x, mask, err);
+    if (!is_of_units(layer->own, x, builder))
+        return mask_of_steps(layer, x, mask, err);
+    *mask = x->mask;
+    return RNN_OK;
 }
 
 /* A chunk of one call. */
 struct masked {
     const struct recurrent *own;
     size_t rows, steps;
+    size_t parts; /* of a step that are held alone: 1, or the units */
     struct view mask;
 };
 
@@ -52,16 +72,26 @@ static struct masked look(const struct node *node, const struct run *run)
         .own = node->layer->own,
         .rows = run->rows,
         .steps = run_steps(run, node->inputs[0]),
+        .parts = call->mask->features,
         .mask = run_view(run, call->mask),
     };
 }
 
-/* Does the step that comes as number t of `row` count? */
-static bool counts(const struct masked *at, size_t row, size_t t)
+/* Does part `k` of step t of `row`, in the order of the input, count? */
+static bool counts_there(const struct masked *at, size_t row, size_t t,
+                         size_t k)
+{
+    size_t item = row * at->steps + t;
+
+    return at->mask.data[item * at->mask.stride + k] != 0;
+}
+
+/* The same of the step that comes as number t. */
+static bool counts(const struct masked *at, size_t row, size_t t, size_t k)
 {
     if (at->own->way.go_backwards || at->own->mask_is_turned)
         t = at->steps - 1 - t;
-    return mask_counts(at->mask, row * at->steps + t);
+    return counts_there(at, row, t, k);
 }
 
 /* Timesteps from t on in which the same rows count. */
@@ -71,7 +101,7 @@ static size_t alike(const struct masked *at, size_t t)
 
     for (; t + count < at->steps; count++)
         for (size_t r = 0; r < at->rows; r++)
-            if (counts(at, r, t + count) != counts(at, r, t))
+            if (counts(at, r, t + count, 0) != counts(at, r, t, 0))
                 return count;
     return count;
 }
@@ -87,12 +117,74 @@ static void hold(const struct node *node, const struct f32_cell_row *row,
                output->features * sizeof(float));
 }
 
+/* ---- units that are held alone -------------------------------------------*/
+
+/* h and c of each sequence as they were before a step. */
+size_t recurrent_masked_scratch(const struct node *node, size_t rows)
+{
+    const struct recurrent_call *call = node->own;
+    const struct recurrent *own = node->layer->own;
+
+    return call->mask && call->mask->features > 1
+               ? 2 * rows * plan_stride(own->units)
+               : 0;
+}
+
+static void put_back(const struct masked *at, size_t row, size_t t,
+                     const float *kept, const struct f32_cell_row *now)
+{
+    const float *kept_c = kept + plan_stride(at->own->units);
+
+    for (size_t k = 0; k < at->parts; k++) {
+        if (counts(at, row, t, k))
+            continue;
+        now->h[k] = kept[k];
+        if (now->c)
+            now->c[k] = kept_c[k];
+        if (now->y)
+            now->y[k] = kept[k];
+    }
+}
+
+static bool run_units(const struct node *node, struct run *run, struct view z,
+                      const struct masked *at)
+{
+    size_t bytes = at->own->units * sizeof(float);
+    size_t stride = plan_stride(at->own->units);
+    float *kept = z.data + at->rows * at->steps * z.stride;
+    float *scratch = kept + 2 * at->rows * stride;
+
+    for (size_t t = 0; t < at->steps; t++) {
+        for (size_t r = 0; r < at->rows; r++) {
+            struct f32_cell_row row = recurrent_row(node, run, z, r, t);
+
+            run->cell_rows[r] = row;
+            memcpy(kept + 2 * r * stride, row.h, bytes);
+            if (row.c)
+                memcpy(kept + (2 * r + 1) * stride, row.c, bytes);
+        }
+        if (!recurrent_run_cell(node, run, at->rows, 1, scratch))
+            return false;
+        for (size_t r = 0; r < at->rows; r++) {
+            struct f32_cell_row row = recurrent_row(node, run, z, r, t);
+
+            put_back(at, r, t, kept + 2 * r * stride, &row);
+        }
+        recurrent_return_each(node, run, t);
+    }
+    return true;
+}
+
+/* ---- steps ---------------------------------------------------------------*/
+
 bool recurrent_run_masked(const struct node *node, struct run *run,
                           struct view z)
 {
     struct masked at = look(node, run);
     float *scratch = z.data + at.rows * at.steps * z.stride;
 
+    if (at.parts > 1)
+        return run_units(node, run, z, &at);
     for (size_t t = 0, count; t < at.steps; t += count) {
         size_t active = 0;
 
@@ -100,7 +192,7 @@ bool recurrent_run_masked(const struct node *node, struct run *run,
         for (size_t r = 0; r < at.rows; r++) {
             struct f32_cell_row row = recurrent_row(node, run, z, r, t);
 
-            if (counts(&at, r, t))
+            if (counts(&at, r, t, 0))
                 run->cell_rows[active++] = row;
             else
                 hold(node, &row, count);
@@ -112,9 +204,10 @@ bool recurrent_run_masked(const struct node *node, struct run *run,
     return true;
 }
 
-/* Is the output of step t zero, and not h?  `begun`: a step has counted. */
+/* Is part `k` of the output of step t zero, and not h?  `begun`: a step has
+ * counted. */
 static bool is_blank(const struct node *node, const struct masked *at,
-                     size_t row, size_t t, bool begun)
+                     size_t row, size_t t, size_t k, bool begun)
 {
     const struct recurrent *own = at->own;
 
@@ -123,36 +216,49 @@ static bool is_blank(const struct node *node, const struct masked *at,
     if (!own->way.zero_output_for_mask)
         return false;
     if (own->way.unroll && own->way.return_sequences)
-        return !mask_counts(at->mask, row * at->steps + t);
-    return !counts(at, row, t);
+        return !counts_there(at, row, t, k);
+    return !counts(at, row, t, k);
 }
 
-static void clear(const struct value *output, struct view y, size_t item)
+/* Part `k` of an item. */
+static void clear(const struct masked *at, struct view y, size_t item,
+                  size_t k)
 {
-    memset(y.data + item * y.stride, 0, output->features * sizeof(float));
+    size_t units = at->own->units / at->parts;
+
+    memset(y.data + item * y.stride + k * units, 0, units * sizeof(float));
+}
+
+/* Part `k` of sequence `row`, which is item `end` of an output without time;
+ * SIZE_MAX: it does not end here. */
+static void blank_part(const struct node *node, const struct run *run,
+                       const struct masked *at, size_t row, size_t k,
+                       size_t end)
+{
+    struct view y = run_view(run, node->outputs[0]);
+    bool timed = run_is_timed(run, node->outputs[0]);
+    bool begun = false, blank = false;
+
+    for (size_t t = 0; t < at->steps; t++) {
+        begun = begun || counts(at, row, t, k);
+        blank = is_blank(node, at, row, t, k, begun);
+        if (timed && blank)
+            clear(at, y, row * at->steps + t, k);
+    }
+    if (!timed && blank && end != SIZE_MAX)
+        clear(at, y, end, k);
 }
 
 void recurrent_blank(const struct node *node, const struct run *run)
 {
-    const struct value *output = node->outputs[0];
     struct masked at = look(node, run);
-    struct view y = run_view(run, output);
-    bool timed = run_is_timed(run, output);
     size_t end = 0;
 
     for (size_t r = 0; r < at.rows; r++) {
-        bool begun = false, blank = false;
+        bool ends = end < run->ending_count && run->ending[end] == r;
 
-        for (size_t t = 0; t < at.steps; t++) {
-            begun = begun || counts(&at, r, t);
-            blank = is_blank(node, &at, r, t, begun);
-            if (timed && blank)
-                clear(output, y, r * at.steps + t);
-        }
-        if (timed || end == run->ending_count || run->ending[end] != r)
-            continue;
-        if (blank)
-            clear(output, y, end);
-        end++;
+        for (size_t k = 0; k < at.parts; k++)
+            blank_part(node, run, &at, r, k, ends ? end : SIZE_MAX);
+        end += ends;
     }
 }

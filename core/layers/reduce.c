@@ -10,50 +10,37 @@
 
 #include <stdalign.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/format/json.h"
-#include "core/layers/lanes.h"
-
-struct reduce_call {
-    const struct reduction *reduction;
-    struct lanes lanes;
-    bool folds;          /* along time, step by step */
-    size_t *lane, *turn; /* [features] of each number: which, which of it */
-    size_t width;        /* numbers of a lane in one item */
-    size_t kept, count;  /* where they lie at work, in bytes */
-};
 
 /* ---- when a model is loaded ----------------------------------------------*/
 
-static enum rnn_status read_axes(const struct node *node,
+static enum rnn_status read_call(const struct node *node,
                                  struct reduce_call *call,
+                                 struct plan_builder *builder,
                                  struct rnn_error *err)
 {
-    const struct rnn_json *json = operator_setting(node, "axis", NULL);
-    const struct value *x = node->inputs[0];
-    struct lanes *lanes = &call->lanes;
-    enum rnn_status status;
+    const struct reduction *reduction = node->layer->class->detail;
+    enum rnn_status status = RNN_OK;
+    struct value *x;
 
-    if (!json)
-        return operator_refuse(
-            node, "without an axis it mixes the sequences of a batch", err);
-    status = operator_axes(node, json, x->shape.rank, lanes->along, err);
-    for (size_t i = 0; i < x->shape.rank; i++)
-        lanes->count += lanes->along[i];
-    lanes->whole = x->has_time && lanes->along[0];
-    call->reduction = node->layer->class->detail;
-    if (!status && !call->reduction)
-        status = reduce_find_norm(node, lanes->count, &call->reduction, err);
-    if (!status && call->reduction->places && lanes->count != 1)
+    call->reduction = reduction;
+    if (!reduction->read)
+        status = operator_only_input(node, &x, err);
+    if (!status)
+        status = lanes_read(&call->lanes, node,
+                            operator_setting(node, "axis", "axes"), err);
+    if (!status && reduction->places && call->lanes.count != 1)
         status = operator_refuse(node, "a place is one along one axis", err);
+    if (!status && reduction->read)
+        status = reduction->read(node, call, builder, err);
     return status;
 }
 
-/* What is left of the axes. */
-static enum rnn_status find_shape(const struct node *node,
-                                  const struct lanes *lanes, bool keepdims,
-                                  struct rnn_shape *shape,
-                                  struct rnn_error *err)
+enum rnn_status reduce_shape(const struct node *node,
+                             const struct lanes *lanes, bool keepdims,
+                             struct rnn_shape *shape, struct rnn_error *err)
 {
     const struct rnn_shape *from = &node->inputs[0]->shape;
 
@@ -116,6 +103,33 @@ static enum rnn_status keep(struct node *node, struct reduce_call *call,
     return status;
 }
 
+/* One output, or two of one shape; of time, if any, as many steps as there
+ * are or a number of them that is known. */
+static enum rnn_status make_outputs(struct node *node,
+                                    struct reduce_call *call,
+                                    const struct rnn_shape *shape,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    const struct reduction *reduction = call->reduction;
+    const struct value *x = node->inputs[0];
+    bool whole = call->lanes.whole;
+    bool has_time = whole ? shape->rank > 1 : x->has_time;
+    enum rnn_status status = RNN_OK;
+
+    call->folds = whole && !has_time && !reduction->of_lane;
+    if (reduction->give_2)
+        status = plan_reserve_outputs(builder, node, 2, err);
+    for (size_t i = 0; i < node->output_count && !status; i++)
+        status = plan_make_output(builder, node, i, shape, has_time, err);
+    if (status || !whole || call->folds)
+        return status;
+    plan_need_whole(node);
+    for (size_t i = 0; i < node->output_count && has_time; i++)
+        plan_fix_steps(builder, node, i, shape->dim[0]);
+    return RNN_OK;
+}
+
 enum rnn_status reduce_connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -123,35 +137,25 @@ enum rnn_status reduce_connect(struct layer *layer, struct node *node,
     struct reduce_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
                                             alignof(struct reduce_call));
     struct rnn_shape shape = {0};
-    struct value *x = NULL;
-    bool keepdims = false, has_time;
-    enum rnn_status status = operator_only_input(node, &x, err);
+    bool keepdims = false;
+    enum rnn_status status;
 
     if (!call)
         return plan_no_memory(layer, err);
-    if (!status)
-        status = read_axes(node, call, err);
+    if (!node->input_count)
+        return operator_refuse(node, "it takes one tensor", err);
+    status = read_call(node, call, builder, err);
     if (!status)
         status = operator_bool(node, "keepdims", &keepdims, err);
     if (!status)
-        status = find_shape(node, &call->lanes, keepdims, &shape, err);
+        status = reduce_shape(node, &call->lanes, keepdims, &shape, err);
+    if (!status)
+        status = make_outputs(node, call, &shape, builder, err);
     if (status)
         return status;
     node->own = call;
-    has_time = call->lanes.whole ? shape.rank > 1 : x->has_time;
-    status = plan_make_output(builder, node, 0, &shape, has_time, err);
-    if (status)
-        return status;
-    node->cost = 4 * (uint64_t)x->features;
-    call->folds = call->lanes.whole && !has_time;
-    if (call->folds)
-        return keep(node, call, builder, err);
-    if (!call->lanes.whole)
-        return RNN_OK;
-    plan_need_whole(node);
-    if (has_time)
-        plan_fix_steps(builder, node, 0, shape.dim[0]);
-    return RNN_OK;
+    node->cost = 4 * (uint64_t)node->inputs[0]->features;
+    return call->folds ? keep(node, call, builder, err) : RNN_OK;
 }
 
 /* ---- when it runs --------------------------------------------------------*/
@@ -165,18 +169,41 @@ size_t reduce_scratch(const struct node *node, size_t rows, size_t items)
                        : lanes_scratch(&call->lanes, node->inputs[0], items);
 }
 
-/* A lane that is there whole. */
+/* A lane that is there whole: what is kept of it. */
+static void keep_lane(const struct reduction *reduction, const float *x,
+                      size_t width, double kept[REDUCE_KEPT])
+{
+    memset(kept, 0, REDUCE_KEPT * sizeof(kept[0]));
+    for (size_t i = 0; i < width; i++)
+        reduction->take(kept, (double)x[i], (double)(i + 1));
+}
+
 static void run_lane(const struct node *node, const float *x, float *y,
                      size_t width, size_t index)
 {
     const struct reduce_call *call = node->own;
     const struct reduction *reduction = call->reduction;
-    double kept[REDUCE_KEPT] = {0};
+    double kept[REDUCE_KEPT];
 
     (void)index;
-    for (size_t i = 0; i < width; i++)
-        reduction->take(kept, (double)x[i], (double)(i + 1));
+    if (reduction->of_lane) {
+        *y = (float)reduction->of_lane(call, x, y, width);
+        return;
+    }
+    keep_lane(reduction, x, width, kept);
     *y = (float)reduction->give(kept, (double)width);
+}
+
+/* The same for the second output. */
+static void run_lane_2(const struct node *node, const float *x, float *y,
+                       size_t width, size_t index)
+{
+    const struct reduce_call *call = node->own;
+    double kept[REDUCE_KEPT];
+
+    (void)index;
+    keep_lane(call->reduction, x, width, kept);
+    *y = (float)call->reduction->give_2(kept, (double)width);
 }
 
 static void take_step(const struct node *node, const float *x, double *kept,
@@ -192,22 +219,31 @@ static void take_step(const struct node *node, const float *x, double *kept,
     ++*count;
 }
 
-static void give_step(const struct node *node, const double *kept,
-                      int64_t count, float *y)
+/* Item `item` of each output. */
+static void give_step(const struct node *node, const struct run *run,
+                      const unsigned char *state, size_t item)
 {
     const struct reduce_call *call = node->own;
     const struct reduction *reduction = call->reduction;
+    const double *kept = (const double *)(const void *)(state + call->kept);
+    int64_t count = *(const int64_t *)(const void *)(state + call->count);
     double n = (double)count * (double)call->width;
 
-    for (size_t i = 0; i < node->outputs[0]->features; i++)
-        y[i] = (float)reduction->give(kept + i * reduction->kept, n);
+    for (size_t i = 0; i < node->output_count; i++) {
+        struct view view = run_view(run, node->outputs[i]);
+        float *y = view.data + item * view.stride;
+
+        for (size_t k = 0; k < node->outputs[i]->features; k++)
+            y[k] = (float)(i ? reduction->give_2
+                             : reduction->give)(kept + k * reduction->kept, n);
+    }
 }
 
 static bool fold(const struct node *node, struct run *run)
 {
     const struct reduce_call *call = node->own;
     const struct value *input = node->inputs[0];
-    struct view x = run_view(run, input), y = run_view(run, node->outputs[0]);
+    struct view x = run_view(run, input);
     size_t steps = run_steps(run, input);
 
     if (!run_may_go_on(run, run_work(node->cost, run_items(run, input))))
@@ -221,23 +257,23 @@ static bool fold(const struct node *node, struct run *run)
 
             take_step(node, x.data + item * x.stride, kept, count);
             if (run->every_step)
-                give_step(node, kept, *count, y.data + item * y.stride);
+                give_step(node, run, run->state[r], item);
         }
     }
-    for (size_t i = 0; !run->every_step && i < run->ending_count; i++) {
-        unsigned char *state = run->state[run->ending[i]];
-
-        give_step(node, (double *)(void *)(state + call->kept),
-                  *(int64_t *)(void *)(state + call->count),
-                  y.data + i * y.stride);
-    }
+    for (size_t i = 0; !run->every_step && i < run->ending_count; i++)
+        give_step(node, run, run->state[run->ending[i]], i);
     return true;
 }
 
 bool reduce_run(const struct node *node, struct run *run)
 {
     const struct reduce_call *call = node->own;
+    struct lanes second = call->lanes;
 
-    return call->folds ? fold(node, run)
-                       : lanes_fold(&call->lanes, node, run, run_lane);
+    if (call->folds)
+        return fold(node, run);
+    second.output = 1;
+    return lanes_run(&call->lanes, node, run, run_lane) &&
+           (node->output_count < 2 ||
+            lanes_run(&second, node, run, run_lane_2));
 }

@@ -121,6 +121,7 @@ static void set_ways(const struct rnn *own)
             is_last && own->way.zero_output_for_mask;
         cell->way.unroll = own->way.unroll;
         cell->mask_is_turned = i && own->way.go_backwards;
+        cell->in_stack = own->cell_count > 1;
     }
 }
 

@@ -55,10 +55,12 @@ static inline bool run_is_timed(const struct run *run,
     return value->has_time || run->every_step;
 }
 
-/* Timesteps of the input that `value` comes from. */
+/* Timesteps of the input, or the inputs, that `value` comes from. */
 static inline size_t run_clock(const struct run *run,
                                const struct value *value)
 {
+    if (value->is_sum)
+        return plan_clock_steps(value->clock, run->input_steps, run->steps);
     return run->input_steps && value->clock
                ? run->input_steps[value->clock->input]
                : run->steps;
@@ -79,13 +81,15 @@ static inline size_t run_items(const struct run *run,
 }
 
 /* The item of `value` that belongs to item `index` of `of`.  A value without
- * time beside one with it: only where the whole sequence runs at once, so
- * that its items are the rows. */
+ * time beside one with it, or one of a single timestep beside one of more:
+ * only where the whole sequence runs at once, so that its items are the
+ * rows. */
 static inline size_t run_item_of(const struct run *run,
                                  const struct value *value,
                                  const struct value *of, size_t index)
 {
-    if (run_is_timed(run, value) == run_is_timed(run, of))
+    if (run_is_timed(run, value) == run_is_timed(run, of) &&
+        run_steps(run, value) == run_steps(run, of))
         return index;
     return index / run_steps(run, of);
 }

@@ -1,51 +1,38 @@
 #include "core/layers/scores.h"
 
-#include <math.h>
 #include <stdalign.h>
 #include <string.h>
 
 #include "core/layers/operator.h"
 
-extern const struct layer_class operator_matmul, operator_einsum, operator_add,
-    operator_subtract, operator_multiply, operator_divide, operator_softmax,
-    operator_identity;
+extern const struct layer_class operator_matmul, operator_einsum;
 
 /* ---- who takes them ------------------------------------------------------*/
+
+/* A product takes the sequence instead, what works number by number a line. */
+static bool takes_turned(const struct layer_class *class,
+                         const struct value *x)
+{
+    bool is_product = class == &layer_dot || class == &operator_matmul ||
+                      class == &operator_einsum;
+
+    return is_product ? x->turned->shape.rank == 2
+                      : class->takes_scores && x->shape.dim[0] == 1;
+}
 
 enum rnn_status scores_may_enter(const struct layer *layer,
                                  const struct value *x, struct rnn_error *err)
 {
-    static const struct layer_class *const classes[] = {
-        &layer_dot, &operator_matmul, &operator_einsum,
-        /* of scores */
-        &layer_activation, &layer_softmax, &operator_softmax, &operator_add,
-        &operator_subtract, &operator_multiply, &operator_divide,
-        &layer_dropout, &layer_identity, &operator_identity};
-    size_t count = x->turned ? 3 : sizeof(classes) / sizeof(classes[0]);
-
     if (!x->turned && !x->scores)
         return RNN_OK;
-    for (size_t i = 0; i < count; i++)
-        if (layer->class == classes[i])
-            return RNN_OK;
+    if (x->turned ? takes_turned(layer->class, x) : layer->class->takes_scores)
+        return RNN_OK;
     return rnn_fail(err, RNN_UNSUPPORTED,
                     "layer \"%.100s\" (%s) is called on what is as wide as "
                     "there are timesteps, the number of which is left open; "
-                    "only a softmax, constants and a product with a sequence "
-                    "may follow there",
+                    "only what works number by number, an activation and a "
+                    "product with a sequence may follow there",
                     layer->name, layer->class->name);
-}
-
-enum rnn_status scores_may_leave(const struct value *value, const char *name,
-                                 struct rnn_error *err)
-{
-    if (!value->scores && !value->turned)
-        return RNN_OK;
-    return rnn_fail(err, RNN_UNSUPPORTED,
-                    "the output \"%.100s\" is as wide as there are timesteps, "
-                    "the number of which is left open; save the model with a "
-                    "known number, or without this output",
-                    name);
 }
 
 /* ---- when a model is loaded ----------------------------------------------*/
@@ -64,10 +51,8 @@ static enum rnn_status make_wide(struct plan_builder *builder,
     return status;
 }
 
-static enum rnn_status make_scores(struct plan_builder *builder,
-                                   struct node *node,
-                                   const struct scores *like,
-                                   struct rnn_error *err)
+enum rnn_status scores_make(struct plan_builder *builder, struct node *node,
+                            const struct scores *like, struct rnn_error *err)
 {
     struct scores *scores = arena_zalloc(builder->arena, 1, sizeof(*scores),
                                          alignof(struct scores));
@@ -86,32 +71,6 @@ static enum rnn_status make_scores(struct plan_builder *builder,
     return RNN_OK;
 }
 
-enum rnn_status scores_go_on(struct plan_builder *builder, struct node *node,
-                             struct scores_step step, struct rnn_error *err)
-{
-    struct scores scores = *node->inputs[0]->scores;
-
-    if (scores.step_count == SCORES_STEPS)
-        return operator_refuse(
-            node, "too much is done with scores before they are used", err);
-    scores.steps[scores.step_count++] = step;
-    return make_scores(builder, node, &scores, err);
-}
-
-enum rnn_status scores_softmax(struct plan_builder *builder, struct node *node,
-                               bool is_one, struct rnn_error *err)
-{
-    const struct scores_step step = {.kind = SCORES_SOFTMAX};
-
-    if (is_one)
-        return scores_go_on(builder, node, step, err);
-    return operator_refuse(node,
-                           "of what is as wide as there are timesteps, the "
-                           "number of which is left open, only a softmax "
-                           "along the last axis is supported",
-                           err);
-}
-
 enum rnn_status scores_turn(struct plan_builder *builder, struct node *node,
                             struct rnn_error *err)
 {
@@ -128,7 +87,7 @@ enum rnn_status scores_turn(struct plan_builder *builder, struct node *node,
 
 static bool is_sequence(const struct value *x)
 {
-    return x && x->has_time && x->shape.rank == 2 && !x->scores;
+    return x && x->has_time && x->shape.rank == 2 && !x->scores && !x->turned;
 }
 
 bool scores_begin_here(const struct einsum *einsum)
@@ -148,8 +107,10 @@ enum rnn_status scores_begin(const struct einsum *einsum,
                              struct rnn_error *err)
 {
     bool swapped = einsum->operands[0].labels[0] != einsum->labels[0];
-    struct scores scores = {
-        .a = node->inputs[0], .b = node->inputs[0], .least = einsum->least};
+    struct scores scores = {.a = node->inputs[0],
+                            .b = node->inputs[0],
+                            .is_product = true,
+                            .least = einsum->least};
 
     /* Inputs are the operands; a value is called on itself once. */
     for (size_t i = 0; i < node->input_count; i++) {
@@ -158,7 +119,43 @@ enum rnn_status scores_begin(const struct einsum *einsum,
         if (node->inputs[i] == einsum->operands[!swapped].value)
             scores.b = node->inputs[i];
     }
-    return make_scores(builder, node, &scores, err);
+    return scores_make(builder, node, &scores, err);
+}
+
+struct list {
+    struct value **values; /* NULL: they are only counted */
+    size_t count;
+};
+
+static void append(void *arg, struct value *value)
+{
+    struct list *list = arg;
+
+    if (list->values)
+        list->values[list->count] = value;
+    list->count++;
+}
+
+/* The inputs of `node` are the sequence that is weighed, and all that makes
+ * its weights. */
+static enum rnn_status read_all(struct plan_builder *builder,
+                                struct node *node, const struct value *scores,
+                                struct value *weighed, struct rnn_error *err)
+{
+    struct list list = {0};
+
+    scores_each_value(scores, append, &list);
+    list.values =
+        arena_zalloc(builder->arena, list.count + 1, sizeof(list.values[0]),
+                     alignof(struct value *));
+    if (!list.values)
+        return plan_no_memory(node->layer, err);
+    list.values[0] = weighed;
+    list.count = 1;
+    scores_each_value(scores, append, &list);
+    node->inputs = list.values;
+    node->input_count = list.count;
+    return RNN_OK;
 }
 
 enum rnn_status scores_end(struct einsum *einsum, struct plan_builder *builder,
@@ -169,13 +166,10 @@ enum rnn_status scores_end(struct einsum *einsum, struct plan_builder *builder,
     const struct einsum_operand *s = &einsum->operands[second];
     const struct einsum_operand *v = &einsum->operands[!second];
     const char *y = einsum->labels;
-    struct value **inputs = arena_zalloc(builder->arena, 3, sizeof(*inputs),
-                                         alignof(struct value *));
     struct rnn_shape shape = {.rank = 2};
+    struct value *weighed = NULL;
     enum rnn_status status;
 
-    if (!inputs)
-        return plan_no_memory(node->layer, err);
     if (!is_sequence(v->value) || strlen(y) != 2 || einsum->least > 0 ||
         strlen(s->labels) != 2 || y[0] != s->labels[0] ||
         v->labels[0] != s->labels[1] || y[1] != v->labels[1] ||
@@ -187,82 +181,46 @@ enum rnn_status scores_end(struct einsum *einsum, struct plan_builder *builder,
             "of",
             err);
     einsum->scores = s->value->scores;
-    inputs[0] = einsum->scores->a;
-    inputs[1] = einsum->scores->b;
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i] == v->value)
-            inputs[2] = node->inputs[i];
-    node->inputs = inputs;
-    node->input_count = 3;
-    shape.dim[0] = inputs[0]->shape.dim[0];
+            weighed = node->inputs[i];
+    status = read_all(builder, node, s->value, weighed, err);
+    if (status)
+        return status;
+    shape.dim[0] = einsum->scores->a->shape.dim[0];
     shape.dim[1] = v->value->features;
     plan_need_whole(node);
-    node->square_cost = inputs[0]->features + v->value->features;
+    node->square_cost = scores_cost(einsum->scores) + v->value->features;
     status = plan_make_output(builder, node, 0, &shape, true, err);
     if (!status)
-        plan_take_steps(node, 0, inputs[0]);
+        plan_take_steps(node, 0, einsum->scores->a);
     return status;
 }
 
 /* ---- when it runs --------------------------------------------------------*/
 
-size_t scores_scratch(const struct node *node, size_t items)
+/* Sums in float64, and rows. */
+size_t scores_scratch(const struct scores *scores, const struct node *node,
+                      size_t items)
 {
-    /* Sums in float64, and a row. */
-    return plan_sum(plan_stride(2 * node->outputs[0]->features), items, 1);
-}
+    size_t rows = scores_rows_scratch(scores, items);
 
-static float score(const struct scores *scores, const float *a, const float *b)
-{
-    double sum = 0, squares[2] = {0};
-
-    for (size_t z = 0; z < scores->a->features; z++) {
-        sum += (double)a[z] * b[z];
-        squares[0] += (double)a[z] * a[z];
-        squares[1] += (double)b[z] * b[z];
-    }
-    if (scores->least > 0)
-        sum /= sqrt(fmax(squares[0], scores->least)) *
-               sqrt(fmax(squares[1], scores->least));
-    return (float)sum;
-}
-
-static void take_step(const struct scores *scores, size_t index, float *row,
-                      size_t width)
-{
-    static const struct rnn_activation softmax = {.kind = RNN_ACT_SOFTMAX};
-    const struct scores_step *step = &scores->steps[index];
-    float c = step->by;
-
-    if (step->kind == SCORES_SOFTMAX) {
-        scores->ukernels->activate_rows(&softmax, 1, width, row, width);
-        return;
-    }
-    for (size_t u = 0; u < width; u++)
-        row[u] = step->kind == SCORES_ADD        ? row[u] + c
-                 : step->kind == SCORES_SUBTRACT ? row[u] - c
-                 : step->kind == SCORES_MULTIPLY ? row[u] * c
-                                                 : row[u] / c;
+    return plan_sum(plan_stride(2 * node->outputs[0]->features), rows, 1);
 }
 
 /* Timestep `t` of y, of sequence `r`. */
 static void run_step(const struct scores *scores, const struct node *node,
                      struct run *run, size_t r, size_t t)
 {
-    struct view a = run_view(run, scores->a), b = run_view(run, scores->b);
-    struct view v = run_view(run, node->inputs[2]);
+    struct view v = run_view(run, node->inputs[0]);
     struct view y = run_view(run, node->outputs[0]);
     size_t width = run_steps(run, scores->b);
-    size_t features = node->inputs[2]->features;
+    size_t features = node->inputs[0]->features;
     size_t item = r * run_steps(run, scores->a) + t;
     double *sums = (double *)(void *)run->scratch;
     float *row = run->scratch + plan_stride(2 * features);
 
-    for (size_t u = 0; u < width; u++)
-        row[u] = score(scores, a.data + item * a.stride,
-                       b.data + (r * width + u) * b.stride);
-    for (size_t i = 0; i < scores->step_count; i++)
-        take_step(scores, i, row, width);
+    scores_row(scores, run, r, t, row, row + plan_stride(width));
     memset(sums, 0, features * sizeof(*sums));
     for (size_t u = 0; u < width; u++)
         for (size_t f = 0; f < features; f++)
@@ -283,5 +241,42 @@ bool scores_run(const struct scores *scores, const struct node *node,
                 return false;
             run_step(scores, node, run, r, t);
         }
+    return true;
+}
+
+/* ---- outputs of the model ------------------------------------------------*/
+
+static bool write_turned(const struct value *x, struct run *run, size_t r,
+                         float *to)
+{
+    struct view view = run_view(run, x);
+    size_t steps = run_steps(run, x);
+    const float *from = view.data + r * steps * view.stride;
+
+    if (!run_may_go_on(run, run_work(x->features * steps, 1)))
+        return false;
+    for (size_t k = 0; k < x->features; k++)
+        for (size_t t = 0; t < steps; t++)
+            to[k * steps + t] = from[t * view.stride + k];
+    return true;
+}
+
+bool scores_write(const struct value *value, struct run *run, size_t r,
+                  float *to)
+{
+    const struct scores *scores = value->scores;
+    size_t steps, width;
+
+    if (!scores)
+        return write_turned(value->turned, run, r, to);
+    steps = run_steps(run, scores->a);
+    width = run_steps(run, scores->b);
+    for (size_t t = 0; t < steps; t++) {
+        if (!run_may_go_on(run, run_work(scores_cost(scores) * width, 1)))
+            return false;
+        scores_row(scores, run, r, t, run->scratch,
+                   run->scratch + plan_stride(width));
+        memcpy(to + t * width, run->scratch, width * sizeof(float));
+    }
     return true;
 }

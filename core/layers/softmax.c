@@ -214,6 +214,8 @@ static enum rnn_status call_before(struct layer *layer, struct node *node,
 
 /* ---- one call ------------------------------------------------------------*/
 
+static const struct rnn_activation softmax = {.kind = RNN_ACT_SOFTMAX};
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -241,7 +243,8 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                   !call->lanes.along[x->shape.rank - 1];
     node->own = call;
     if (x->scores)
-        return scores_softmax(builder, node, !call->along && !x->mask, err);
+        return scores_activate(builder, node, &softmax,
+                               !call->along && !x->mask, err);
     if (call->lanes.whole || call->whole)
         plan_need_whole(node);
     node->cost = 16 * (uint64_t)x->features;
@@ -250,8 +253,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 }
 
 /* ---- when it runs --------------------------------------------------------*/
-
-static const struct rnn_activation softmax = {.kind = RNN_ACT_SOFTMAX};
 
 static size_t scratch(const struct node *node, size_t rows, size_t items)
 {
@@ -299,6 +300,7 @@ const struct layer_class layer_softmax = {
     .inert = inert,
     .streaming = STREAM_ALONE,
     .masking = MASK_PASSED,
+    .takes_scores = true,
     .own_bytes = sizeof(struct softmax),
     .read = read,
     .connect = connect,

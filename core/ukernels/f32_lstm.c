@@ -41,6 +41,10 @@ VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
     return h;
 }
 
+/* Floats of weights that are still in a nearest cache of 48 KiB when they
+ * are needed again. */
+#define NEAR_FLOATS 8192
+
 /* As many sums at once as the registers hold. */
 #define WALK(panels, part, chains, plain)                                     \
     cell_walk(cell, walk,                                                     \
@@ -48,6 +52,18 @@ VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
 #define PART(many, few) (VEC_REGISTERS > 16 ? (many) : (few))
 #define LANES(part, chains)                                                   \
     lanes_walk(cell, walk, (struct cell_way){4, 1, part, chains, true, finish})
+
+/* Does one panel, but not two, stay in the nearest cache from a step to the
+ * next, which begins with the panels the one before ended with?  Two of them
+ * at a time have enough sums to hide the latency of a multiply-add, which
+ * counts while the weights need not be waited for, or vectors are narrow. */
+static bool panel_fills_cache(const struct f32_cell *cell)
+{
+    const size_t floats = cell->recurrent.inputs * 4 * VEC_LANES;
+
+    return VEC_LANES >= 16 && floats > NEAR_FLOATS / 2 &&
+           floats <= NEAR_FLOATS;
+}
 
 void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
@@ -65,7 +81,10 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         }
     switch (cell->recurrent.chains) {
     case 1:
-        WALK(4, 8, 1, true);
+        if (panel_fills_cache(cell))
+            WALK(1, 4, 1, true);
+        else
+            WALK(2, 8, 1, true);
         break;
     case 2:
         if (lanes_are_enough(cell))

@@ -9,6 +9,7 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_whole.h"
 
 /* From the sum of one panel to its new h. */
 VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
@@ -25,6 +26,30 @@ VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
     cell_walk(cell, walk,                                                     \
               (struct cell_way){1, panels, panels, chains, plain, finish})
 
+#define WHOLE(panels, group, chains)                                          \
+    if (whole_suits(cell, walk, (struct whole_way){panels, group, chains})) { \
+        whole_walk(cell, walk, (struct whole_way){panels, group, chains},     \
+                   finish);                                                   \
+        return true;                                                          \
+    }
+
+/* Walks of 16, 32 and 64 units, where vectors are so wide that few do. */
+static bool whole_walks(const struct f32_cell *cell,
+                        const struct f32_walk *walk)
+{
+#if VEC_LANES == 16
+    WHOLE(2, 2, 4)
+    WHOLE(4, 4, 2)
+#elif VEC_LANES == 8
+    WHOLE(2, 2, 4)
+    WHOLE(4, 2, 4)
+    WHOLE(8, 4, 2)
+#endif
+    (void)cell;
+    (void)walk;
+    return false;
+}
+
 void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
     if (!cell_is_plain(cell))
@@ -39,6 +64,8 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
             WALK(2, 4, false);
             return;
         }
+    if (whole_walks(cell, walk))
+        return;
     switch (cell->recurrent.chains) {
     case 1:
         WALK(8, 1, true);

@@ -1,4 +1,5 @@
 /* exchange.c: a request from its first line to the end of its answer. */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,21 @@
 
 static const unsigned char no_body[HTTP_BODY_PADDING];
 
+/* Eight digits, all at once: a byte for each, the first one lowest. */
+static void write_hex(uint32_t number, char text[8])
+{
+    uint64_t bytes = number, letters;
+
+    bytes = (bytes << 32 | bytes >> 16) & UINT64_C(0x0000ffff0000ffff);
+    bytes = (bytes << 16 | bytes >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    bytes = (bytes << 8 | bytes >> 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    letters = (bytes + UINT64_C(0x0606060606060606)) >> 4 &
+              UINT64_C(0x0101010101010101);
+    bytes += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+    bytes = htole64(bytes);
+    memcpy(text, &bytes, 8);
+}
+
 /* splitmix64: ids need to differ, not to be secret. */
 static void make_request_id(struct exchange *exchange)
 {
@@ -21,8 +37,8 @@ static void make_request_id(struct exchange *exchange)
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     z ^= z >> 31;
-    for (int i = 0; i < 16; i++)
-        exchange->request_id[i] = "0123456789abcdef"[z >> (60 - 4 * i) & 15];
+    write_hex((uint32_t)(z >> 32), exchange->request_id);
+    write_hex((uint32_t)z, exchange->request_id + 8);
     exchange->request_id[16] = '\0';
 }
 
@@ -143,6 +159,10 @@ void exchange_end(struct exchange *exchange)
     }
     metrics_add(app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, -1);
     exchange->loop->exchange_count--;
+    if (exchange->prepared) {
+        prepared_give_back(exchange->prepared);
+        exchange->prepared = NULL;
+    }
     to_pool(exchange);
 }
 

@@ -39,32 +39,56 @@ static const char *join(struct headers *headers, const char *list,
     return text;
 }
 
+/* Names are told apart by their first letter: most headers are none of
+ * these, and to compare each with all would take longer than the rest. */
 static void take(struct headers *headers, const char *name, const char *value)
 {
     struct http_request *request = &headers->exchange->request;
 
-    if (strcasecmp(name, "Host") == 0) {
-        headers->hosts++;
-        headers->host = value;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
-        headers->lengths++;
-        headers->length = value;
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        headers->codings++;
-        headers->coding = value;
-    } else if (strcasecmp(name, "Content-Type") == 0) {
-        request->content_type = join(headers, request->content_type, value);
-    } else if (strcasecmp(name, "Content-Encoding") == 0) {
-        headers->encoding = join(headers, headers->encoding, value);
-    } else if (strcasecmp(name, "Accept") == 0) {
-        request->accept = join(headers, request->accept, value);
-    } else if (strcasecmp(name, "Origin") == 0) {
-        request->has_origin = true;
-        headers->origin = join(headers, headers->origin, value);
-    } else if (strcasecmp(name, "X-Request-Id") == 0) {
-        headers->request_id = value;
-    } else if (strcasecmp(name, "Expect") == 0) {
-        headers->expects_continue = strcasecmp(value, "100-continue") == 0;
+    switch (name[0] | 0x20) {
+    case 'h':
+        if (strcasecmp(name, "Host") == 0) {
+            headers->hosts++;
+            headers->host = value;
+        }
+        break;
+    case 'c':
+        if (strcasecmp(name, "Content-Length") == 0) {
+            headers->lengths++;
+            headers->length = value;
+        } else if (strcasecmp(name, "Content-Type") == 0) {
+            request->content_type =
+                join(headers, request->content_type, value);
+        } else if (strcasecmp(name, "Content-Encoding") == 0) {
+            headers->encoding = join(headers, headers->encoding, value);
+        }
+        break;
+    case 't':
+        if (strcasecmp(name, "Transfer-Encoding") == 0) {
+            headers->codings++;
+            headers->coding = value;
+        }
+        break;
+    case 'a':
+        if (strcasecmp(name, "Accept") == 0)
+            request->accept = join(headers, request->accept, value);
+        break;
+    case 'o':
+        if (strcasecmp(name, "Origin") == 0) {
+            request->has_origin = true;
+            headers->origin = join(headers, headers->origin, value);
+        }
+        break;
+    case 'x':
+        if (strcasecmp(name, "X-Request-Id") == 0)
+            headers->request_id = value;
+        break;
+    case 'e':
+        if (strcasecmp(name, "Expect") == 0)
+            headers->expects_continue = strcasecmp(value, "100-continue") == 0;
+        break;
+    default:
+        break;
     }
 }
 

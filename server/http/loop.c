@@ -81,6 +81,7 @@ void loop_release(struct loop *loop)
 
     if (loop->daemon)
         MHD_stop_daemon(loop->daemon);
+    prepared_release(&loop->prepared);
     while (exchange) {
         struct exchange *next = exchange->next;
 

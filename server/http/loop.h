@@ -29,6 +29,7 @@
 #include "server/http/address.h"
 #include "server/http/listener.h"
 #include "server/http/message.h"
+#include "server/http/prepared.h"
 #include "server/http/route.h"
 #include "server/problem.h"
 
@@ -116,6 +117,7 @@ struct exchange {
                                          whose jobs are gathered */
     struct exchange *previous, *next; /* of the waiting ones */
     uint64_t due_ms;                  /* when the timer moves it */
+    struct prepared *prepared;        /* the answer, if it is one of those */
     char request_id[HTTP_REQUEST_ID_SIZE];
 };
 
@@ -199,6 +201,7 @@ struct loop {
     struct exchange *pool;
     size_t pool_count;
     size_t exchange_count; /* begun and not ended */
+    struct prepared_cache prepared;
     struct gather gather;
     struct exchange *gathered; /* whose jobs are in it */
     unsigned calls;            /* of handlers, in this round of events */

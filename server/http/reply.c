@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/app.h"
 #include "server/clock.h"
@@ -49,7 +48,14 @@ static bool add_header(struct MHD_Response *reply, const char *name,
     return MHD_add_response_header(reply, name, value) == MHD_YES;
 }
 
-static struct MHD_Response *make_reply(struct exchange *exchange)
+static bool must_close(const struct exchange *exchange)
+{
+    return exchange->connection->is_over_limit ||
+           atomic_load_explicit(&exchange->loop->app->draining,
+                                memory_order_relaxed);
+}
+
+static struct MHD_Response *make_reply(const struct exchange *exchange)
 {
     const struct http_response *response = &exchange->response;
     bool has_body = response->content_type != NULL;
@@ -65,9 +71,7 @@ static struct MHD_Response *make_reply(struct exchange *exchange)
                         response->headers[i].value);
     if (ok)
         ok = add_header(reply, "X-Request-Id", exchange->request_id);
-    if (ok && (exchange->connection->is_over_limit ||
-               atomic_load_explicit(&exchange->loop->app->draining,
-                                    memory_order_relaxed)))
+    if (ok && must_close(exchange))
         ok = add_header(reply, "Connection", "close");
     if (!ok && reply) {
         MHD_destroy_response(reply);
@@ -76,37 +80,48 @@ static struct MHD_Response *make_reply(struct exchange *exchange)
     return reply;
 }
 
+/* One that is prepared, or one of its own. */
+static enum MHD_Result queue(struct exchange *exchange)
+{
+    unsigned status = exchange->response.status;
+    struct MHD_Response *reply;
+    enum MHD_Result result;
+
+    if (!must_close(exchange))
+        exchange->prepared =
+            prepared_take(&exchange->loop->prepared, &exchange->response,
+                          exchange->request_id);
+    if (exchange->prepared)
+        return MHD_queue_response(exchange->channel, status,
+                                  exchange->prepared->reply);
+    reply = make_reply(exchange);
+    if (!reply)
+        return MHD_NO;
+    result = MHD_queue_response(exchange->channel, status, reply);
+    MHD_destroy_response(reply);
+    return result;
+}
+
 enum MHD_Result reply_queue(struct exchange *exchange, bool with_problem)
 {
     uint64_t deadline = exchange->request.deadline_ms;
     uint64_t soonest = exchange->loop->now_ms + SEND_GRACE_MS;
-    struct MHD_Response *reply;
-    enum MHD_Result result;
 
     if (with_problem)
         problem_response(exchange);
-    reply = make_reply(exchange);
     exchange->phase = EXCHANGE_SENDING;
-    if (!reply)
-        return MHD_NO;
     exchange->status = exchange->response.status;
     connection_watch(exchange->connection, WATCH_SEND,
                      deadline > soonest ? deadline : soonest);
-    result = MHD_queue_response(exchange->channel, exchange->response.status,
-                                reply);
-    MHD_destroy_response(reply);
-    return result;
+    return queue(exchange);
 }
 
 static int write_head(const struct exchange *exchange, char *text, size_t size)
 {
     const struct http_response *response = &exchange->response;
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    struct tm utc;
-    char date[40];
+    char date[CLOCK_HTTP_SIZE];
 
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    clock_format_http(clock_wall_s(), date);
     return snprintf(
         text, size,
         "HTTP/1.1 %u %s\r\n"

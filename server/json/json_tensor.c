@@ -247,6 +247,25 @@ static inline bool ascend(struct walk *walk)
     }
 }
 
+/* From the end of a row to the first number of the next, when that is as
+ * usual: `,`, at most one space, `[`.  false: nothing has been taken, and the
+ * rules decide. */
+static inline bool next_row(struct walk *walk)
+{
+    size_t level = walk->level;
+    const char *at = walk->scan->at;
+
+    if (level < 2 || walk->shape[level] != walk->counts[level] || *at++ != ',')
+        return false;
+    at += *at == ' ';
+    if (*at++ != '[' || (unsigned char)*at <= ' ' ||
+        walk->counts[level - 1] + 1 >= walk->max_rows)
+        return false;
+    walk->counts[level - 1]++;
+    walk->scan->at = at;
+    return true;
+}
+
 static bool start_walk(struct json_tensors *tensors, struct walk *walk)
 {
     size_t room;
@@ -291,7 +310,13 @@ bool json_tensors_read(struct json_tensors *tensors, size_t max_rows,
         return true;
     }
     do {
-        if (!descend(&walk) || !read_row(&walk) || !ascend(&walk))
+        if (!descend(&walk))
+            return false;
+        do
+            if (!read_row(&walk))
+                return false;
+        while (next_row(&walk));
+        if (!ascend(&walk))
             return false;
     } while (walk.level);
     array->rank = walk.rank;

@@ -27,12 +27,8 @@ static bool is_window(const struct predict *p)
 static size_t output_shape(const struct predict *p, size_t sequence,
                            size_t output, size_t shape[RNN_MAX_RANK])
 {
-    const struct rnn_model *model = p->model->model;
-
-    return rnn_output_shape(
-        model, output,
-        rnn_output_timesteps(model, output, &p->sequences[sequence]),
-        p->every_step, shape);
+    return rnn_output_shape_of(p->model->model, output,
+                               &p->sequences[sequence], p->every_step, shape);
 }
 
 /* ---- JSON --------------------------------------------------------------- */
@@ -144,13 +140,12 @@ static bool answer_json(struct predict *p, struct problem *problem)
 static bool refuse_unequal(const struct predict *p, size_t sequence,
                            struct problem *problem)
 {
-    return problem_set(
-        problem, PROBLEM_SHAPE_MISMATCH,
-        "sequences 0 and %zu have %zu and %zu timesteps: "
-        "their outputs are no one array, ask for "
-        "application/json",
-        sequence, rnn_output_timesteps(p->model->model, 0, &p->sequences[0]),
-        rnn_output_timesteps(p->model->model, 0, &p->sequences[sequence]));
+    return problem_set(problem, PROBLEM_SHAPE_MISMATCH,
+                       "sequences 0 and %zu have %zu and %zu timesteps: "
+                       "their outputs are no one array, ask for "
+                       "application/json",
+                       sequence, p->sequences[0].timesteps,
+                       p->sequences[sequence].timesteps);
 }
 
 /* "10,2": a count before the shape, where there is one. */

@@ -40,11 +40,11 @@ static size_t given_timesteps(const struct predict *p,
 }
 
 static size_t output_size(const struct rnn_model *model, size_t output,
-                          size_t timesteps, bool every_step)
+                          const struct rnn_sequence *sequence, bool every_step)
 {
     size_t shape[RNN_MAX_RANK];
     size_t rank =
-        rnn_output_shape(model, output, timesteps, every_step, shape);
+        rnn_output_shape_of(model, output, sequence, every_step, shape);
     size_t size = 1;
 
     for (size_t a = 0; a < rank; a++)
@@ -65,12 +65,13 @@ static uint64_t multiply_saturated(uint64_t a, uint64_t b)
 static uint64_t run_cost(const struct served_model *model, size_t timesteps,
                          bool every_step, size_t times)
 {
+    const struct rnn_sequence sequence = {.timesteps = timesteps};
     uint64_t cost = rnn_infer_cost(model->model, timesteps);
 
     for (size_t o = 0; o < model->info->output_count; o++)
         cost = add_saturated(
             cost,
-            NUMBER_COST * output_size(model->model, o, timesteps, every_step));
+            NUMBER_COST * output_size(model->model, o, &sequence, every_step));
     return multiply_saturated(cost, times);
 }
 
@@ -98,12 +99,31 @@ uint64_t predict_cost(const struct predict *p,
 static size_t output_of(const struct predict *p, size_t sequence,
                         size_t output)
 {
-    const struct rnn_model *model = p->model->model;
+    return output_size(p->model->model, output, &p->sequences[sequence],
+                       p->every_step);
+}
 
-    return output_size(
-        model, output,
-        rnn_output_timesteps(model, output, &p->sequences[sequence]),
-        p->every_step);
+/* Outputs as wide as there are timesteps grow with their square. */
+static bool refuse_wide(const struct predict *p, struct problem *problem)
+{
+    const struct rnn_model_info *info = p->model->info;
+    size_t most = p->app->config->max_elements;
+
+    for (size_t o = 0; o < info->output_count; o++) {
+        size_t numbers = 0;
+
+        if (info->outputs[o].features != RNN_FREE)
+            continue;
+        for (size_t s = 0; s < p->count && numbers <= most; s++)
+            numbers += output_of(p, s, o);
+        if (numbers > most)
+            return problem_set(problem, PROBLEM_TOO_LARGE,
+                               "output \"%s\" of the model \"%s\" has %zu "
+                               "numbers or more, max_elements is %zu",
+                               info->outputs[o].name, p->model->name, numbers,
+                               most);
+    }
+    return true;
 }
 
 /* Memory for the outputs of all sequences, in their order, in one piece. */
@@ -116,6 +136,8 @@ static bool place_outputs(struct predict *p, struct problem *problem)
     size_t size = 0;
     float *next;
 
+    if (!refuse_wide(p, problem))
+        return false;
     for (size_t s = 0; s < p->count; s++)
         for (size_t o = 0; o < output_count; o++)
             size += output_of(p, s, o);

@@ -2,13 +2,15 @@
  * file, memory of the daemon, the importer and the memory file between them
  * against its size.
  *
- * The file holds three LSTM(1024), as Keras 3 lays them out: 100.7 MB.
+ * The file holds three LSTM(1024), as Keras 3 lays them out: 100.7 MB.  It is
+ * loaded with all cores that this process may use, and with one of them.
  * Memory is the most that was seen, looking every two milliseconds: the
  * private and file pages of both processes (Pss_Anon, Pss_File) and what the
  * memory file holds. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +22,7 @@
 #include <unistd.h>
 
 #include "tests/bench/limits.h"
-#include "tests/support/keras_writer.h"
+#include "tests/support/keras_large.h"
 #include "tests/support/program_path.h"
 
 #define LAYERS  3
@@ -29,79 +31,6 @@
 #define MB      1e6
 #define GOAL_MB 3.2
 #define GOAL_MS 3.0
-
-/* ---- the file ------------------------------------------------------------*/
-
-static void put_layer(hid_t weights, const char *layer, const float *numbers)
-{
-    static const struct {
-        const char *name;
-        size_t rank;
-        hsize_t shape[2];
-    } parts[] = {{"kernel", 2, {UNITS, 4 * UNITS}},
-                 {"recurrent_kernel", 2, {UNITS, 4 * UNITS}},
-                 {"bias", 1, {4 * UNITS, 0}}};
-    char names[3][96];
-    const char *list[3];
-    hid_t group =
-        H5Gcreate2(weights, layer, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(names[i], sizeof(names[i]), "%s/lstm_cell/%s", layer,
-                 parts[i].name);
-        list[i] = names[i];
-        keras_put_numbers(group, names[i], H5T_IEEE_F32LE, parts[i].rank,
-                          parts[i].shape, numbers);
-    }
-    keras_put_texts(group, "weight_names", 3, list, false);
-    H5Gclose(group);
-}
-
-/* As Keras writes it, without what says nothing. */
-static void config(char *text, size_t size)
-{
-    size_t used = (size_t)snprintf(
-        text, size,
-        "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"large\", "
-        "\"layers\": [{\"class_name\": \"InputLayer\", \"config\": "
-        "{\"batch_shape\": [null, null, %d], \"dtype\": \"float32\", "
-        "\"name\": \"x\"}}",
-        UNITS);
-
-    for (int i = 0; i < LAYERS; i++)
-        used += (size_t)snprintf(
-            text + used, size - used,
-            ", {\"class_name\": \"LSTM\", \"config\": {\"name\": \"lstm_%d\", "
-            "\"units\": %d, \"activation\": \"tanh\", "
-            "\"recurrent_activation\": \"sigmoid\", \"use_bias\": true, "
-            "\"return_sequences\": true}}",
-            i, UNITS);
-    snprintf(text + used, size - used, "]}}");
-}
-
-static void write_model(const char *path)
-{
-    static char text[4096];
-    float *numbers = calloc(4 * UNITS * UNITS, sizeof(*numbers));
-    const char *names[LAYERS] = {"lstm_0", "lstm_1", "lstm_2"};
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t weights = H5Gcreate2(file, "model_weights", H5P_DEFAULT, H5P_DEFAULT,
-                               H5P_DEFAULT);
-
-    if (!numbers || weights < 0)
-        abort();
-    for (size_t i = 0; i < (size_t)4 * UNITS * UNITS; i++)
-        numbers[i] = (float)((i * 2654435761u) % 2001) / 1e5f - 0.01f;
-    for (size_t i = 0; i < LAYERS; i++)
-        put_layer(weights, names[i], numbers);
-    keras_put_texts(weights, "layer_names", LAYERS, names, false);
-    config(text, sizeof(text));
-    keras_put_text(file, "model_config", text);
-    keras_put_text(file, "keras_version", "3.15.1");
-    H5Gclose(weights);
-    H5Fclose(file);
-    free(numbers);
-}
 
 /* ---- reading it ----------------------------------------------------------*/
 
@@ -260,40 +189,81 @@ static double smaller(double a, double b)
     return a < b ? a : b;
 }
 
+/* ---- what is printed -----------------------------------------------------*/
+
+struct times {
+    double cold_read, cold_load, warm_read, warm_load; /* ms, the best */
+};
+
+static struct times measure(const char *program, char *path)
+{
+    struct times best = {1e9, 1e9, 1e9, 1e9};
+
+    for (int i = 0; i < ROUNDS; i++) {
+        forget(path);
+        best.cold_read = smaller(best.cold_read, read_ms(path));
+        best.warm_read = smaller(best.warm_read, read_ms(path));
+        forget(path);
+        best.cold_load = smaller(best.cold_load, load_ms(program, path, NULL));
+        best.warm_load = smaller(best.warm_load, load_ms(program, path, NULL));
+    }
+    return best;
+}
+
+static void print(const struct times *best, const char *goal)
+{
+    printf("  from disk:  read in %6.1f ms, served after %6.1f ms: %.2f"
+           " times%s\n",
+           best->cold_read, best->cold_load, best->cold_load / best->cold_read,
+           goal);
+    printf("  from cache: read in %6.1f ms, served after %6.1f ms: %.2f"
+           " times\n",
+           best->warm_read, best->warm_load,
+           best->warm_load / best->warm_read);
+}
+
+/* This process, and what it starts, to the last of its cores. */
+static int keep_to_one_core(void)
+{
+    cpu_set_t cores;
+    int last = 0;
+
+    sched_getaffinity(0, sizeof(cores), &cores);
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        last = CPU_ISSET(i, &cores) ? i : last;
+    CPU_ZERO(&cores);
+    CPU_SET(last, &cores);
+    return sched_setaffinity(0, sizeof(cores), &cores);
+}
+
 int main(void)
 {
     char program[PROGRAM_PATH_BYTES], folder[] = "/tmp/rnnd-bench-XXXXXX",
-                                      path[64];
-    double most = 0.0, cold_read = 1e9, cold_load = 1e9;
-    double warm_read = 1e9, warm_load = 1e9;
+                                      path[64], goal[32];
+    double most = 0.0;
+    struct times all, one;
     struct stat about;
 
     program_path("rnnd", program);
     if (!mkdtemp(folder))
         return EXIT_FAILURE;
     snprintf(path, sizeof(path), "%s/large.h5", folder);
-    write_model(path);
+    keras_write_large_h5(path, LAYERS, UNITS);
     stat(path, &about);
-    for (int i = 0; i < ROUNDS; i++) {
-        forget(path);
-        cold_read = smaller(cold_read, read_ms(path));
-        warm_read = smaller(warm_read, read_ms(path));
-        forget(path);
-        cold_load = smaller(cold_load, load_ms(program, path, NULL));
-        warm_load = smaller(warm_load, load_ms(program, path, NULL));
-    }
+    all = measure(program, path);
     load_ms(program, path, &most);
+    if (keep_to_one_core())
+        return EXIT_FAILURE;
+    one = measure(program, path);
     unlink(path);
     rmdir(folder);
+    snprintf(goal, sizeof(goal), " (goal %.0f)", GOAL_MS);
     printf("a .h5 of %.1f MB, best of %d\n", (double)about.st_size / MB,
            ROUNDS);
-    printf("  from disk:  read in %6.1f ms, served after %6.1f ms: %.2f"
-           " times (goal %.0f)\n",
-           cold_read, cold_load, cold_load / cold_read, GOAL_MS);
-    printf("  from cache: read in %6.1f ms, served after %6.1f ms: %.2f"
-           " times\n",
-           warm_read, warm_load, warm_load / warm_read);
+    print(&all, goal);
     printf("  memory at its most: %.1f MB: %.2f times the file (goal %.1f)\n",
            most / MB, most / (double)about.st_size, GOAL_MB);
+    printf("with one core\n");
+    print(&one, "");
     return EXIT_SUCCESS;
 }

@@ -160,6 +160,12 @@ def http_rows(result):
         for (name, p99), (_, p50) in zip(own("p99_us", 16), own("p50_us", 16))
     ]
     yield Row("p99 / p50 at 16 connections", 1.5, tails, True)
+    yield Row(
+        "the same over nginx's for the same requests",
+        1.1,
+        list(tails_over_nginx(figures)),
+        True,
+    )
     stalls = [
         (f"{load}, {count}", over_rate(figures, load, count))
         for load in ("livez", "seed json")
@@ -168,6 +174,22 @@ def http_rows(result):
     yield Row(
         "no stall: req/s at 128 and 256 connections over 16", 0.5, stalls
     )
+
+
+def tails_over_nginx(figures):
+    """Ours and nginx's share every disturbance of the machine."""
+    loads = ("livez", *(f"seed {mode}" for mode in tables_http.MODES if mode))
+    for load in loads:
+        tails = [
+            row["p99_us"] / row["p50_us"]
+            for row in (
+                figures.get((load, 16), {}).get(name)
+                for name in ("rnnd", "nginx")
+            )
+            if row
+        ]
+        if len(tails) == 2:
+            yield load, tails[0] / tails[1]
 
 
 def over_rate(figures, load, count):

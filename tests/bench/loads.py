@@ -198,6 +198,7 @@ def triton(model, mode):
 
 MAKERS = {
     "rnnd": rnnd,
+    "nginx": rnnd,
     "fastapi+onnxruntime": fastapi,
     "fastapi+keras": fastapi,
     "triton": triton,

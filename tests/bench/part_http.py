@@ -3,12 +3,14 @@
 Every server is pinned to one core and wrk to another; all are up all the time
 and take turns at each load.  With two cores the client is the limit above some
 ten thousand requests a second: then the processor time of the server for each
-request is the figure that compares.
+request is the figure that compares.  What the machine itself takes away is
+measured beside every load at 16 connections (gaps.py).
 """
 
 import shutil
 import subprocess
 
+import gaps
 import loads
 import place
 import samples
@@ -17,6 +19,14 @@ import servers
 CONNECTIONS = (16, 1, 128, 256)
 # mode -> connections at which a peer is asked, and by whom it is known
 PEERS = {
+    # The same requests to a server that answers them all alike: how long the
+    # slowest of them take here.
+    "nginx": {
+        "json": (16,),
+        "binary": (16,),
+        "step json": (16,),
+        "step binary": (16,),
+    },
     "fastapi+onnxruntime": {
         "json": (1, 16, 128, 256),
         "binary": (16,),
@@ -32,9 +42,11 @@ PEERS = {
 OURS = ("json", "binary", "step json", "step binary")
 
 
-def asks(name, mode, connections):
+def asks(name, model, mode, connections):
     if name == "rnnd":
         return mode in OURS
+    if name == "nginx" and model != "seed":
+        return False
     return connections in PEERS.get(name, {}).get(mode, ())
 
 
@@ -59,7 +71,7 @@ def make_load(server, model, mode, connections):
     if model is None:
         known = server.name in CLOSE_SERVERS
         return loads.Load("/livez") if known else None
-    if not asks(server.name, mode, connections):
+    if not asks(server.name, model, mode, connections):
         return None
     return loads.MAKERS[server.name](model, mode)
 
@@ -106,9 +118,10 @@ def ask(server, load, name, connections, table, missing):
     samples.add(table, (name, connections, server.name), **figures)
 
 
-def result(table, missing):
+def result(table, missing, taken):
     return {
         "missing": missing,
+        "gaps": taken,
         "rows": samples.as_rows(table, ("load", "connections", "server")),
     }
 
@@ -123,7 +136,7 @@ def run(options, budget):
         raise RuntimeError("wrk is not installed")
     served = servers.served_models(options.build)
     running, missing = servers.start(options, served)
-    table = {}
+    table, taken = {}, []
     try:
         begin(running, missing, options)
         budget.start()
@@ -136,14 +149,16 @@ def run(options, budget):
                     break
                 again = (name, connections, model, mode) in seen
                 seen.add((name, connections, model, mode))
+                if connections == 16:
+                    taken.append(gaps.measure())
                 for server in samples.rotated(running, turn + number):
                     if again and server.name not in CLOSE_SERVERS:
                         continue
                     load = make_load(server, model, mode, connections)
                     ask(server, load, name, connections, table, missing)
                 if number % 8 == 7:
-                    yield result(table, missing)
-            yield result(table, missing)
+                    yield result(table, missing, taken)
+            yield result(table, missing, taken)
     finally:
         for server in running:
             server.stop()

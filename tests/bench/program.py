@@ -6,10 +6,10 @@ import subprocess
 import place
 
 
-def run(options, name):
+def run(options, name, core=place.CORE):
     done = subprocess.run(
         place.pinned(
-            place.CORE, os.path.join(options.build, "tests", "bench", name)
+            core, os.path.join(options.build, "tests", "bench", name)
         ),
         capture_output=True,
         text=True,

@@ -46,9 +46,10 @@ static bool keep(void *arg, const void *bytes, size_t size)
     return true;
 }
 
-static void load(const struct out *out)
+static void load(const struct out *out, const uint8_t *origin, size_t size)
 {
-    struct rnn_model_options options = {.isa = RNN_ISA_AUTO};
+    struct rnn_model_options options = {
+        .isa = RNN_ISA_AUTO, .origin = origin, .origin_size = size};
     struct rnn_model *model = NULL;
 
     if (rnn_model_load(out->bytes, out->size, &options, &model, NULL) ==
@@ -59,10 +60,10 @@ static void load(const struct out *out)
 static void try_import(const uint8_t *data, size_t size)
 {
     struct out out = {0};
-    struct byte_sink sink = {keep, &out, MAX_OUT};
+    struct byte_sink sink = {keep, &out, MAX_OUT, true};
 
     if (import_model(data, size, &sink, NULL, NULL) == RNN_OK)
-        load(&out);
+        load(&out, data, size);
     free(out.bytes);
 }
 
@@ -209,7 +210,7 @@ static void try_program(const uint8_t *data, size_t size)
     struct rnn_inventory inventory = {0};
     struct weight_list list = {0};
     struct out out = {0};
-    struct byte_sink sink = {keep, &out, MAX_OUT};
+    struct byte_sink sink = {keep, &out, MAX_OUT, false};
     struct model_metadata metadata = {NULL, "3.15.1", "keras"};
 
     if (file < 0 ||
@@ -223,7 +224,7 @@ static void try_program(const uint8_t *data, size_t size)
     if (!(is_keras ? layout_keras : layout_h5)(file, &inventory, &list,
                                                NULL) &&
         !safetensors_write(&metadata, &list, &sink, NULL))
-        load(&out);
+        load(&out, NULL, 0);
     free(out.bytes);
     weight_list_release(&list);
     rnn_inventory_release(&inventory);

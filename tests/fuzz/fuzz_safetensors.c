@@ -2,7 +2,8 @@
  *
  * Loading must end in a model or a sentence; a model must run in exactly the
  * memory that it asks for: as many timesteps as its inputs say, or two where
- * they are free.  Too few for it are refused with a sentence.
+ * they are free.  Too few for it are refused with a sentence.  The bytes are
+ * their own file of origin, too: tensors may lie anywhere in them.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,9 +73,8 @@ static bool place(const struct rnn_model *model, struct sample *sample)
     }
     for (size_t i = 0; i < info->output_count; i++) {
         size_t shape[RNN_MAX_RANK], floats = 1;
-        size_t rank = rnn_output_shape(
-            model, i, rnn_output_timesteps(model, i, &sample->sequence), false,
-            shape);
+        size_t rank =
+            rnn_output_shape_of(model, i, &sample->sequence, false, shape);
 
         for (size_t axis = 0; axis < rank; axis++)
             if (__builtin_mul_overflow(floats, shape[axis], &floats) ||
@@ -125,7 +125,8 @@ static void try_model(const struct rnn_model *model)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct rnn_model_options options = {.isa = RNN_ISA_SCALAR};
+    struct rnn_model_options options = {
+        .isa = RNN_ISA_SCALAR, .origin = bytes, .origin_size = size};
     struct rnn_model *model = NULL;
     struct rnn_error err = {0};
 

@@ -336,11 +336,6 @@ def one_hot_2(keras):
     return keras.Model(x, keras.layers.LSTM(3)(rows))
 
 
-def weighted(keras):
-    x = keras.Input((None, 4))
-    return keras.Model(x, keras.ops.average(x, axis=1, weights=x))
-
-
 def taken_by_a_tensor(keras):
     x = keras.Input((None, 4))
     i = keras.Input((3,), dtype="int32")
@@ -381,7 +376,6 @@ CASES = [
 ]
 
 REFUSALS = [
-    Refusal("refused_fn_weighted", weighted, words=["average", "weights"]),
     Refusal(
         "refused_fn_taken", taken_by_a_tensor, words=["take", "constants"]
     ),

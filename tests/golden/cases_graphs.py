@@ -104,6 +104,70 @@ def unknown_code(keras):
     return keras.Model(x, keras.layers.LSTM(2)(y))
 
 
+MERGES = "Add Subtract Multiply Average Maximum Minimum".split()
+
+
+def one_timestep(keras):
+    """Repeated beside a sequence, in layers and in operators."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    z = keras.Input((1, 3), name="z")
+    y = [getattr(layers, kind)()([x, z]) for kind in MERGES]
+    y += [layers.Subtract()([z, x]), x * z, z - x]
+    y.append(layers.Add()([z, layers.Dense(3)(x), layers.Dense(3)(z)]))
+    last = layers.RepeatVector(1)(layers.LSTM(3)(x))
+    y.append(layers.Multiply()([x, last]))
+    y.append(x - layers.GlobalMaxPooling1D(keepdims=True)(x))
+    return keras.Model([x, z], layers.GRU(4)(layers.Concatenate()(y)))
+
+
+def one_masked_timestep(keras):
+    """Keras 3 joins masks of one timestep and of more."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    z = keras.Input((1, 3), name="z")
+    masked = [layers.Masking()(x), layers.Masking()(z)]
+    ends = []
+    for kind in MERGES:
+        y = getattr(layers, kind)()(masked)
+        ends.append(layers.SimpleRNN(2, return_sequences=True)(y))
+    for pair in ([masked[1], x], [z, masked[0]]):
+        ends.append(layers.Maximum()(pair))
+    return keras.Model([x, z], layers.Concatenate()(ends))
+
+
+def one_after_the_other(keras):
+    """Two sequences of any lengths, along time."""
+    layers = keras.layers
+    a = keras.Input((None, 3), name="a")
+    b = keras.Input((None, 3), name="b")
+    both = layers.Concatenate(axis=1)([layers.Masking()(a), layers.Masking()(b)])
+    free = layers.Concatenate(axis=-2)([b, layers.Dense(3)(b), a])
+    free = layers.Conv1D(4, 3, padding="causal")(free)
+    pooled = layers.AveragePooling1D(2)(free)
+    return keras.Model(
+        [a, b],
+        [
+            layers.LSTM(3)(both),
+            layers.Bidirectional(layers.GRU(2, return_sequences=True))(both),
+            layers.GlobalAveragePooling1D()(both),
+            layers.SimpleRNN(3, return_sequences=True)(pooled),
+        ],
+    )
+
+
+def two_lengths(rng):
+    a, b = rng.normal(size=(3, 4, 3)), rng.normal(size=(3, 7, 3))
+    a[0, 1] = a[1, 3] = b[0, [0, 4]] = b[2, :5] = 0.0
+    return {"a": a, "b": b}
+
+
+def x_and_one(rng):
+    x, z = rng.normal(size=(3, 5, 3)), rng.normal(size=(3, 1, 3))
+    x[0, [1, 2, 4]] = x[1, 0] = x[2, 3] = z[1] = 0.0
+    return {"x": x, "z": z}
+
+
 FOUR = "k3.keras k3.h5 k2.keras k2.h5"
 CASES = [
     Case("graph_branches", branches, streams=True),
@@ -119,6 +183,25 @@ CASES = [
         files="k3.keras k2.keras k2.h5",
     ),
     Case("graph_spatial_dropout", without_training, files="k3.h5 k2.h5"),
+    Case(
+        "graph_one_timestep",
+        one_timestep,
+        timesteps={"x": 6, "z": 1},
+        streams=False,
+    ),
+    Case(
+        "graph_one_masked_timestep",
+        one_masked_timestep,
+        inputs=x_and_one,
+        files="k3.keras",
+        streams=False,
+    ),
+    Case(
+        "graph_one_after_the_other",
+        one_after_the_other,
+        inputs=two_lengths,
+        streams=False,
+    ),
     Case("graph_ids", ids_and_numbers, vocabulary={"ids": 9}, streams=True),
 ]
 REFUSALS = [

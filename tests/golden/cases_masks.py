@@ -313,6 +313,18 @@ def features_first(keras):
     return keras.Model(x, [layers.Dense(2)(row), layers.LSTM(2)(mean)])
 
 
+def features_under_steps(keras):
+    """Keras takes the mask of timesteps for one of features."""
+    layers = keras.layers
+    first = {"data_format": "channels_first"}
+    x = keras.Input((4, 4), name="x")
+    y = layers.Masking()(x)
+    row = layers.GlobalAveragePooling1D(**first)(y)
+    mean = layers.GlobalAveragePooling1D(keepdims=True, **first)(y)
+    one = layers.GlobalAveragePooling1D(**first)(layers.Dense(1)(y))
+    return keras.Model(x, [row, layers.LSTM(2)(mean), layers.Dense(2)(one)])
+
+
 def masked_softmax(keras):
     layers = keras.layers
     return keras.Sequential(
@@ -477,6 +489,51 @@ def converted(keras):
     z = layers.Add()([y, layers.Dense(3)(y)])
     lost = layers.GRU(2)(ops.stop_gradient(y))
     return keras.Model(x, layers.Concatenate()([layers.LSTM(3)(z), lost]))
+
+
+def masked_units(keras):
+    """A mask of as many rows as there are units holds each by itself."""
+    layers = keras.layers
+    x = keras.Input((None, 3, 2), name="x")
+    y = layers.TimeDistributed(layers.Flatten())(layers.Masking()(x))
+    both = layers.Bidirectional(layers.LSTM(3, return_sequences=True))
+    ends = [
+        layers.GRU(3)(y),
+        layers.LSTM(3, go_backwards=True, zero_output_for_mask=True)(y),
+        layers.RNN(layers.GRUCell(3, reset_after=False))(y),
+        layers.SimpleRNN(3)(layers.LSTM(3, return_sequences=True)(y)),
+        layers.LSTM(4)(layers.Conv1D(4, 2, padding="same")(both(y))),
+    ]
+    return keras.Model(x, layers.Concatenate()(ends))
+
+
+def given_units(keras):
+    """The same by the keyword, with a state to begin with and states out."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    mask = keras.Input((None, 2), name="mask", dtype="bool")
+    h = keras.Input((2,), name="h")
+    c = keras.Input((2,), name="c")
+    lstm = layers.LSTM(2, return_state=True, return_sequences=True)
+    y, *states = lstm(x, mask=mask, initial_state=[h, c])
+    return keras.Model([x, mask, h, c], [y, layers.Add()(states)])
+
+
+def x_and_units(rng):
+    mask = rng.integers(2, size=(3, 6, 2))
+    mask[0, :2] = 0
+    return {
+        "x": rng.normal(size=(3, 6, 3)),
+        "mask": mask.astype(np.int32),
+        "h": rng.normal(size=(3, 2)),
+        "c": rng.normal(size=(3, 2)),
+    }
+
+
+def places(rng):
+    x = rng.normal(size=(3, 6, 3, 2)).astype(np.float32)
+    x[rng.random(size=(3, 6, 3)) < 0.4] = 0.0
+    return x
 
 
 def some_features(rng):
@@ -681,6 +738,14 @@ CASES = [
         sharp=False,
     ),
     Case("mask_converted", converted, files="k3.keras", **PADDED),
+    Case(
+        "mask_units",
+        masked_units,
+        inputs=places,
+        files="k3.keras",
+        streams=False,
+    ),
+    Case("mask_units_given", given_units, inputs=x_and_units, files="k3.keras"),
     Case("mask_lost", lost_mask, inputs=x_and_vectors, same=False),
     Case(
         "mask_value_true",
@@ -690,6 +755,11 @@ CASES = [
     ),
     Case("pooling_squeezed", squeezed),
     Case("pooling_features_first", features_first),
+    Case(
+        "pooling_features_under_steps",
+        features_under_steps,
+        inputs=holes(4, 4),
+    ),
 ]
 REFUSALS = [
     Refusal(

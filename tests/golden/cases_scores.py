@@ -1,6 +1,7 @@
 """Attention made of single layers and operators, where the number of
 timesteps is left open: scores as wide as there are timesteps."""
 
+import numpy as np
 import tensorflow as tf
 
 from golden_cases import Case, Refusal
@@ -81,17 +82,76 @@ def einsum(keras):
 
 
 def left(keras):
-    """The weights as an output."""
-    x = keras.Input((None, 3))
-    scores = keras.layers.Dot(axes=2)([x, x])
-    return keras.Model(x, keras.layers.Softmax()(scores))
+    """The weights as an output, of one sequence and of two, and a sequence
+    whose axes have changed places."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    y = keras.Input((None, 3), name="y")
+    scores = layers.Dot(axes=2)([x, layers.Dense(3)(x)])
+    return keras.Model(
+        [x, y],
+        [
+            layers.Softmax()(scores),
+            layers.Activation("sigmoid")(layers.Dot(axes=2)([y, x])),
+            layers.Permute((2, 1))(layers.LSTM(2, return_sequences=True)(y)),
+        ],
+    )
 
 
 def densely(keras):
+    layers = keras.layers
+    x = keras.Input((None, 3))
+    scores = layers.Dot(axes=2)([x, layers.Dense(3)(x)])
+    weights = layers.ReLU()(layers.Activation("tanh")(scores))
+    return keras.Model(x, layers.Dot(axes=(2, 1))([weights, x]))
+
+
+def masked(keras):
+    """What counts is an input: what does not is made small before the
+    softmax, in three ways, and beside a bias for each query."""
+    layers = keras.layers
+    f = keras.ops if is_keras_3(keras) else tf
+    x = keras.Input((None, 3), name="x")
+    counts = keras.Input((None, 1), name="counts")
+    line = f.transpose(counts, (0, 2, 1))
+    scores = layers.Dot(axes=2)([layers.Dense(4)(x), layers.Dense(4)(x)])
+    added = scores / 2.0 + (1.0 - line) * -1e9
+    chosen = f.where(f.greater(line, 0.5), scores, -1e9)
+    outer = layers.Multiply()([counts, line])
+    both = layers.Add()([scores, layers.Dense(1)(x), outer])
+    softmax = layers.Softmax()
+    return keras.Model(
+        [x, counts],
+        [
+            layers.Dot(axes=(2, 1))([softmax(added), x]),
+            f.matmul(layers.Activation("softmax")(chosen), x),
+            layers.Dot(axes=(2, 1))([both, x]),
+            layers.Average()([softmax(added), layers.Softmax()(both)]),
+        ],
+    )
+
+
+def by_ids(keras):
+    """A line of numbers without an axis of features."""
+    layers, f = keras.layers, keras.ops
+    x = keras.Input((None, 3), name="x")
+    h = layers.GRU(4, return_sequences=True)(x)
+    line = f.expand_dims(f.sign(x[:, :, 0]), 1)
+    scores = f.matmul(h, f.transpose(h, (0, 2, 1)))
+    weights = f.softmax(f.where(line > 0.0, scores, scores - 2.0), axis=-1)
+    return keras.Model(x, f.matmul(weights, h))
+
+
+def x_and_counts(rng):
+    counts = np.ones((3, 6, 1))
+    counts[0, 4:] = counts[1, [0, 2]] = counts[2, 1:] = 0.0
+    return {"x": rng.normal(size=(3, 6, 3)), "counts": counts}
+
+
+def summed(keras):
     x = keras.Input((None, 3))
     scores = keras.layers.Dot(axes=2)([x, x])
-    weights = keras.layers.Activation("tanh")(scores)
-    return keras.Model(x, keras.layers.Dot(axes=(2, 1))([weights, x]))
+    return keras.Model(x, keras.ops.sum(scores, axis=-1))
 
 
 CASES = [
@@ -102,13 +162,16 @@ CASES = [
         "scores_of_tensorflow", of_tensorflow, files="k2.h5", streams=False
     ),
     Case("scores_einsum", einsum, files="k3.keras", streams=False),
+    Case("scores_left", left, timesteps={"x": 5, "y": 7}, streams=False),
+    Case("scores_tanh", densely, streams=False),
+    Case("scores_masked", masked, inputs=x_and_counts, streams=False),
+    Case("scores_line", by_ids, files="k3.keras", streams=False),
 ]
 
 REFUSALS = [
-    Refusal("refused_scores_left", left, words=["output", "open"]),
     Refusal(
-        "refused_scores_tanh",
-        densely,
-        words=["activation", "open", "softmax"],
+        "refused_scores_summed",
+        summed,
+        words=["sum", "as wide as there are timesteps"],
     ),
 ]

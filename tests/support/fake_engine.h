@@ -127,12 +127,12 @@ size_t rnn_output_shape(const struct rnn_model *model, size_t index,
     return rank;
 }
 
-size_t rnn_output_timesteps(const struct rnn_model *model, size_t index,
-                            const struct rnn_sequence *sequence)
+size_t rnn_output_shape_of(const struct rnn_model *model, size_t index,
+                           const struct rnn_sequence *sequence,
+                           bool every_step, size_t shape[RNN_MAX_RANK])
 {
-    (void)model;
-    (void)index;
-    return sequence->timesteps;
+    return rnn_output_shape(model, index, sequence->timesteps, every_step,
+                            shape);
 }
 
 uint64_t rnn_infer_cost(const struct rnn_model *model, size_t timesteps)

@@ -67,9 +67,8 @@ static void place_output(struct golden_run *run, size_t index)
                                           .input_timesteps = run->steps};
     size_t shape[RNN_MAX_RANK + 1], rank, width = 1;
 
-    rank = rnn_output_shape(run->model, index,
-                            rnn_output_timesteps(run->model, index, &sequence),
-                            run->every_step, shape);
+    rank = rnn_output_shape_of(run->model, index, &sequence, run->every_step,
+                               shape);
     for (size_t i = 0; i < rank; i++)
         width *= shape[i];
     if (run->every_step && output->has_every)

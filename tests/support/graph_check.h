@@ -2,7 +2,8 @@
  *
  * All sequences of a batch, of different lengths, against each alone; every
  * instruction set against scalar; and, where the model streams, every cut
- * into two pieces and every step: the same bits.  A failure ends the test.
+ * into two pieces and every step: the same bits.  Where time is short
+ * (effort.h), each sixth of these.  A failure ends the test.
  */
 #ifndef TESTS_SUPPORT_GRAPH_CHECK_H
 #define TESTS_SUPPORT_GRAPH_CHECK_H

@@ -39,7 +39,7 @@ struct import_result import_result_of(const void *bytes, size_t size,
                                       size_t max_bytes)
 {
     struct import_result result = {0};
-    struct byte_sink sink = {keep, &result, max_bytes};
+    struct byte_sink sink = {keep, &result, max_bytes, false};
     struct import_notes notes = {keep_note, &result};
 
     assert_int_equal(hdf5_start(NULL), RNN_OK);

@@ -37,7 +37,7 @@ static void check(size_t units, bool runs)
     assert_true((options.fingerprint != NULL) == runs);
     assert_false(rnn_model_load(b.bytes, b.size, &options, &with, &err));
     fingerprint_thread_end(&job);
-    assert_false(rnn_model_fingerprint(b.bytes, b.size, alone, &err));
+    assert_false(rnn_model_fingerprint(b.bytes, b.size, NULL, alone, &err));
     assert_memory_equal(rnn_model_info(with)->fingerprint,
                         rnn_model_info(without)->fingerprint,
                         RNN_DIGEST_BYTES);
@@ -90,11 +90,44 @@ static void what_is_none_is_refused(void **state)
     assert_true(job.runs);
     assert_int_equal(options.fingerprint(options.arg, digest, &err),
                      RNN_BAD_MODEL);
-    assert_int_equal(rnn_model_fingerprint(bytes, size, digest, &reason),
+    assert_int_equal(rnn_model_fingerprint(bytes, size, NULL, digest, &reason),
                      RNN_BAD_MODEL);
     assert_string_equal(err.message, reason.message);
     fingerprint_thread_end(&job);
     free(bytes);
+}
+
+/* Few bytes and a large file of origin are worth a thread, too. */
+static void a_large_origin_is_read_by_the_thread(void **state)
+{
+    static const char header[] = "{\"a/b\":{\"dtype\":\"F32\",\"shape\":[4],"
+                                 "\"origin_offsets\":[64,80]}}";
+    size_t origin_size = (size_t)2 << 20, size;
+    unsigned char *origin = calloc(origin_size, 1), *bytes;
+    struct rnn_model_options options = {.origin = origin,
+                                        .origin_size = origin_size};
+    unsigned char digest[RNN_DIGEST_BYTES], other[RNN_DIGEST_BYTES];
+    struct fingerprint_thread job;
+    struct rnn_error err;
+
+    (void)state;
+    bytes = model_file(header, NULL, 0, &size);
+    origin[70] = 1;
+    fingerprint_thread_begin(&job, bytes, size, &options);
+    assert_true(job.runs);
+    assert_int_equal(options.fingerprint(options.arg, digest, &err), RNN_OK);
+    fingerprint_thread_end(&job);
+    assert_int_equal(rnn_model_fingerprint(bytes, size, &options, other, &err),
+                     RNN_OK);
+    assert_memory_equal(digest, other, RNN_DIGEST_BYTES);
+    origin[70] = 2;
+    assert_int_equal(rnn_model_fingerprint(bytes, size, &options, other, &err),
+                     RNN_OK);
+    assert_memory_not_equal(digest, other, RNN_DIGEST_BYTES);
+    assert_int_equal(rnn_model_fingerprint(bytes, size, NULL, other, &err),
+                     RNN_BAD_MODEL);
+    free(bytes);
+    free(origin);
 }
 
 int main(void)
@@ -103,6 +136,7 @@ int main(void)
         cmocka_unit_test(both_ways_make_the_same),
         cmocka_unit_test(a_load_may_fail),
         cmocka_unit_test(what_is_none_is_refused),
+        cmocka_unit_test(a_large_origin_is_read_by_the_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ static enum rnn_status open_file(const char *header, size_t data_bytes,
     *bytes = model_file(header, data, data_bytes, &size);
     free(data);
     arena_init(arena, 0);
-    status = safetensors_open(*bytes, size, arena, file, err);
+    status = safetensors_open(*bytes, size, NULL, arena, file, err);
     return status;
 }
 
@@ -199,13 +199,115 @@ static void a_length_that_cannot_be_is_refused(void **state)
     (void)state;
     arena_init(&arena, 0);
     for (size_t i = 0; i < 5; i++)
-        assert_int_equal(safetensors_open(lengths[i], 9, &arena, &file, NULL),
-                         RNN_BAD_MODEL);
+        assert_int_equal(
+            safetensors_open(lengths[i], 9, NULL, &arena, &file, NULL),
+            RNN_BAD_MODEL);
     for (size_t size = 0; size < 9; size++)
         assert_int_equal(
-            safetensors_open(lengths[2], size, &arena, &file, NULL),
+            safetensors_open(lengths[2], size, NULL, &arena, &file, NULL),
             RNN_BAD_MODEL);
     arena_release(&arena);
+}
+
+/* ---- tensors in the file of origin ---------------------------------------*/
+
+#define ORIGIN(from, to)                                                      \
+    "{\"dtype\": \"F32\", \"shape\": [2], \"origin_offsets\": [" #from        \
+    ", " #to "]}"
+
+static const unsigned char origin_bytes[16] = {9, 8, 7, 6, 5, 4};
+
+/* `header` over four bytes of data, and sixteen of origin. */
+static enum rnn_status open_both(const char *header, struct arena *arena,
+                                 struct safetensors *file,
+                                 unsigned char **bytes, struct rnn_error *err)
+{
+    const struct safetensors_origin origin = {origin_bytes, 16};
+    const unsigned char data[4] = {1, 2, 3, 4};
+    size_t size;
+
+    *bytes = model_file(header, data, sizeof(data), &size);
+    arena_init(arena, 0);
+    return safetensors_open(*bytes, size, &origin, arena, file, err);
+}
+
+static void tensors_may_lie_in_the_origin(void **state)
+{
+    const char *header = "{\"b\": " ORIGIN(4, 12) ", \"c\": " ENTRY(
+        "F32", "[1]", 0, 4) ", \"a\": " ORIGIN(8, 16) "}";
+    struct safetensors file;
+    struct arena arena;
+    unsigned char *bytes;
+
+    (void)state;
+    assert_int_equal(open_both(header, &arena, &file, &bytes, NULL), RNN_OK);
+    assert_int_equal(file.count, 3);
+    assert_true(file.tensors[0].is_in_origin);
+    assert_ptr_equal(file.tensors[0].data, origin_bytes + 8);
+    assert_ptr_equal(file.tensors[1].data, origin_bytes + 4);
+    assert_int_equal(file.tensors[1].bytes, 8);
+    assert_false(file.tensors[2].is_in_origin);
+    assert_int_equal(file.tensors[2].data[0], 1);
+    safetensors_release(&file);
+    arena_release(&arena);
+    free(bytes);
+}
+
+static const struct damage origin_damages[] = {
+    {"{\"a\": " ORIGIN(12, 20) "}", 0, RNN_BAD_MODEL,
+     "origin_offsets [12, 20] do not lie in the file's 16 bytes;"},
+    {"{\"a\": " ORIGIN(9007199254740984, 9007199254740992) "}", 0,
+     RNN_BAD_MODEL, "do not lie"},
+    {"{\"a\": " ORIGIN(12, 4) "}", 0, RNN_BAD_MODEL, "[12, 4]"},
+    {"{\"a\": " ORIGIN(-4, 4) "}", 0, RNN_BAD_MODEL, "not two sizes"},
+    {"{\"a\": " ORIGIN(0, 12) "}", 0, RNN_BAD_MODEL,
+     "origin_offsets span 12 bytes, the shape and dtype take 8"},
+    {"{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4], "
+     "\"origin_offsets\": [0, 4]}}",
+     0, RNN_BAD_MODEL, "not exactly"},
+    {"{\"a\": " ORIGIN(0, 8) ", \"b\": " ORIGIN(8, 16) "}", 0, RNN_BAD_MODEL,
+     "end at byte 0 of the data, the file at 4"},
+    {"{\"a\": " ORIGIN(0, 8) ", \"b\": " ORIGIN(0, 8) ", \"c\": " ORIGIN(
+         0, 8) ", \"d\": " ENTRY("F32", "[1]", 0, 4) "}",
+     0, RNN_BAD_MODEL, "more bytes, at \"c\", than the file"},
+};
+
+static void what_the_origin_lacks_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(origin_damages) / sizeof(origin_damages[0]);
+         i++) {
+        const struct damage *damage = &origin_damages[i];
+        struct safetensors file;
+        struct arena arena;
+        struct rnn_error err = {0};
+        unsigned char *bytes;
+        enum rnn_status status =
+            open_both(damage->header, &arena, &file, &bytes, &err);
+
+        if (status != damage->status || !strstr(err.message, damage->says))
+            fail_msg("%s: %s (%s)", damage->header, rnn_status_name(status),
+                     err.message);
+        arena_release(&arena);
+        free(bytes);
+    }
+}
+
+/* A file that says so by itself is no native model. */
+static void without_an_origin_no_tensor_lies_there(void **state)
+{
+    struct safetensors file;
+    struct arena arena;
+    struct rnn_error err = {0};
+    unsigned char *bytes;
+
+    (void)state;
+    assert_int_equal(
+        open_file("{\"a\": " ORIGIN(0, 8) "}", 8, &arena, &file, &bytes, &err),
+        RNN_BAD_MODEL);
+    assert_non_null(strstr(err.message, "data_offsets are not two sizes"));
+    arena_release(&arena);
+    free(bytes);
 }
 
 int main(void)
@@ -215,6 +317,9 @@ int main(void)
         cmocka_unit_test(no_tensors_and_no_metadata_are_fine),
         cmocka_unit_test(damage_is_refused_by_name),
         cmocka_unit_test(a_length_that_cannot_be_is_refused),
+        cmocka_unit_test(tensors_may_lie_in_the_origin),
+        cmocka_unit_test(what_the_origin_lacks_is_refused),
+        cmocka_unit_test(without_an_origin_no_tensor_lies_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ static enum rnn_status take_one(const char *dtype, const void *data,
              dtype, data_bytes);
     bytes = model_file(header, data, data_bytes, &size);
     arena_init(&arena, 0);
-    assert_int_equal(safetensors_open(bytes, size, &arena, &file, err),
+    assert_int_equal(safetensors_open(bytes, size, NULL, &arena, &file, err),
                      RNN_OK);
     assert_int_equal(weights_init(&weights, &file, &arena, err), RNN_OK);
     status = weights_take(&weights, "l", "w", &shape, &numbers, err);
@@ -140,7 +140,7 @@ static void each_weight_is_taken_once_and_by_its_shape(void **state)
     (void)state;
     bytes = model_file(header, data, sizeof(data), &size);
     arena_init(&arena, 0);
-    assert_int_equal(safetensors_open(bytes, size, &arena, &file, &err),
+    assert_int_equal(safetensors_open(bytes, size, NULL, &arena, &file, &err),
                      RNN_OK);
     assert_int_equal(weights_init(&weights, &file, &arena, &err), RNN_OK);
     assert_true(weights_have(&weights, "l", "w"));

@@ -236,7 +236,6 @@ static const struct {
 } refusals[] = {
     {"Dot", "\"axes\": 0", "x,0,0 x,0,0", "along axis 0"},
     {"Dot", "\"axes\": 3", "x,0,0 x,0,0", "along axis 3"},
-    {"Dot", "\"axes\": 2", "x,0,0 x,0,0", "as wide as there are timesteps"},
     {"Dot", "\"axes\": [1, 2]", "x,0,0 x,0,0", "different sizes"},
     {"Dot", "\"axes\": 1", "x,0,0", "takes 2 inputs"},
     {"Dot", "\"axes\": [1, 1, 1]", "x,0,0 x,0,0", "axes is [1,1,1]"},

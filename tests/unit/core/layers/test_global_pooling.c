@@ -11,6 +11,7 @@
 
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 
 #define T 9
@@ -195,26 +196,84 @@ static void a_masked_average_streams(void **state)
     model_builder_release(&b);
 }
 
-/* A mask of steps has nothing to say about features. */
-static void a_mask_and_features_first_are_refused(void **state)
+static void begin_masked(struct model_builder *b, const char *shape,
+                         const char *fields)
 {
-    struct model_builder b;
-    struct rnn_model *model = NULL;
-    struct rnn_error err;
+    graph_begin(b, "3.15.1");
+    graph_input(b, "x", shape);
+    graph_layer(b, "Masking", "z", "", "x,0,0");
+    graph_layer(b, "GlobalAveragePooling1D", "a", fields, "z,0,0");
+    graph_end(b, "x,0,0", "a,0,0", NULL);
+}
+
+/* The mask of `steps` timesteps, one for each feature; one is repeated. */
+static double masked_mean(const float *x, size_t steps, size_t features,
+                          size_t t)
+{
+    size_t most = steps > features ? steps : features;
+    double sum = 0, count = 0;
+
+    for (size_t i = 0; i < steps; i++)
+        count += x[i * features] != 0;
+    for (size_t k = 0; k < most; k++)
+        if (x[(steps > 1 ? k : 0) * features] != 0)
+            sum += (double)x[t * features + (features > 1 ? k : 0)];
+    return sum / count;
+}
+
+static void features_first_are_masked_by_the_steps(void **state)
+{
+    static const struct {
+        const char *shape;
+        size_t steps, features, fixed;
+    } cases[] = {
+        {"4, 4", 4, 4, 4},
+        {"1, 4", 1, 4, 1},
+        {"9, 1", 9, 1, 9},
+        {"null, 1", 9, 1, 0},
+    };
+    static const char *const fields[] = {
+        "\"data_format\": \"channels_first\"",
+        "\"data_format\": \"channels_first\", \"keepdims\": true",
+    };
 
     (void)state;
-    graph_begin(&b, "3.15.1");
-    graph_input(&b, "x", "null, 4");
-    graph_layer(&b, "Masking", "z", "", "x,0,0");
-    graph_layer(&b, "GlobalAveragePooling1D", "a",
-                "\"data_format\": \"channels_first\"", "z,0,0");
-    graph_end(&b, "x,0,0", "a,0,0", NULL);
-    model_builder_finish(&b);
-    assert_int_equal(rnn_model_load(b.bytes, b.size, NULL, &model, &err),
-                     RNN_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "\"a\""));
-    assert_non_null(strstr(err.message, "mask"));
-    model_builder_release(&b);
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t steps = cases[i / 2].steps, features = cases[i / 2].features;
+        struct model_builder b;
+        float *x = some_x(), *y;
+
+        for (size_t t = 1; t < steps; t += 2)
+            memset(x + t * features, 0, features * sizeof(float));
+        begin_masked(&b, cases[i / 2].shape, fields[i % 2]);
+        y = graph_run(&b, x, steps, 0);
+        for (size_t t = 0; t < steps; t++)
+            assert_true(y[t] == (float)masked_mean(x, steps, features, t));
+        graph_check_bits(&b, cases[i / 2].fixed);
+        free(y);
+        memset(x, 0, steps * features * sizeof(float)); /* nothing counts */
+        y = graph_run(&b, x, steps, 0);
+        for (size_t t = 0; t < steps; t++)
+            assert_true(isnan(y[t]));
+        free(y);
+        free(x);
+        model_builder_release(&b);
+    }
+}
+
+/* A mask of steps has nothing to say about features that are not as many. */
+static void a_mask_and_features_first_are_refused(void **state)
+{
+    static const char *const shapes[] = {"null, 4", "5, 4"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct model_builder b;
+
+        begin_masked(&b, shapes[i], "\"data_format\": \"channels_first\"");
+        assert_int_equal(model_assert_refused(&b, "\"a\" (GlobalAverage"),
+                         RNN_UNSUPPORTED);
+    }
 }
 
 int main(void)
@@ -225,6 +284,7 @@ int main(void)
         cmocka_unit_test(features_first_pools_each_step),
         cmocka_unit_test(an_average_leaves_out_what_is_masked),
         cmocka_unit_test(a_masked_average_streams),
+        cmocka_unit_test(features_first_are_masked_by_the_steps),
         cmocka_unit_test(a_mask_and_features_first_are_refused),
     };
 

@@ -86,7 +86,7 @@ static void whole_numbers_are_not_cut_to(void **state)
     begin(&b);
     graph_operator(&b, "ConvertToTensor", "y", "\"dtype\": \"int32\"", "$x");
     graph_end(&b, "x,0,0", "y,0,0", NULL);
-    assert_refused(&b, "\"y\" (ConvertToTensor): dtype is none of float");
+    assert_refused(&b, "\"y\" (ConvertToTensor): dtype is neither float32");
 }
 
 /* An Embedding of [T] ids beside a mask that reads the same input, whichever

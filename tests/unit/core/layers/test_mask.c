@@ -297,6 +297,57 @@ static void some_operators_keep_a_mask(void **state)
     }
 }
 
+/* What makes a new tensor loses the mask: a cast to another dtype than that
+ * of the model's layers, which cast_masked() makes one of `dtype`. */
+static void cast_masked(struct model_builder *b, const char *dtype,
+                        const char *to, const char *class_name)
+{
+    char fields[60], of_masking[80];
+
+    snprintf(fields, sizeof(fields), "\"dtype\": \"%s\"", to);
+    snprintf(of_masking, sizeof(of_masking),
+             "\"mask_value\": 7, \"dtype\": \"%s\"", dtype);
+    graph_begin(b, "3.15.1");
+    b->seed = 23;
+    graph_input(b, "x", "null, 2");
+    graph_layer(b, "Masking", "m", of_masking, "x,0,0");
+    graph_operator(b, class_name, "y", fields, "$m");
+}
+
+static void a_cast_to_another_dtype_loses_the_mask(void **state)
+{
+    static const struct {
+        const char *dtype, *to, *pattern;
+    } cases[] = {
+        {"float64", "float32", "111111"}, {"float64", "float64", "011111"},
+        {"float16", "float32", "111111"}, {"bfloat16", "bfloat16", "011111"},
+        {"float32", "float32", "011111"},
+    };
+    static const char *const classes[] = {"Cast", "ConvertToTensor"};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct model_builder b;
+
+        cast_masked(&b, cases[i / 2].dtype, cases[i / 2].to, classes[i % 2]);
+        end(&b, "y,0,0");
+        check(&b, cases[i / 2].pattern, cases[i / 2].to);
+    }
+}
+
+static void a_cast_in_a_model_of_several_dtypes_is_refused(void **state)
+{
+    struct model_builder b;
+
+    (void)state;
+    cast_masked(&b, "float64", "float32", "Cast");
+    graph_layer(&b, "ReLU", "z", "\"dtype\": \"float32\"", "y,0,0");
+    end(&b, "z,0,0");
+    assert_int_equal(
+        model_assert_refused(&b, "whose layers have several dtypes"),
+        RNN_UNSUPPORTED);
+}
+
 static void a_mask_goes_through_models(void **state)
 {
     (void)state;
@@ -382,6 +433,8 @@ int main(void)
         cmocka_unit_test(joined_timesteps_keep_their_masks),
         cmocka_unit_test(keras_3_leaves_out_what_is_masked),
         cmocka_unit_test(some_operators_keep_a_mask),
+        cmocka_unit_test(a_cast_to_another_dtype_loses_the_mask),
+        cmocka_unit_test(a_cast_in_a_model_of_several_dtypes_is_refused),
         cmocka_unit_test(a_mask_goes_through_models),
         cmocka_unit_test(masks_that_fit_nowhere_are_refused),
         cmocka_unit_test(a_class_without_a_policy_is_given_no_mask),

@@ -122,6 +122,52 @@ static void masks_of_rows_lie_over_each_other(void **state)
         }
 }
 
+/* Masks of one timestep beside those of two, in Keras 3: p is the mean of the
+ * first row over time, which is 0 and masked, or not. */
+static void a_mask_of_one_timestep_is_repeated(void **state)
+{
+    static const char *const patterns[] = {"100 001", "111 111"};
+    static const float values[] = {0, 3};
+    const float rows[T * N * F] = {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct model_builder b;
+        char fields[60];
+        float *mean, *y;
+
+        snprintf(fields, sizeof(fields), "\"scale\": 0, \"offset\": %g",
+                 (double)values[i]);
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "null, 3, 2");
+        graph_layer(&b, "Masking", "m", "", "x,0,0");
+        graph_operator(&b, "Mean", "g", "\"axis\": 1, \"keepdims\": true",
+                       "$x");
+        graph_layer(&b, "Rescaling", "s", fields, "g,0,0");
+        graph_layer(&b, "Masking", "p", "", "s,0,0");
+        graph_layer(&b, "Add", "y", "", "p,0,0 m,0,0");
+        graph_layer(&b, "TimeDistributed", "a", average, "y,0,0");
+        graph_end(&b, "x,0,0", "a,0,0 y,0,0", NULL);
+        mean = graph_run(&b, rows, T, 0);
+        y = graph_run(&b, rows, T, 1);
+        for (size_t t = 0; t < T; t++)
+            for (size_t k = 0; k < F; k++) {
+                double sum = 0, count = 0;
+
+                for (size_t r = 0; r < N; r++)
+                    if (patterns[i][t * (N + 1) + r] == '1') {
+                        sum += (double)y[(t * N + r) * F + k];
+                        count++;
+                    }
+                assert_true(fabs(mean[t * F + k] - sum / count) < 1e-6);
+            }
+        graph_check_bits(&b, 0);
+        free(mean);
+        free(y);
+        model_builder_release(&b);
+    }
+}
+
 static void assert_refused(struct model_builder *b, const char *says)
 {
     graph_end(b, "x,0,0", "y,0,0", NULL);
@@ -156,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masks_of_rows_follow_each_other),
         cmocka_unit_test(masks_of_rows_lie_over_each_other),
+        cmocka_unit_test(a_mask_of_one_timestep_is_repeated),
         cmocka_unit_test(masks_that_do_not_join_are_refused),
     };
 

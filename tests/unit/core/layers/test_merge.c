@@ -123,6 +123,76 @@ static void a_value_without_time_is_repeated(void **state)
     model_builder_release(&b);
 }
 
+/* p, what is left of x, is one timestep: repeated in the layers and in the
+ * operators of the same names. */
+static void check_one_timestep(size_t class, bool is_operator, bool first)
+{
+    struct model_builder b;
+    float *x = some_x(), *y, *one;
+
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "x", "null, 5");
+    graph_layer(&b, "GlobalAveragePooling1D", "g", "", "x,0,0");
+    graph_layer(&b, "RepeatVector", "p", "\"n\": 1", "g,0,0");
+    if (is_operator)
+        graph_operator(&b, classes[class], "m", "",
+                       first ? "$p, $x" : "$x, $p");
+    else
+        graph_layer(&b, classes[class], "m", "",
+                    first ? "p,0,0 x,0,0" : "x,0,0 p,0,0");
+    graph_end(&b, "x,0,0", "m,0,0 p,0,0", NULL);
+    y = graph_run(&b, x, T, 0);
+    one = graph_run(&b, x, T, 1);
+    for (size_t i = 0; i < T * D; i++) {
+        double parts[] = {x[i], one[i % D]}, turned[] = {parts[1], parts[0]};
+
+        assert_true(fabs(y[i] - merge(class, first ? turned : parts, 2)) <
+                    1e-6);
+    }
+    graph_check_bits(&b, 0);
+    free(x);
+    free(y);
+    free(one);
+    model_builder_release(&b);
+}
+
+static void one_timestep_is_repeated(void **state)
+{
+    (void)state;
+    for (size_t class = 0; class < 6; class ++)
+        for (unsigned bits = 0; bits < 4; bits++)
+            if (class != 3 || !(bits & 1)) /* there is no such operator */
+                check_one_timestep(class, bits & 1, bits & 2);
+}
+
+/* ... and so is an axis of one that stands for time, in operators. */
+static void an_axis_that_stayed_is_repeated(void **state)
+{
+    static const char *const arguments[] = {"$x, $g", "$g, $x"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct model_builder b;
+        float *x = some_x(), *y, *one;
+
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "null, 5");
+        graph_layer(&b, "GlobalMaxPooling1D", "g", "\"keepdims\": true",
+                    "x,0,0");
+        graph_operator(&b, "Subtract", "m", "", arguments[i]);
+        graph_end(&b, "x,0,0", "m,0,0 g,0,0", NULL);
+        y = graph_run(&b, x, T, 0);
+        one = graph_run(&b, x, T, 1);
+        for (size_t k = 0; k < T * D; k++)
+            assert_true(y[k] == (i ? one[k % D] - x[k] : x[k] - one[k % D]));
+        graph_check_bits(&b, 0);
+        free(x);
+        free(y);
+        free(one);
+        model_builder_release(&b);
+    }
+}
+
 static void concatenate_joins_the_last_axis(void **state)
 {
     static const char *const axes[] = {"\"axis\": -1", "\"axis\": 2", ""};
@@ -231,6 +301,8 @@ int main(void)
         cmocka_unit_test(a_value_without_time_is_repeated),
         cmocka_unit_test(concatenate_joins_the_last_axis),
         cmocka_unit_test(inner_axes_are_joined_and_repeated),
+        cmocka_unit_test(one_timestep_is_repeated),
+        cmocka_unit_test(an_axis_that_stayed_is_repeated),
         cmocka_unit_test(what_does_not_merge_is_refused),
     };
 

@@ -261,7 +261,7 @@ static const struct {
     {"Norm", "\"ord\": 1, \"axis\": [2, 3]", "$x", "ord is none of"},
     {"Norm", "\"ord\": 3, \"axis\": 1", "$x", "ord is none of"},
     {"Norm", "\"ord\": \"nuc\", \"axis\": [2, 3]", "$x", "ord is none of"},
-    {"Average", "\"axis\": 1", "$x, $x", "one tensor"},
+    {"Average", "\"axis\": [1, 2]", "$x, $x", "weights are neither"},
     {"Max", "\"axis\": 1, \"initial\": 7", "$x", "initial is 7"},
 };
 

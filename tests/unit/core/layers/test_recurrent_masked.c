@@ -1,5 +1,6 @@
 /* A recurrent layer under a mask is, at the steps that count, the layer over
  * these alone, bit for bit; at the others it repeats itself. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "tests/support/graph_builder.h"
 #include "tests/support/graph_check.h"
+#include "tests/support/model_refusal.h"
 #include "tests/support/model_run.h"
 
 #define T 9
@@ -243,12 +245,168 @@ static void both_ways_look_at_the_mask(void **state)
     }
 }
 
+/* ---- masks of units ------------------------------------------------------*/
+
+/* Each of three numbers of a step is masked by itself where it is 0. */
+static void begin_units(struct model_builder *b, const struct cell *cell,
+                        const struct how *how)
+{
+    char text[300];
+
+    snprintf(text, sizeof(text),
+             "\"units\": 3, \"return_sequences\": %s, \"go_backwards\": %s, "
+             "\"zero_output_for_mask\": %s%s",
+             how->sequences ? "true" : "false",
+             how->backwards ? "true" : "false", how->zero ? "true" : "false",
+             cell->gates > 1 ? ", \"recurrent_activation\": \"sigmoid\"" : "");
+    graph_begin(b, "3.15.1");
+    b->seed = 5;
+    graph_input(b, "x", "null, 3, 1");
+    graph_layer(b, "ReLU", "z", "", "x,0,0");
+    graph_layer(b, "Masking", "m", "", "z,0,0");
+    graph_layer(b, "TimeDistributed", "f",
+                "\"layer\": {\"class_name\": \"Flatten\", \"config\": "
+                "{\"name\": \"i\"}}",
+                "m,0,0");
+    graph_layer(b, cell->class_name, "r", text, "f,0,0");
+    graph_end(b, "x,0,0", "r,0,0", NULL);
+    graph_recurrent(b, "r", cell->gates, U, U);
+}
+
+/* Gate `gate` of unit k. */
+static double gate_of(struct model_builder *b, size_t gates, size_t gate,
+                      size_t k, const float *x, const double *h)
+{
+    const float *kernel = model_builder_tensor(b, "r/kernel")->data;
+    const float *recurrent =
+        model_builder_tensor(b, "r/recurrent_kernel")->data;
+    size_t column = gate * U + k, width = gates * U;
+    double sum = (double)model_builder_tensor(b, "r/bias")->data[column];
+
+    for (size_t i = 0; i < U; i++)
+        sum += (double)fmaxf(x[i], 0) * (double)kernel[i * width + column] +
+               h[i] * (double)recurrent[i * width + column];
+    return sum;
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+/* h and c after one step of SimpleRNN or LSTM. */
+static void go_on(struct model_builder *b, size_t gates, const float *x,
+                  double *h, double *c)
+{
+    double new_h[U];
+
+    for (size_t k = 0; k < U; k++) {
+        double gate[4], new_c;
+
+        for (size_t g = 0; g < gates; g++)
+            gate[g] = gate_of(b, gates, g, k, x, h);
+        if (gates == 1) {
+            new_h[k] = tanh(gate[0]);
+            continue;
+        }
+        new_c = sigmoid(gate[1]) * c[k] + sigmoid(gate[0]) * tanh(gate[2]);
+        new_h[k] = sigmoid(gate[3]) * tanh(new_c);
+        if (x[k] > 0)
+            c[k] = new_c;
+    }
+    for (size_t k = 0; k < U; k++)
+        h[k] = x[k] > 0 ? new_h[k] : h[k];
+}
+
+static void check_units(const struct cell *cell, const struct how *how)
+{
+    uint64_t seed = 8;
+    float *x = model_random_floats(&seed, T * U, 1), *y;
+    double h[U] = {0}, c[U] = {0};
+    struct model_builder b;
+
+    begin_units(&b, cell, how);
+    y = graph_run(&b, x, T, 0);
+    for (size_t i = 0; i < T; i++) {
+        const float *step = x + (how->backwards ? T - 1 - i : i) * U;
+
+        go_on(&b, cell->gates, step, h, c);
+        for (size_t k = 0; k < U && (how->sequences || i == T - 1); k++) {
+            double wanted = how->zero && step[k] <= 0 ? 0 : h[k];
+            double is = (double)y[how->sequences ? i * U + k : k];
+
+            if (fabs(is - wanted) > 1e-6)
+                fail_msg("%s: unit %zu at %zu is %.9g, not %.9g",
+                         cell->class_name, k, i, is, wanted);
+        }
+    }
+    free(y);
+    free(x);
+    model_builder_release(&b);
+}
+
+static void units_are_held_by_themselves(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < 3; c++)
+        for (unsigned bits = 0; bits < 8; bits++) {
+            struct how how = {bits & 1, bits & 2, bits & 4, false};
+            struct model_builder b;
+
+            if (c < 2)
+                check_units(&cells[c], &how);
+            begin_units(&b, &cells[c], &how);
+            graph_check_bits(&b, 0);
+            model_builder_release(&b);
+        }
+}
+
+/* Keras raises, but in a stack, which looks at what the mask takes
+ * back. */
+static void other_masks_of_rows_are_refused(void **state)
+{
+    static const char says[] = "a mask of one number for each timestep";
+    static const char stack[] =
+        "\"cell\": {\"class_name\": \"StackedRNNCells\", \"config\": "
+        "{\"name\": \"s\", \"cells\": [{\"class_name\": "
+        "\"SimpleRNNCell\", \"config\": {\"name\": \"a\", \"units\": 3}}, "
+        "{\"class_name\": \"SimpleRNNCell\", \"config\": {\"name\": "
+        "\"b\", \"units\": 3}}]}}";
+    static const struct {
+        const char *class_name, *fields, *path;
+        size_t units;
+    } cases[] = {
+        {"SimpleRNN", "\"units\": 3, \"unroll\": true", "r", 3},
+        {"SimpleRNN", "\"units\": 2", "r", 2},
+        {"RNN", stack, "r/cell_0", 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct model_builder b;
+
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "4, 3, 1");
+        graph_layer(&b, "Masking", "m", "", "x,0,0");
+        graph_layer(&b, "TimeDistributed", "f",
+                    "\"layer\": {\"class_name\": \"Flatten\", "
+                    "\"config\": {\"name\": \"i\"}}",
+                    "m,0,0");
+        graph_layer(&b, cases[i].class_name, "r", cases[i].fields, "f,0,0");
+        graph_end(&b, "x,0,0", "r,0,0", NULL);
+        graph_recurrent(&b, cases[i].path, 1, 3, cases[i].units);
+        assert_int_equal(model_assert_refused(&b, says), RNN_UNSUPPORTED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_steps_hold_the_state),
         cmocka_unit_test(masks_change_no_law),
         cmocka_unit_test(both_ways_look_at_the_mask),
+        cmocka_unit_test(units_are_held_by_themselves),
+        cmocka_unit_test(other_masks_of_rows_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

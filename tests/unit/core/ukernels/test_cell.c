@@ -77,6 +77,48 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
     }
 }
 
+/* One sequence alone, whose walk depends on the shape: up to eight units,
+ * whole vectors of them, and panels that fill a nearest cache. */
+static void one_sequence_gives_the_bits_of_scalar(void **state)
+{
+    static const size_t units[] = {1,  4,  5,  7,  8,  9,   15,  16, 17,
+                                   24, 31, 32, 33, 64, 112, 128, 130};
+    const struct rnn_ukernels *scalar = rnn_ukernels_find(RNN_ISA_SCALAR, 1);
+    struct random random = {5};
+
+    (void)state;
+    for (size_t turn = 0; turn < 4 * sizeof(units) / sizeof(units[0]);
+         turn++) {
+        struct cell_case it = {
+            .kind = (enum f32_cell_kind)(turn % 4),
+            .activation = named("tanh"),
+            .recurrent_activation = named("sigmoid"),
+            .inputs = 3,
+            .units = units[turn / 4],
+            .rows = 1,
+            .steps = 5,
+        };
+        struct cell_result want;
+
+        cell_case_fill(&it, &random);
+        want = cell_result_make(&it);
+        assert_true(cell_case_run(&it, scalar, &want));
+        for (size_t i = 0; i < ISA_COUNT; i++) {
+            const struct rnn_ukernels *ukernels =
+                rnn_ukernels_find(all_isas[i], it.units);
+            struct cell_result got = cell_result_make(&it);
+
+            if (ukernels) {
+                assert_true(cell_case_run(&it, ukernels, &got));
+                assert_true(same_bits(got.all, want.all, want.count));
+            }
+            free(got.all);
+        }
+        free(want.all);
+        cell_case_free(&it);
+    }
+}
+
 /* A case, its whole result by the fastest instruction set, and its setup. */
 struct whole {
     struct cell_case it;
@@ -281,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instruction_set_gives_the_bits_of_scalar),
+        cmocka_unit_test(one_sequence_gives_the_bits_of_scalar),
         cmocka_unit_test(a_batch_gives_the_bits_of_one_by_one),
         cmocka_unit_test(any_cut_gives_the_bits_of_the_whole),
         cmocka_unit_test(the_last_h_is_the_same_whether_y_is_wanted_or_not),

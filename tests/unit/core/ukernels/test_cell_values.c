@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/effort.h"
 #include "tests/unit/core/ukernels/cases.h"
 #include "tests/unit/core/ukernels/true_values.h"
 
@@ -131,7 +132,7 @@ static void cells_agree_with_float64(void **state)
             .inputs = 7,
             .units = units[i / 16],
             .rows = 3,
-            .steps = 50,
+            .steps = effort_is_quick() ? 8 : 50,
         };
         struct cell_result got;
 

@@ -129,6 +129,29 @@ static void token_ids_are_whole_numbers_of_the_vocabulary(void **state)
            PROBLEM_SHAPE_MISMATCH, "/sequence");
 }
 
+/* An output of which the width follows from the timesteps is bounded too.
+ * rows: P57 */
+static void wide_outputs_are_bounded(void **state)
+{
+    static const struct rnn_io wide[] = {
+        {.name = "x", .rank = 1, .shape = {3}, .features = RNN_FREE}};
+    static const char two[] =
+        "{\"model\": \"words\", \"sequences\": [[1], [2]]}";
+    const struct rnn_io *outputs = fake_models[1].info.outputs;
+    size_t most = world.config.max_elements;
+
+    (void)state;
+    fake_models[1].info.outputs = wide;
+    world.config.max_elements = 5;
+    refuse(two, PROBLEM_TOO_LARGE, "");
+    assert_string_equal(world.problem.detail,
+                        "output \"x\" of the model \"words\" has 6 numbers "
+                        "or more, max_elements is 5");
+    world.config.max_elements = most;
+    fake_models[1].info.outputs = outputs;
+    expect(two, "{\"outputs\":[[1.0],[2.0]]}");
+}
+
 static enum route_result binary(const char *query, const void *body,
                                 size_t length)
 {
@@ -371,6 +394,7 @@ int main(void)
         TEST(inputs_have_names_and_shapes),
         TEST(timed_inputs_advance_together),
         TEST(token_ids_are_whole_numbers_of_the_vocabulary),
+        TEST(wide_outputs_are_bounded),
         TEST(token_ids_are_int32_in_binary),
         TEST(binary_holds_one_tensor),
         TEST(what_needs_the_whole_sequence_cannot_stream),
