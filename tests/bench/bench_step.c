@@ -8,7 +8,8 @@
  * for its size, plus the input's product at the measured peak, plus the
  * latency that no step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU).
  * At larger batches the useful multiply-adds over the measured peak, in per
- * cent.
+ * cent, and what they could be at most, since a cell's end (activations and
+ * what joins gates) takes turns of the same two ports.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +34,15 @@ static const struct kind {
     enum f32_cell_kind kind;
     size_t gates;
     double latency_cycles;
+    double end_512, end_256; /* operations of a cell's end, for a vector of
+                                units, that only the ports of multiply-adds
+                                take: in AVX-512 all, in AVX2 no look-ups and
+                                no logic (25 and 14 for a tanh, one more for a
+                                gate) */
 } kinds[] = {
-    {"SimpleRNN", F32_CELL_SIMPLE, 1, 44.0},
-    {"LSTM", F32_CELL_LSTM, 4, 106.0},
-    {"GRU", F32_CELL_GRU_RESET_AFTER, 3, 95.0},
+    {"SimpleRNN", F32_CELL_SIMPLE, 1, 44.0, 25.0, 14.0},
+    {"LSTM", F32_CELL_LSTM, 4, 106.0, 131.0, 76.0},
+    {"GRU", F32_CELL_GRU_RESET_AFTER, 3, 95.0, 80.0, 47.0},
 };
 
 struct job {
@@ -182,6 +188,8 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
     const size_t bytes = kind->gates * shape.units * shape.units * 4;
     double median, best, read = 0.0, product = 0.0, bound = 0.0;
     const double latency = kind->latency_cycles / limits->ghz;
+    const double sums = gates * (d + m); /* for a vector of units */
+    const double end = isa == RNN_ISA_AVX512 ? kind->end_512 : kind->end_256;
     struct job job;
 
     job_make(&job, ukernels, kind, shape, rows);
@@ -193,12 +201,13 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
         product = 2.0 * gates * m * d / limits->peak;
         bound = read + product + latency;
     }
-    printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.3f,%.1f"
+    printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.3f,%.1f,%.1f"
                : "%-7s %-10s %4zu %4zu %3zu %10.1f %10.1f %10.1f %7.3f "
-                 "%6.1f",
+                 "%6.1f %6.1f",
            rnn_isa_name(isa), kind->name, shape.inputs, shape.units, rows,
            median, best, bound, bound > 0.0 && rows == 1 ? best / bound : 0.0,
-           limits->peak > 0.0 ? 100.0 * flops / limits->peak / best : 0.0);
+           limits->peak > 0.0 ? 100.0 * flops / limits->peak / best : 0.0,
+           limits->peak > 0.0 ? 100.0 * sums / (sums + end) : 0.0);
     if (csv)
         printf(",%.1f,%.1f,%.1f", read, product, latency);
     puts("");
@@ -259,10 +268,10 @@ static void print_head(struct limits *limits, bool csv)
                    rnn_isa_name(isa), read_rate(isa, limits->memory, 1 << 14),
                    read_rate(isa, limits->memory, 1 << 18),
                    read_rate(isa, limits->memory, 1 << 22), fma_peak(isa));
-    puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,fma_percent,read,"
-               "product,latency"
+    puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,fma_percent,"
+               "most_percent,read,product,latency"
              : "# isa   cell          D    M   B  median ns    best ns    "
-               "bound B   ratio  fma %");
+               "bound B   ratio  fma %   most");
 }
 
 int main(int argc, char **argv)
