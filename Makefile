@@ -253,7 +253,7 @@ arm-tests: all $(filter $(addprefix $(BUILD)/tests/unit/,core/% server/json/%),\
 	    $(filter-out %.a $(NOT_UNDER_QEMU),$(filter $(BUILD)/tests/%,$^))
 cpus: $(UNIT_BIN) ## the ukernels' tests on the CPU models of qemu
 	@.ci/deps.sh arm
-	@tests/cpus.sh $(filter $(BUILD)/tests/unit/core/ukernels/%,$(UNIT_BIN))
+	@JOBS=$(JOBS) tests/cpus.sh $(filter $(BUILD)/tests/unit/core/ukernels/%,$(UNIT_BIN))
 
 clean: ## remove what was compiled; sysroots, venvs and images stay
 	rm -rf $(addprefix build/,release asan tsan valgrind fuzz aarch64 lint)

@@ -11,25 +11,24 @@
 
 #define GATES 4
 
-static enum rnn_status read(struct layer *layer, struct fields *fields,
-                            struct rnn_error *err)
+static void begin(struct recurrent *own)
 {
-    struct recurrent *own = layer->own;
-
     own->gates = GATES;
     own->has_c = true;
     own->cell.kind = F32_CELL_LSTM;
+}
+
+static enum rnn_status read(struct layer *layer, struct fields *fields,
+                            struct rnn_error *err)
+{
+    begin(layer->own);
     return recurrent_read(layer, fields, true, err);
 }
 
 static enum rnn_status read_cudnn(struct layer *layer, struct fields *fields,
                                   struct rnn_error *err)
 {
-    struct recurrent *own = layer->own;
-
-    own->gates = GATES;
-    own->has_c = true;
-    own->cell.kind = F32_CELL_LSTM;
+    begin(layer->own);
     return cudnn_read(layer, fields, err);
 }
 

@@ -44,11 +44,12 @@ static enum rnn_status read_edges(const struct node *node, struct bins *own,
     struct value *x = NULL;
     enum rnn_status status = operator_first_input(node, 2, &x, err);
 
-    if (!status && (!second || !second->json))
-        status = operator_refuse(node, "its numbers are no constants", err);
-    if (!status)
-        status = constant_read(second->json, node->layer->name, builder->arena,
-                               &own->edges, err);
+    if (status)
+        return status;
+    if (!second || !second->json)
+        return operator_refuse(node, "its numbers are no constants", err);
+    status = constant_read(second->json, node->layer->name, builder->arena,
+                           &own->edges, err);
     if (!status && !own->asks)
         status = check_edges(node, &own->edges, err);
     if (!status)

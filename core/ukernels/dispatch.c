@@ -1,36 +1,37 @@
 /* dispatch.c: which tables there are, and which of them this CPU can run. */
 #include "core/ukernels/tables.h"
 
-#define TABLE(isa_name, constant, lane_count, rows)                           \
-    static const struct rnn_ukernels isa_name##_table = {                     \
+#define TABLE(name, isa_name, constant, lane_count, rows, cells)              \
+    static const struct rnn_ukernels name##_table = {                         \
         .isa = (constant),                                                    \
         .lanes = (lane_count),                                                \
         .block_rows = (rows),                                                 \
         .product = f32_product_##isa_name,                                    \
         .depthwise = f32_depthwise_##isa_name,                                \
-        .cell = f32_cell_##isa_name,                                          \
+        .cell = (cells),                                                      \
         .cell_part = f32_cell_part_##isa_name,                                \
         .activate = f32_activate_##isa_name,                                  \
         .gate_activate = f32_gate_activate_##isa_name,                        \
         .activate_rows = f32_activate_rows_##isa_name,                        \
     };
 
-TABLE(scalar, RNN_ISA_SCALAR, 1, 1)
+TABLE(scalar, scalar, RNN_ISA_SCALAR, 1, 1, f32_cell_scalar)
 #if defined(__x86_64__)
-TABLE(avx2, RNN_ISA_AVX2, 8, 3)
-TABLE(avx512, RNN_ISA_AVX512, 16, 6)
-#elif defined(__aarch64__)
-TABLE(neon, RNN_ISA_NEON, 4, 6)
-#endif
-
-/* Layers up to this many units leave half of a 16-lane vector empty. */
+TABLE(avx2, avx2, RNN_ISA_AVX2, 8, 3, f32_cell_avx2)
+TABLE(avx512, avx512, RNN_ISA_AVX512, 16, 6, f32_cell_avx512)
+/* Layers up to this many units leave half of a 16-lane vector empty: theirs
+ * have 8 lanes, though an LSTM fills 16 with two gates. */
 #define NARROW_UNITS 8
+TABLE(narrow, avx2, RNN_ISA_AVX2, 8, 3, f32_narrow_cell_avx512)
+#elif defined(__aarch64__)
+TABLE(neon, neon, RNN_ISA_NEON, 4, 6, f32_cell_neon)
+#endif
 
 static const struct rnn_ukernels *find_x86(enum rnn_isa isa, size_t units)
 {
 #if defined(__x86_64__)
     if (isa == RNN_ISA_AVX512)
-        return units <= NARROW_UNITS ? &avx2_table : &avx512_table;
+        return units <= NARROW_UNITS ? &narrow_table : &avx512_table;
     if (isa == RNN_ISA_AVX2)
         return &avx2_table;
 #endif

@@ -159,6 +159,38 @@ static inline vec vec_entry(const float table[8], vec_place place)
     return _mm512_permutexvar_ps(place, twice);
 }
 
+/* Vectors as two halves, for what is eight wide (f32_narrow.c). */
+static inline vec vec_halves(float low, float high)
+{
+    return _mm512_insertf32x8(_mm512_set1_ps(low), _mm256_set1_ps(high), 1);
+}
+
+/* The upper half, in the place of the lower. */
+static inline vec vec_upper(vec a)
+{
+    return _mm512_castps256_ps512(_mm512_extractf32x8_ps(a, 1));
+}
+
+/* vec_octave() with a limit for each half, for tables of 16 entries; those of
+ * the upper half lie `apart` further. */
+static inline vec_place vec_octave_halves(vec a, uint32_t low, uint32_t high,
+                                          int apart)
+{
+    const __m512i most = _mm512_inserti32x8(_mm512_set1_epi32((int)low),
+                                            _mm256_set1_epi32((int)high), 1);
+    const __m512i add = _mm512_inserti32x8(_mm512_setzero_si512(),
+                                           _mm256_set1_epi32(apart), 1);
+    __m512i place =
+        _mm512_srli_epi32(_mm512_min_epi32(_mm512_castps_si512(a), most), 23);
+
+    return _mm512_add_epi32(place, add);
+}
+
+static inline vec vec_entry_16(const float table[16], vec_place place)
+{
+    return _mm512_permutexvar_ps(place, _mm512_load_ps(table));
+}
+
 static inline vec vec_lane(vec a, int k)
 {
     return _mm512_permutexvar_ps(_mm512_set1_epi32(k), a);

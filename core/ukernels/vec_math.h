@@ -169,24 +169,61 @@ VEC_INLINE vec math_log1p(vec u)
     {(half) * (b), (half) * (c), (half) * (d), (half) * (e),                  \
      (half) * (f), (half) * (g), (half) * (h), (half) * (a)},
 
+/* Both, where a vector holds sixteen, by the exponents modulo 16; those of the
+ * gates are PAIR_APART further. */
+#define PAIR_APART 6
+#define PAIR_ROW(half, a, b, c, d, e, f, g, h)                                \
+    {d,                                                                       \
+     e,                                                                       \
+     f,                                                                       \
+     g,                                                                       \
+     h,                                                                       \
+     (half) * (a),                                                            \
+     (half) * (b),                                                            \
+     (half) * (c),                                                            \
+     (half) * (d),                                                            \
+     (half) * (e),                                                            \
+     (half) * (f),                                                            \
+     (half) * (g),                                                            \
+     (half) * (h),                                                            \
+     a,                                                                       \
+     b,                                                                       \
+     c},
+
 /* Here tanh's piece is exactly 1, and it is never more before; the true value
  * is 3.6e-8 below. */
 #define MATH_TANH_END 0x1.1d330cp+3f
+
+/* The piece of which `entry` is the column of the table, at `size`, which is
+ * |x| clamped; with the sign of x. */
+VEC_INLINE vec math_tanh_sum(vec x, vec size, const vec entry[8])
+{
+    vec s = vec_mul(size, size), b = vec_fma(entry[6], s, entry[5]);
+    vec t = vec_sub(size, entry[0]), t2 = vec_mul(t, t);
+    vec a, start;
+
+    b = vec_fma(entry[7], vec_mul(s, s), b);
+    a = vec_fma(entry[4], s, entry[3]);
+    start = vec_fma(entry[2], t, entry[1]);
+    return vec_fma(vec_fma(b, t, a), vec_flip(t2, x), vec_flip(start, x));
+}
 
 /* The piece of |x|, clamped to `end`, at `place`; with the sign of x.  What is
  * waited for longest is looked up first. */
 VEC_INLINE vec math_tanh_piece(vec x, float end, vec_place place,
                                const float table[8][8])
 {
-    vec size = vec_min(vec_set(end), vec_abs(x)), s = vec_mul(size, size);
-    vec b = vec_fma(vec_entry(table[6], place), s, vec_entry(table[5], place));
-    vec t = vec_sub(size, vec_entry(table[0], place)), t2 = vec_mul(t, t);
-    vec a, start;
+    vec entry[8];
 
-    b = vec_fma(vec_entry(table[7], place), vec_mul(s, s), b);
-    a = vec_fma(vec_entry(table[4], place), s, vec_entry(table[3], place));
-    start = vec_fma(vec_entry(table[2], place), t, vec_entry(table[1], place));
-    return vec_fma(vec_fma(b, t, a), vec_flip(t2, x), vec_flip(start, x));
+    entry[6] = vec_entry(table[6], place);
+    entry[5] = vec_entry(table[5], place);
+    entry[0] = vec_entry(table[0], place);
+    entry[7] = vec_entry(table[7], place);
+    entry[4] = vec_entry(table[4], place);
+    entry[3] = vec_entry(table[3], place);
+    entry[2] = vec_entry(table[2], place);
+    entry[1] = vec_entry(table[1], place);
+    return math_tanh_sum(x, vec_min(vec_set(end), vec_abs(x)), entry);
 }
 
 VEC_INLINE vec math_tanh(vec x)

@@ -263,6 +263,11 @@ bool redis_request_clock(const redisReply *reply, uint64_t *server_ms)
     return true;
 }
 
+bool redis_request_is_late(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && is_word(reply, "late");
+}
+
 bool redis_request_looked(const redisReply *reply, const char *id,
                           struct store_row *row)
 {

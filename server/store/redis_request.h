@@ -42,6 +42,8 @@ void redis_request_answer(struct store_job *job,
                           char *why, size_t size);
 /* The server's clock in an answer to a WRITE or TOUCH; false: it has none. */
 bool redis_request_clock(const struct redisReply *reply, uint64_t *server_ms);
+/* Nothing has changed: a WRITE came after its time. */
+bool redis_request_is_late(const struct redisReply *reply);
 /* One row of a look; false: there is none that lives. */
 bool redis_request_looked(const struct redisReply *reply, const char *id,
                           struct store_row *row);

@@ -78,6 +78,7 @@ static void submit(struct store *store, struct store_job *job)
     job->why = "";
     job->due_ms = due_of(redis);
     job->is_again = false;
+    job->is_in_time = false;
     job->part = NULL;
     pthread_mutex_lock(&redis->lock);
     was_empty = !redis->arrived.first;
@@ -190,12 +191,38 @@ static bool is_demoted(const redisReply *reply)
            is_error(reply, "UNBLOCKED");
 }
 
+/* Late by Redis' clock, but not by ours: the answers that told us its clock
+ * had been held up, and this one has put that right.  What was sent once, and
+ * is known to have changed nothing, can be sent with another time. */
+static bool can_be_in_time(const struct store_job *job,
+                           const redisReply *reply)
+{
+    return job->task == STORE_WRITE && !job->is_again && !job->is_in_time &&
+           redis_request_is_late(reply) && clock_monotonic_ms() < job->due_ms;
+}
+
+static void take_result(struct redis_store *redis, struct store_job *job,
+                        const redisReply *reply)
+{
+    void *joined = NULL;
+    uint64_t server_ms;
+
+    if (redis_request_clock(reply, &server_ms))
+        redis_link_clock(&redis->link, server_ms);
+    if (can_be_in_time(job, reply)) {
+        job->is_in_time = true;
+        send_again(redis, job);
+        return;
+    }
+    redis_request_answer(job, reply, &joined, redis->why, sizeof(redis->why));
+    finish(job);
+    free(joined);
+}
+
 static void take_answer(struct redis_store *redis, redisReply *reply)
 {
     struct store_job *job = redis_jobs_take(&redis->sent);
     bool is_lost = is_demoted(reply);
-    void *joined = NULL;
-    uint64_t server_ms;
 
     if (job == &redis->script) {
         redis->is_loading = false;
@@ -207,12 +234,7 @@ static void take_answer(struct redis_store *redis, redisReply *reply)
         take_part(redis, job, reply);
         reply = NULL;
     } else if (job) {
-        if (redis_request_clock(reply, &server_ms))
-            redis_link_clock(&redis->link, server_ms);
-        redis_request_answer(job, reply, &joined, redis->why,
-                             sizeof(redis->why));
-        finish(job);
-        free(joined);
+        take_result(redis, job, reply);
     }
     if (is_lost)
         redis_link_break(&redis->link, "Redis is not the primary any more",

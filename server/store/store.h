@@ -96,6 +96,7 @@ struct store_job {
     uint64_t due_ms;  /* monotonic: nobody waits for it any longer */
     uint64_t sent_ms; /* the last time */
     bool is_again;    /* it was sent before, and that was not answered */
+    bool is_in_time;  /* WRITE: it was late, and is sent with another time */
     void *part;       /* LIST: how far it is */
 };
 

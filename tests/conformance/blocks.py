@@ -265,6 +265,22 @@ def conv(draw, shape):
     return [draw.layer("Conv1D", **arguments)]
 
 
+def conv_of_rows(draw, shape):
+    """Keras 2 takes axes before the two that it looks at."""
+    rows = draw.pick([n for n in (1, 2, 3, 4) if shape[1] % n == 0])
+    return [
+        draw.layer("Reshape", (*shape[:1], rows, shape[1] // rows)),
+        draw.layer(
+            "Conv1D",
+            draw.pick((1, 2, 3)),
+            kernel_size=draw.pick([n for n in (1, 2, 3) if n <= rows]),
+            padding=draw.pick(("valid", "same")),
+            activation=draw.activation(),
+        ),
+        draw.layer("Reshape", (shape[0], -1)),
+    ]
+
+
 def depthwise(draw, shape):
     arguments = convolution_window(draw, shape)
     if arguments["padding"] == "causal":
@@ -429,6 +445,14 @@ UNARY = (
     ),
     Block("rescaling", rescaling, ("Rescaling",), weight=0.3),
     Block("conv", conv, ("Conv1D",), "sequence", 2),
+    Block(
+        "conv_of_rows",
+        conv_of_rows,
+        ("Conv1D", "Reshape"),
+        "fixed",
+        0.4,
+        before=(3, 0),
+    ),
     Block("depthwise", depthwise, ("DepthwiseConv1D",), "sequence", 0.5),
     Block("separable", separable, ("SeparableConv1D",), "sequence", 0.5),
     Block("transposed", transposed, ("Conv1DTranspose",), "fixed", 0.3),

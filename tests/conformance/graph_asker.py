@@ -31,6 +31,7 @@ class GraphAsker:
         self.called = case["names"] if all(case["names"]) else self.names
         self.ends = [each["name"] for each in self.about["outputs"]]
         self.batch = None  # [N, ...] for each output
+        self.overflow = None  # (sequence, timesteps) whose state is none
 
     def coin(self):
         return bool(self.rng.integers(2))
@@ -228,12 +229,18 @@ class GraphAsker:
                 fields["step"] = begin
             if end == self.steps:
                 fields["end"] = True
-            ours, step, _ = self.call(
-                self.sample(n, slice(begin, end)),
-                session=session,
-                every_step=each,
-                **fields,
-            )
+            try:
+                ours, step, _ = self.call(
+                    self.sample(n, slice(begin, end)),
+                    session=session,
+                    every_step=each,
+                    **fields,
+                )
+            except Refused as error:
+                if "state of the session is not finite" not in str(error):
+                    raise
+                self.overflow = n, end
+                return
             for i, output in enumerate(ours):
                 rows = each or self.has_time(i)
                 wanted = every[i][begin:end] if rows else every[i][end - 1]

@@ -12,6 +12,10 @@ drawn, with commas.  Each line that it reads is one of
             "names", "outputs", "parameters", "free", "steps", "moved"}, or
             {"index", "error", "trace"}
     a path  load that file again: {} if Keras can, else {"error"}
+    states INDEX
+            make that graph again: {"finite"}, a list for each sequence of
+            whether float32 holds Keras' recurrent states after 1, 2, ... of
+            its timesteps
 """
 
 import importlib
@@ -171,6 +175,33 @@ class Worker:
                     a[:, 0] = 1
         return arrays
 
+    def states(self, index):
+        """Which recurrent states float32 holds: those of Keras in float32
+        are numbers, and those in float64 are not too large for it."""
+        rng = np.random.default_rng([self.seed, index, 8])
+        graph = self.build(index, "float32")
+        arrays = self.draw_inputs(graph, rng)
+        twin = self.build(index, "float64")
+        self.fit_weights(graph, twin, arrays, rng)
+        finite = np.ones((len(arrays[0]), graph.steps), bool)
+        for of, dtype in ((graph, "float32"), (twin, "float64")):
+            seen = []
+            for layer in of.model._flatten_layers():
+                if hasattr(layer, "cell") and hasattr(layer, "return_state"):
+                    watch_states(layer, seen)
+            for steps in range(1, graph.steps + 1):
+                seen.clear()
+                cut = [
+                    a if each.kind == "vector" else a[:, :steps]
+                    for a, each in zip(arrays, graph.inputs, strict=True)
+                ]
+                self.call(of, cut, dtype)
+                for state in seen:
+                    rows = np.abs(state.reshape(len(state), -1)).max(axis=1)
+                    held = rows <= np.finfo(np.float32).max
+                    finite[:, steps - 1] &= held
+        return {"finite": finite.tolist()}
+
     def save(self, model, stem):
         """The files, and why others could not be written."""
         files, unsaved = [], []
@@ -217,6 +248,8 @@ class Worker:
         try:
             if line.isdigit():
                 return self.make(int(line))
+            if line.startswith("states "):
+                return self.states(int(line.split()[1]))
             self.clear()
             self.keras.models.load_model(line)
             return {}
@@ -226,6 +259,22 @@ class Worker:
                 answer["index"] = int(line)
                 answer["trace"] = traceback.format_exc().splitlines()[-6:]
             return answer
+
+
+def watch_states(layer, seen):
+    """Let `layer` put the states that it ends with into `seen`."""
+    call = layer.call
+
+    def watched(*arguments, **more):
+        wanted, layer.return_state = layer.return_state, True
+        try:
+            answer, *states = call(*arguments, **more)
+        finally:
+            layer.return_state = wanted
+        seen.extend(np.asarray(each) for each in tf.nest.flatten(states))
+        return [answer, *states] if wanted else answer
+
+    layer.call = watched
 
 
 def first_line(error):

@@ -9,6 +9,8 @@ the batch.
 import dataclasses
 from typing import Callable
 
+import numpy as np
+
 from blocks import FITS
 
 # names in Keras 3 and in TensorFlow
@@ -217,15 +219,124 @@ def parts(f, draw, shape, x):
     return a * b
 
 
+def in_order(f, draw, shape, x):
+    """Values, and not places, which jump where two numbers meet."""
+    axis = axis_of(draw, shape)
+    if draw.chance(0.5):
+        return f.of("sort", "sort")(x, axis=axis)
+    k = draw.below(shape[-1]) + 1
+    return f.of("top_k", "math.top_k")(x, k)[0]
+
+
+def middle(f, draw, shape, x):
+    axis = 1 if len(shape) == 2 and draw.chance(0.6) else -1
+    kept = len(shape) == 1 or draw.chance(0.3)
+    which = draw.below(3)
+    if which == 0:
+        y = f.home.median(x, axis=axis, keepdims=kept)
+    elif which == 1:
+        q = draw.pick((0.0, 0.2, 0.5, 1.0))
+        y = f.home.quantile(x, q, axis=axis, keepdims=kept)
+    else:
+        # A q between two places: float32 has no 0.3.
+        method = draw.pick(("linear", "midpoint", "lower", "higher"))
+        q = draw.pick((37.3, 61.9))
+        y = f.home.percentile(x, q, axis=axis, method=method, keepdims=kept)
+    return y if kept or axis == 1 else y[:, :, None]
+
+
+def gated(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    size = shape[-1] if axis == -1 else shape[0]
+    return f.home.glu(x, axis=axis) if size % 2 == 0 else f.home.silu(x)
+
+
+def apart(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    size = shape[-1] if axis == -1 else shape[0]
+    n = draw.below(min(size, 3))
+    return f.home.diff(x, n=n, axis=axis)
+
+
+def triangle(f, draw, shape, x):
+    """TensorFlow takes no k beyond the rows or columns, of which there is
+    one at least."""
+    cut = f.home.tril if draw.chance(0.5) else f.home.triu
+    return cut(x, k=draw.below(3) - 1)
+
+
+def along(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    size = shape[-1] if axis == -1 else shape[0]
+    rank = len(shape) + 1
+    places = [draw.below(2 * size) - size for _ in range(draw.below(4) + 1)]
+    lead = [1] * rank
+    lead[axis] = len(places)
+    return f.home.take_along_axis(
+        x, np.reshape(places, lead), axis=axis
+    )
+
+
+def average(f, draw, shape, x):
+    """By weights that are one of each number's own, or a row."""
+    if draw.chance(0.5):
+        weights = f.home.softplus(x) + 0.25
+        y = f.home.average(x, axis=-1, weights=weights)
+    else:
+        weights = np.arange(shape[-1]) * 0.5 + 1.0
+        y = f.home.average(x, axis=-1, weights=weights)
+    return f.home.expand_dims(y, -1)
+
+
+def middle_and_width(f, draw, shape, x):
+    mean, variance = f.home.moments(x, axes=[-1], keepdims=True)
+    return (x - mean) / (variance + 0.5)
+
+
+def by_a_constant(f, draw, shape, x):
+    matrix = np.sin(np.arange(shape[-1] * 3)).reshape(-1, 3)
+    which = draw.below(3)
+    if which == 0:
+        return f.home.dot(x, matrix.astype("float32"))
+    if which == 1:
+        return f.home.inner(x, matrix.T.astype("float32"))
+    return f.home.tensordot(x, matrix.astype("float32"), axes=1)
+
+
+def bins(f, draw, shape, x):
+    edges = np.array([-0.75, 0.0625, 0.3125, 1.0])
+    return f.home.cast(f.home.digitize(x, edges), x.dtype) * 0.25 + x
+
+
+def parted(f, draw, shape, x):
+    axis = axis_of(draw, shape)
+    size = shape[-1] if axis == -1 else shape[0]
+    parts = f.home.array_split(x, min(size, 3), axis=axis)
+    return f.home.append(parts[-1], parts[0], axis=axis)
+
+
+def one_hot(f, draw, shape, x):
+    """Of whole numbers, which may lie outside.  What is repeated comes first:
+    behind a +, Keras 3 takes (batch, 1) for a bias where the batch is as wide
+    as what stands before it."""
+    whole = f.of("cast", "cast")(f.of("floor", "math.floor")(x * 2), "int32")
+    hot = f.of("one_hot", "one_hot")(whole, 3)
+    return x[..., :1] + f.of("sum", "reduce_sum")(hot, axis=-2)
+
+
 @dataclasses.dataclass(frozen=True)
 class Operator:
     name: str
     build: Callable
     takes: str = "items"
     weight: float = 1.0
+    needs: str = ""  # of keras.ops
 
-    def fits(self, shape):
-        return FITS[self.takes](shape)
+    def fits(self, shape, functions):
+        there = not self.needs or (
+            functions.new and hasattr(functions.home, self.needs)
+        )
+        return there and FITS[self.takes](shape)
 
 
 OPERATORS = (
@@ -249,4 +360,16 @@ OPERATORS = (
     Operator("op turned", turned, weight=0.5),
     Operator("op softmax", softmax, "sequence"),
     Operator("op parts", parts, weight=0.5),
+    Operator("op in_order", in_order),
+    Operator("op one_hot", one_hot),
+    Operator("op middle", middle, needs="percentile"),
+    Operator("op gated", gated, weight=0.5, needs="glu"),
+    Operator("op apart", apart, weight=0.5, needs="diff"),
+    Operator("op triangle", triangle, "fixed", needs="tril"),
+    Operator("op along", along, weight=0.5, needs="take_along_axis"),
+    Operator("op average", average, weight=0.5, needs="average"),
+    Operator("op moments", middle_and_width, weight=0.5, needs="moments"),
+    Operator("op by_a_constant", by_a_constant, needs="tensordot"),
+    Operator("op bins", bins, weight=0.3, needs="digitize"),
+    Operator("op parted", parted, weight=0.5, needs="array_split"),
 )

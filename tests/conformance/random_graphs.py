@@ -129,7 +129,11 @@ class Graph:
         """An operator; no layer."""
         if not shape[-1]:
             return self.extend(tensor, shape)
-        fit = [each for each in operators.OPERATORS if each.fits(shape)]
+        fit = [
+            each
+            for each in operators.OPERATORS
+            if each.fits(shape, self.functions)
+        ]
         operator = self.draw.weighted(fit)
         self.draw.used.append(operator.name)
         return operator.build(self.functions, self.draw, shape, tensor)

@@ -12,8 +12,10 @@ refuses is counted by its sentence; it may be refused if Keras itself cannot
 load it again, or for a reason in MAY_REFUSE.  Weights are
 drawn so that Keras' float64 numbers move by less than 2.5e-7 of their
 scale when weights move by half a unit in their last place; where no weights
-do, such a movement counts as Keras' own error.  The last line is `N passed, N
-failed`, one for each file.
+do, such a movement counts as Keras' own error.  A session whose state rnnd
+calls no number is counted apart if float32 does not hold Keras' recurrent
+states there either, whatever becomes of them in the outputs.  The last line
+is `N passed, N failed`, one for each file.
 """
 
 import argparse
@@ -111,6 +113,12 @@ class Worker:
         self.process.stdin.write("".join(f"{line}\n" for line in lines))
         self.process.stdin.flush()
 
+    def holds_state(self, index, sequence, steps):
+        """Does float32 hold Keras' states of this graph there?"""
+        self.ask([f"states {index}"])
+        answer = self.read()
+        return answer["finite"][sequence][steps - 1]
+
     def cannot_load(self, path):
         """Why Keras cannot load it; None when it can."""
         self.ask([path])
@@ -143,13 +151,16 @@ class Tally:
         if sentences:
             print(f"  {' '.join(case['blocks'])}", flush=True)
 
+    def helper(self):
+        self.loader = self.loader or self.start_loader()
+        return self.loader
+
     def may_refuse(self, path, sentence):
         """Why that is right; None when it is not."""
         for pattern, reason in MAY_REFUSE:
             if re.search(pattern, sentence):
                 return reason
-        self.loader = self.loader or self.start_loader()
-        error = self.loader.cannot_load(path)
+        error = self.helper().cannot_load(path)
         return f"Keras cannot load it either: {error}" if error else None
 
     def refuse(self, case, path, sentence):
@@ -162,7 +173,8 @@ class Tally:
         self.add(verdict, case, os.path.basename(path), sentences)
 
     def passed(self):
-        return self.counts["exact"] + self.counts["ill-conditioned"]
+        good = ("exact", "ill-conditioned", "state overflows")
+        return sum(self.counts[verdict] for verdict in good)
 
     def failed(self):
         return self.counts["refused"] + self.counts["wrong"]
@@ -210,6 +222,16 @@ def judge_file(client, case, numbers, path, first, tally):
                 expected = numbers.answers(i, f"_{steps}")
                 law1.judge(f"output {i} after {steps}", ours, expected)
         problems = law1.wrong + asker.check_ways()
+        overflow = asker.overflow and (
+            "the state of sequence {} after {} steps is no number".format(
+                *asker.overflow
+            )
+        )
+        if overflow:
+            # While Keras starts the daemon may give the connection up.
+            client.close()
+            if tally.helper().holds_state(case["index"], *asker.overflow):
+                problems.append(f"check_carry: {overflow}, but Keras' is one")
         if first is not None:
             for i, ours in enumerate(asker.batch):
                 expect_bits(ours, first.batch[i], f"{first.name}'s bits")
@@ -218,6 +240,8 @@ def judge_file(client, case, numbers, path, first, tally):
         return None
     if problems:
         tally.add("wrong", case, label, problems)
+    elif overflow:
+        tally.add("state overflows", case, label, [overflow])
     elif law1.ill:
         tally.add("ill-conditioned", case, label, law1.ill)
     else:

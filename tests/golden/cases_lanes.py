@@ -144,12 +144,13 @@ def weighted(keras):
     f = keras.ops
     x, h = start(keras, 5)
     weights = keras.layers.Dense(4, activation="softplus")(h)
+    row = np.array([0.1, 0.2, 0.3, 0.4])
     return keras.Model(
         x,
         [
             f.average(x, axis=1, weights=weights),
             f.average(h, axis=1, weights=np.array([1.0, 2, 0.5, 0, 1.5])),
-            f.average(x, axis=-1, weights=np.array([0.1, 0.2, 0.3, 0.4]))[:, :, None],
+            f.average(x, axis=-1, weights=row)[:, :, None],
             f.average(h, axis=2, weights=weights)[:, :, None],
         ],
     )
@@ -427,10 +428,14 @@ CASES = [
 REFUSALS = [
     Refusal("refused_ln_unordered", unordered, words=["top_k", "sorted"]),
     Refusal(
-        "refused_ln_broadcast", broadcast_batch, words=["broadcast_to", "batch"]
+        "refused_ln_broadcast",
+        broadcast_batch,
+        words=["broadcast_to", "batch"],
     ),
     Refusal("refused_ln_inner", two_tensors, words=["inner", "batch"]),
-    Refusal("refused_ln_several_q", several_q, words=["quantile", "one number"]),
+    Refusal(
+        "refused_ln_several_q", several_q, words=["quantile", "one number"]
+    ),
     Refusal("refused_ln_truths", of_truths, words=["diff", "bool"]),
     Refusal("refused_ln_diagonal", of_the_batch, words=["diagonal", "batch"]),
 ]

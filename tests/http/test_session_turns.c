@@ -160,12 +160,37 @@ static char *big_body(const char *id, const char *more)
     return text;
 }
 
-/* rows: S63 E-session-busy */
-static void who_waits_too_long_is_told_busy(void **state)
+/* Ask for the session "busy" as long as a slow call has it; how often each
+ * was told so. */
+static void ask_while_busy(const struct daemon *daemon, struct api *other,
+                           const char *body, size_t busy[3])
 {
     static const char *const paths[] = {"/predict", "/sessions/busy/reset",
                                         "/sessions/busy/fork"};
-    struct client slow = {.path = "/predict"};
+    struct client slow = {.path = "/predict", .body = body};
+
+    api_init(&slow.api, daemon->url);
+    pthread_create(&slow.thread, NULL, post, &slow);
+    for (size_t i = 0; !atomic_load(&slow.is_done); i = (i + 1) % 3) {
+        api_post(other, paths[i], "%s",
+                 i ? ""
+                   : "{\"sequence\": [1], \"session\": \"busy\","
+                     "\"commit\": false}");
+        if (other->status != 409)
+            continue;
+        api_assert_problem(other, 409, "session-busy", NULL);
+        busy[i]++;
+        api_get(other, "/sessions/busy"); /* looking does not wait */
+        api_assert_status(other, 200);
+    }
+    pthread_join(slow.thread, NULL);
+    assert_int_equal(slow.status, 200);
+    api_release(&slow.api);
+}
+
+/* rows: S63 E-session-busy */
+static void who_waits_too_long_is_told_busy(void **state)
+{
     char *body = big_body("busy", "");
     struct daemon hasty;
     struct api other;
@@ -177,28 +202,13 @@ static void who_waits_too_long_is_told_busy(void **state)
                                       "--request-timeout", "10min", NULL},
                      &hasty);
     api_init(&other, hasty.url);
-    api_init(&slow.api, hasty.url);
     api_post(&other, "/sessions", "{\"id\": \"busy\", \"model\": \"big\"}");
     api_assert_status(&other, 201);
-    slow.body = body;
-    pthread_create(&slow.thread, NULL, post, &slow);
-    for (size_t i = 0; !atomic_load(&slow.is_done); i = (i + 1) % 3) {
-        api_post(&other, paths[i], "%s",
-                 i ? ""
-                   : "{\"sequence\": [1], \"session\": \"busy\","
-                     "\"commit\": false}");
-        if (other.status != 409)
-            continue;
-        api_assert_problem(&other, 409, "session-busy", NULL);
-        busy[i]++;
-        api_get(&other, "/sessions/busy"); /* looking does not wait */
-        api_assert_status(&other, 200);
-    }
-    pthread_join(slow.thread, NULL);
-    assert_int_equal(slow.status, 200);
+    /* A busy machine may leave no time for all three. */
+    for (int i = 0; i < 20 && !(busy[0] && busy[1] && busy[2]); i++)
+        ask_while_busy(&hasty, &other, body, busy);
     for (size_t i = 0; i < 3; i++)
         assert_true(busy[i] > 0);
-    api_release(&slow.api);
     api_release(&other);
     daemon_stop(&hasty);
     free(body);
@@ -285,6 +295,20 @@ static void a_lost_reply_is_no_lost_step_and_no_second_one(void **state)
     }
 }
 
+/* A busy machine may not even hear of a short call within the daemon's
+ * request_timeout: then once more. */
+static void post_in_time(struct api *to, const char *path, const char *body,
+                         long wanted)
+{
+    for (int i = 0; i < 50; i++) {
+        api_post(to, path, "%s", body);
+        if (to->status == wanted)
+            return;
+        assert_true(to->status == 408 || to->status == 504);
+    }
+    api_assert_status(to, wanted);
+}
+
 /* rows: S62 E-compute-timeout */
 static void a_call_that_is_stopped_changes_nothing(void **state)
 {
@@ -298,11 +322,14 @@ static void a_call_that_is_stopped_changes_nothing(void **state)
         (const char *[]){"--request-timeout", "60ms", "--isa", "scalar", NULL},
         &hasty);
     api_init(&other, hasty.url);
-    api_post(&other, "/sessions", "{\"id\": \"late\", \"model\": \"big\"}");
-    api_assert_status(&other, 201);
-    api_post(&other, "/predict", "%s", body);
+    post_in_time(&other, "/sessions", "{\"id\": \"late\", \"model\": \"big\"}",
+                 201);
+    post_in_time(&other, "/predict", body, 504);
     api_assert_problem(&other, 504, "compute-timeout", NULL);
-    api_get(&other, "/sessions/late");
+    do
+        api_get(&other, "/sessions/late");
+    while (other.status == 504 || other.status == 408);
+    api_assert_status(&other, 200);
     assert_int_equal(api_number(&other, "step"), 0);
     api_release(&other);
     daemon_stop(&hasty);

@@ -174,7 +174,7 @@ static void a_full_store_is_429_for_a_new_session_alone(void **state)
     (void)state;
     store_daemon_start(&d, "step", "--max-stored-sessions", "3");
     for (int i = 0; i < 3; i++) {
-        char id[8];
+        char id[16];
 
         snprintf(id, sizeof(id), "s%d", i);
         store_daemon_step(&d, id, 0, 1, ", \"start\": true");

@@ -31,7 +31,7 @@ check_golden()
 
 check_shell()
 {
-    find . \( -name '*.sh' -o -path ./.ci/run \) -not -path './build/*' \
+    find . -path ./build -prune -o \( -name '*.sh' -o -path ./.ci/run \) \
         -print0 | xargs -0 shellcheck -x
 }
 

@@ -196,7 +196,7 @@ void protocol_answer(struct visit *v, struct state *s, int r,
             replica->count * sizeof(*replica->queue));
     memset(&replica->queue[replica->count], 0, sizeof(*replica->queue));
     replica->phase = IDLE;
-    replica->mine = replica->is_resent = replica->reply = 0;
+    replica->mine = replica->sending = replica->reply = 0;
     replica->found = replica->found_expired = 0;
     if (replica->count)
         protocol_begin(v, s, r);
@@ -229,7 +229,7 @@ static void send_write(struct visit *v, struct state *s, int r,
                                     : LIVE};
     entry->tags |= BIT(replica->mine);
     replica->phase = WRITING;
-    replica->is_resent = 0;
+    replica->sending = ONCE;
     replica->reply = NO_REPLY;
     if (v->given->break_it == BREAK_ORDER) {
         s->stray |= BIT(replica->mine);
@@ -314,15 +314,15 @@ void protocol_take_write(struct visit *v, struct state *s, int r)
         break;
     case OTHER:
         replica->copy = 0;
-        if (replica->is_resent && broken != BREAK_RESENT_OTHER) {
+        if (replica->sending == AGAIN && broken != BREAK_RESENT_OTHER) {
             protocol_answer(v, s, r, UNKNOWN, 0);
             break;
         }
         replica->phase = READING; /* begun again on a checked copy */
-        replica->mine = replica->is_resent = replica->reply = 0;
+        replica->mine = replica->sending = replica->reply = 0;
         break;
     case LATE:
-        if (replica->is_resent && broken != BREAK_LATE) {
+        if (replica->sending == AGAIN && broken != BREAK_LATE) {
             replica->copy = 0;
             protocol_answer(v, s, r, UNKNOWN, 0);
         } else {
@@ -330,4 +330,23 @@ void protocol_take_write(struct visit *v, struct state *s, int r)
         }
         break;
     }
+}
+
+bool protocol_can_be_in_time(const struct visit *v, const struct state *s,
+                             int r)
+{
+    const struct replica *replica = &s->replicas[r];
+
+    return replica->reply == LATE &&
+           (replica->sending == ONCE || (replica->sending == AGAIN &&
+                                         v->given->break_it == BREAK_IN_TIME));
+}
+
+void protocol_be_in_time(struct state *s, int r)
+{
+    struct replica *replica = &s->replicas[r];
+
+    s->late &= (uint16_t)~BIT(replica->mine);
+    replica->sending = IN_TIME;
+    replica->reply = NO_REPLY;
 }

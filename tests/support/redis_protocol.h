@@ -43,8 +43,10 @@ enum protocol_break {
     BREAK_UNTIL,        /* a write is done however late it comes */
     BREAK_CHECK,        /* refusals are answered from unchecked copies */
     BREAK_ORDER,        /* the answer comes before the write */
-    BREAK_LATE          /* `late` means «nothing has changed» although the
+    BREAK_LATE,         /* `late` means «nothing has changed» although the
                            write was sent before */
+    BREAK_IN_TIME       /* what was late gets another UNTIL and is sent as if
+                           for the first time, although it was sent before */
 };
 
 struct protocol_case {

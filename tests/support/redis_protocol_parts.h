@@ -20,6 +20,9 @@
 enum fate { LIVE, ENDED, DELETED };
 enum phase { IDLE, READING, READ, WRITING };
 enum reply { NO_REPLY, DONE, OTHER, LATE };
+/* A write: once; once more with another UNTIL, after it was told that it is
+ * late; again, since it was not answered. */
+enum sending { ONCE, IN_TIME, AGAIN };
 
 /* A commit that was tried: all that is known of a state is its tag. */
 struct commit {
@@ -44,7 +47,7 @@ struct replica {
     uint8_t copy; /* 0: none */
     uint8_t phase;
     uint8_t count; /* requests; the first is worked on */
-    uint8_t mine, is_resent, reply;
+    uint8_t mine, sending, reply;
     uint8_t found, found_expired; /* by its read */
     struct entry queue[QUEUE];
 };
@@ -118,5 +121,9 @@ void protocol_answer(struct visit *v, struct state *s, int r,
 /* Redis has answered. */
 void protocol_take_read(struct visit *v, struct state *s, int r);
 void protocol_take_write(struct visit *v, struct state *s, int r);
+/* The write was late: may it be sent with another UNTIL? */
+bool protocol_can_be_in_time(const struct visit *v, const struct state *s,
+                             int r);
+void protocol_be_in_time(struct state *s, int r);
 
 #endif

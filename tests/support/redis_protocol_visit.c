@@ -92,7 +92,7 @@ static void send_again(struct state *s, int r)
     if (!replica->reply)
         s->stray |= BIT(replica->mine);
     replica->reply = NO_REPLY;
-    replica->is_resent = 1;
+    replica->sending = AGAIN;
     s->faults--;
 }
 
@@ -133,6 +133,8 @@ static void visit_replica(struct visit *v, const struct state *s, int r)
                       (uint8_t)protocol_redis_write(v, &next, replica->mine));
         else
             EVENT("has written: replica", r, protocol_take_write(v, &next, r));
+        if (protocol_can_be_in_time(v, s, r))
+            EVENT("is in time: replica", r, protocol_be_in_time(&next, r));
         if (s->faults) {
             EVENT("connection breaks: replica", r, send_again(&next, r));
             EVENT("gives up: replica", r, give_up(v, &next, r));

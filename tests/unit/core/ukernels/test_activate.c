@@ -13,10 +13,11 @@
 
 #include <stdio.h>
 
+#include "tests/support/effort.h"
 #include "tests/unit/core/ukernels/digest.h"
 #include "tests/unit/core/ukernels/true_values.h"
 
-#define STRIDE 4099u
+#define STRIDE (effort_is_quick() ? 40009u : 4099u)
 #define BLOCK  4096u
 
 /* 0.8 of the last place of denormals, which are rounded twice. */
@@ -57,11 +58,6 @@ static const struct promise promises[] = {
     {RNN_ACT_SPARSE_PLUS, 2.0, 1e-7},
     {RNN_ACT_SPARSE_SIGMOID, 1.0, 1e-7},
 };
-
-static bool slow(void)
-{
-    return getenv("RNND_SLOW") != NULL;
-}
 
 /* Error of `got` in units of the last place of the true value. */
 static double ulps_off(float got, double want)
@@ -136,7 +132,7 @@ static struct worst sweep(f32_activate_fn *run,
 static void every_activation_is_as_exact_as_promised(void **state)
 {
     const struct rnn_ukernels *ukernels = rnn_ukernels_find(RNN_ISA_AUTO, 100);
-    const uint32_t stride = slow() ? 127 : STRIDE;
+    const uint32_t stride = effort_is_slow() ? 127 : STRIDE;
 
     (void)state;
     for (size_t i = 0; i < sizeof(promises) / sizeof(promises[0]); i++) {
@@ -144,7 +140,7 @@ static void every_activation_is_as_exact_as_promised(void **state)
         struct worst worst =
             sweep(ukernels->activate, &act, stride, promises[i].absolute);
 
-        if (slow() || worst.ulps > promises[i].ulps)
+        if (effort_is_slow() || worst.ulps > promises[i].ulps)
             print_message("%s: %.2f ulp at %a\n", activation_name(act.kind),
                           worst.ulps, (double)worst.at);
         assert_true(worst.ulps <= promises[i].ulps);
@@ -209,7 +205,7 @@ static void all_floats_through_exp_tanh_and_sigmoid(void **state)
     const struct rnn_ukernels *ukernels = rnn_ukernels_find(RNN_ISA_AUTO, 100);
 
     (void)state;
-    if (!slow()) {
+    if (!effort_is_slow()) {
         print_message("sampled above; RNND_SLOW=1 tries all 2^32\n");
         skip();
     }
@@ -252,7 +248,7 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
     for (int kind = 0; kind <= RNN_ACT_SPARSE_SIGMOID; kind++) {
         const struct rnn_activation act =
             activation_of((enum rnn_activation_kind)kind);
-        const uint32_t stride = slow() ? 1021 : 65537;
+        const uint32_t stride = effort_is_slow() ? 1021 : 65537;
 
         for (uint64_t i = 0; i < (1ull << 32); i += (uint64_t)BLOCK * stride) {
             count = fill(x, i, stride);

@@ -37,13 +37,21 @@ static int stop(void **state)
     return 0;
 }
 
-static void init(struct redis_link *link, const char *url)
+static void init_for(struct redis_link *link, const char *url,
+                     uint64_t timeout_ms)
 {
-    struct store_settings settings = {.redis_url = url, .timeout_ms = 400};
+    struct store_settings settings = {.redis_url = url,
+                                      .timeout_ms = timeout_ms};
     struct rnn_error err;
 
     if (redis_link_init(link, &settings, &err))
         fail_msg("%s", err.message);
+}
+
+/* Of a machine that is busy, too, everybody answers within 20 s. */
+static void init(struct redis_link *link, const char *url)
+{
+    init_for(link, url, 20000);
 }
 
 /* One turn of what the store's thread does. */
@@ -63,7 +71,7 @@ static void turn(struct redis_link *link)
 /* Until it is up; or, with `is_down`, has failed once. */
 static void run(struct redis_link *link, bool is_down)
 {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 3000; i++) {
         turn(link);
         if (is_down && link->stage == LINK_DOWN)
             return;
@@ -159,9 +167,9 @@ static void who_does_not_answer_is_given_up(void **state)
 
     (void)state;
     snprintf(url, sizeof(url), "redis://127.0.0.1:%u", port);
-    init(&link, url);
+    init_for(&link, url, 400);
     run(&link, true);
-    assert_in_range(clock_monotonic_ms() - began_ms, 400, 5000);
+    assert_in_range(clock_monotonic_ms() - began_ms, 400, 20000);
     assert_non_null(strstr(link.why, "store_timeout = 400 ms"));
     redis_link_release(&link);
     close(fd);
@@ -204,21 +212,31 @@ static void what_breaks_is_made_again(void **state)
     redis_link_release(&link);
 }
 
+/* An answer tells a clock `ahead` of ours; it must be taken for `least` to
+ * `most`, or as much less as this has taken so far. */
+static void tell_clock(struct redis_link *link, int64_t ahead, int64_t least,
+                       int64_t most)
+{
+    static uint64_t began_ms;
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (!began_ms)
+        began_ms = now_ms;
+    redis_link_clock(link, (uint64_t)((int64_t)now_ms + ahead));
+    least -= (int64_t)(clock_monotonic_ms() - began_ms);
+    assert_true(link->server_ahead >= least && link->server_ahead <= most);
+}
+
 static void the_servers_clock_is_followed(void **state)
 {
     struct redis_link link;
-    uint64_t now_ms = clock_monotonic_ms();
 
     (void)state;
-    init(&link, server.url);
-    redis_link_clock(&link, now_ms + 5000);
-    assert_in_range(link.server_ahead, 4900, 5000);
-    redis_link_clock(&link, now_ms + 4900); /* an answer that took long */
-    assert_in_range(link.server_ahead, 4890, 5000);
-    redis_link_clock(&link, now_ms + 9000); /* it was set */
-    assert_in_range(link.server_ahead, 8900, 9000);
-    redis_link_clock(&link, now_ms + 1000);
-    assert_in_range(link.server_ahead, 900, 1000);
+    init_for(&link, server.url, 400);
+    tell_clock(&link, 5000, 5000, 5000);
+    tell_clock(&link, 4900, 4990, 5000); /* an answer that took long */
+    tell_clock(&link, 9000, 9000, 9000); /* it was set */
+    tell_clock(&link, 1000, 1000, 1000);
     redis_link_release(&link);
 }
 

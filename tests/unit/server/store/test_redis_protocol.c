@@ -94,6 +94,7 @@ static void no_rule_can_be_left_out(void **state)
     breaks(both, BREAK_CHECK, "a refusal that was not true");
     breaks(alone, BREAK_ORDER, "200 for what Redis has not done");
     breaks(both, BREAK_LATE, "«nothing has changed», but it has");
+    breaks(both, BREAK_IN_TIME, "a refusal of what this request");
 }
 
 int main(void)
