@@ -48,6 +48,26 @@ VEC_INLINE struct tile cell_tile(const struct f32_product *product,
     };
 }
 
+/* Sixteen statements, written out: compilers keep sums in registers only where
+ * all is constant. */
+#define CELL_SIXTEEN(INPUT)                                                   \
+    INPUT(0);                                                                 \
+    INPUT(1);                                                                 \
+    INPUT(2);                                                                 \
+    INPUT(3);                                                                 \
+    INPUT(4);                                                                 \
+    INPUT(5);                                                                 \
+    INPUT(6);                                                                 \
+    INPUT(7);                                                                 \
+    INPUT(8);                                                                 \
+    INPUT(9);                                                                 \
+    INPUT(10);                                                                \
+    INPUT(11);                                                                \
+    INPUT(12);                                                                \
+    INPUT(13);                                                                \
+    INPUT(14);                                                                \
+    INPUT(15);
+
 /* Are its activations the ones that the ends hold inline? */
 VEC_INLINE bool cell_is_plain(const struct f32_cell *cell)
 {

@@ -48,22 +48,7 @@ VEC_INLINE void lanes_part(const struct f32_cell *cell, const float *z, vec h,
 #define INPUT(k)                                                              \
     if ((k) < VEC_LANES && inputs > (k))                                      \
     lanes_input(w, h, (k) % VEC_LANES, part, way.gates, way.chains, sum)
-    INPUT(0);
-    INPUT(1);
-    INPUT(2);
-    INPUT(3);
-    INPUT(4);
-    INPUT(5);
-    INPUT(6);
-    INPUT(7);
-    INPUT(8);
-    INPUT(9);
-    INPUT(10);
-    INPUT(11);
-    INPUT(12);
-    INPUT(13);
-    INPUT(14);
-    INPUT(15);
+    CELL_SIXTEEN(INPUT)
 #undef INPUT
     for (int half = way.chains / 2; half > 0; half /= 2)
         for (int i = 0; i < half * part; i++)

@@ -46,22 +46,7 @@ VEC_INLINE void whole_inputs(const float *w, const float *h, const int k,
         vec_fma(vec_set(h[k + (i)]),                                          \
                 vec_load(w + g * next_panel + (k + (i)) * VEC_LANES),         \
                 sum[(i) % way.chains * way.group + g])
-    INPUT(0);
-    INPUT(1);
-    INPUT(2);
-    INPUT(3);
-    INPUT(4);
-    INPUT(5);
-    INPUT(6);
-    INPUT(7);
-    INPUT(8);
-    INPUT(9);
-    INPUT(10);
-    INPUT(11);
-    INPUT(12);
-    INPUT(13);
-    INPUT(14);
-    INPUT(15);
+    CELL_SIXTEEN(INPUT)
 #undef INPUT
 }
 
