@@ -4,6 +4,12 @@
 
 #include "server/clock.h"
 
+/* A part of fewer sequences or of less work costs more than it saves: each
+ * reads the weights anew, and to wake a thread takes some ten microseconds. */
+#define PARTS_MOST     ((size_t)16)
+#define PART_SEQUENCES ((size_t)8)
+#define PART_COST      ((uint64_t)2000000)
+
 /* Jobs of one model, as one call. */
 struct call {
     struct gather_job *jobs[GATHER_MOST];
@@ -51,23 +57,107 @@ static const struct gather_job *most_patient(const struct call *call)
     return most;
 }
 
+/* Some sequences of a call, on whatever thread. */
+struct part {
+    struct team_part offered;
+    const struct rnn_model *model;
+    const struct rnn_infer_options *options;
+    const struct rnn_sequence *sequences;
+    size_t count;
+    void *scratch;
+    enum rnn_status status;
+    struct rnn_error err;
+};
+
+static void run_part(void *arg)
+{
+    struct part *part = arg;
+
+    part->status = rnn_infer(part->model, part->sequences, part->count,
+                             part->options, part->scratch, &part->err);
+}
+
+/* In how many parts a call is made. */
+static size_t count_parts(const struct call *call,
+                          const struct rnn_model *model)
+{
+    const uint64_t enough = PARTS_MOST * PART_COST;
+    struct team *team = call->jobs[0]->team;
+    size_t most = call->count / PART_SEQUENCES, idle;
+    uint64_t cost = 0;
+
+    if (!team || most < 2)
+        return 1;
+    for (size_t i = 0; i < call->count && cost < enough; i++) {
+        uint64_t one = rnn_infer_cost(model, call->sequences[i].timesteps);
+
+        cost = one < enough - cost ? cost + one : enough;
+    }
+    if (most > cost / PART_COST)
+        most = (size_t)(cost / PART_COST);
+    if (most < 2)
+        return 1;
+    idle = team->idle(team);
+    return most > idle ? idle + 1 : most;
+}
+
+/* Cut `call` into `count` parts of about as many sequences. */
+static bool cut(const struct call *call, const struct rnn_model *model,
+                const struct rnn_infer_options *options, struct part *parts,
+                size_t count)
+{
+    size_t first = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct part *part = &parts[i];
+
+        part->offered = (struct team_part){.run = run_part, .arg = part};
+        part->model = model;
+        part->options = options;
+        part->sequences = call->sequences + first;
+        part->count = (call->count - first) / (count - i);
+        part->scratch = arena_alloc(
+            call->jobs[0]->arena,
+            rnn_scratch_size_for(model, part->sequences, part->count), 1, 64);
+        if (!part->scratch)
+            return false;
+        first += part->count;
+    }
+    return true;
+}
+
+static enum rnn_status run_parts(struct part *parts, size_t count,
+                                 struct team *team, struct rnn_error *err)
+{
+    for (size_t i = 1; i < count; i++)
+        team->offer(team, &parts[i].offered);
+    run_part(&parts[0]);
+    for (size_t i = 1; i < count; i++)
+        if (team->take_back(team, &parts[i].offered))
+            run_part(&parts[i]);
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].status) {
+            *err = parts[i].err;
+            return parts[i].status;
+        }
+    return RNN_OK;
+}
+
 static enum rnn_status infer(struct call *call, struct rnn_error *err)
 {
     const struct gather_job *most = most_patient(call);
+    const struct rnn_infer_options options = {.every_step = most->every_step,
+                                              .keep_going = most->keep_going,
+                                              .arg = most->arg};
     const struct rnn_model *model = most->model->model;
-    struct rnn_infer_options options = {.every_step = most->every_step,
-                                        .keep_going = most->keep_going,
-                                        .arg = most->arg};
-    void *scratch = NULL;
+    struct part parts[PARTS_MOST];
+    size_t count = 0;
 
     if (join(call))
-        scratch = arena_alloc(
-            call->jobs[0]->arena,
-            rnn_scratch_size_for(model, call->sequences, call->count), 1, 64);
-    if (!scratch)
+        count = count_parts(call, model);
+    if (!count || !cut(call, model, &options, parts, count))
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory for this request");
-    return rnn_infer(model, call->sequences, call->count, &options, scratch,
-                     err);
+    return run_parts(parts, count, call->jobs[0]->team, err);
 }
 
 static void make(struct call *call, struct metrics *metrics)

@@ -1,10 +1,12 @@
 /* gather.h: calls of the engine that are at hand at the same moment, made as
- * one.
+ * one, and a large one made as several where threads are idle.
  *
  * A model's weights are read once for several sequences, so that a sequence
  * of many takes about half the time of one alone; and its bits are the same
  * (ARCHITECTURE.md, "Invariants").  A request that is not the only one leaves
  * its call here (ROUTE_GATHER) and goes on when gather_run() has made it.
+ * For the same reason the sequences of a batch may be made on several threads
+ * (server/team.h).
  *
  * Ownership  A job and what it points to are its request's, which stays where
  *            it is until gather_run() has returned.
@@ -17,6 +19,7 @@
 #include "core/infer.h"
 #include "server/metrics.h"
 #include "server/model_registry.h"
+#include "server/team.h"
 
 /* More at once gain nothing, and the first waits for the last. */
 #define GATHER_MOST 8
@@ -30,6 +33,7 @@ struct gather_job {
     bool (*keep_going)(void *arg);
     void *arg;
     struct arena *arena; /* for scratch */
+    struct team *team;   /* NULL: on this thread alone */
     struct gather_job *next;
 
     /* Set by gather_run(). */

@@ -13,6 +13,8 @@ void exchange_call(struct exchange *exchange, bool on_worker,
 
     request->on_worker = on_worker;
     request->gather = gather;
+    request->team =
+        on_worker ? workers_team(exchange->loop->shared->workers) : NULL;
     request->wake_at_ms = 0;
     exchange->is_late =
         (on_worker ? clock_monotonic_ms() : exchange->loop->now_ms) >=

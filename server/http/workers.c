@@ -7,10 +7,14 @@
 #include "server/app.h"
 #include "server/clock.h"
 #include "server/http/loop.h"
+#include "server/team.h"
 
 struct workers {
+    struct team team; /* first, so that a pointer to it is one to this */
     pthread_mutex_t mutex;
-    pthread_cond_t has_work;
+    pthread_cond_t has_work, part_is_done;
+    struct team_part *parts; /* offered and not begun */
+    size_t idle;             /* threads that wait for work */
     struct exchange **queue; /* a ring */
     size_t capacity, first, length;
     bool is_ending;
@@ -18,6 +22,84 @@ struct workers {
     size_t count; /* of those that run */
     size_t all;   /* as many as there are to be */
 };
+
+/* ---- parts of others' calls --------------------------------------------- */
+
+static size_t count_idle(struct team *team)
+{
+    struct workers *workers = (struct workers *)team;
+    size_t idle;
+
+    pthread_mutex_lock(&workers->mutex);
+    idle = workers->idle;
+    pthread_mutex_unlock(&workers->mutex);
+    return idle;
+}
+
+static void offer(struct team *team, struct team_part *part)
+{
+    struct workers *workers = (struct workers *)team;
+
+    pthread_mutex_lock(&workers->mutex);
+    part->is_taken = part->is_done = false;
+    part->next = workers->parts;
+    workers->parts = part;
+    pthread_cond_signal(&workers->has_work);
+    pthread_mutex_unlock(&workers->mutex);
+}
+
+static bool take_back(struct team *team, struct team_part *part)
+{
+    struct workers *workers = (struct workers *)team;
+    struct team_part **link = &workers->parts;
+    bool is_free;
+
+    pthread_mutex_lock(&workers->mutex);
+    is_free = !part->is_taken;
+    if (is_free) {
+        while (*link != part)
+            link = &(*link)->next;
+        *link = part->next;
+    }
+    while (!is_free && !part->is_done)
+        pthread_cond_wait(&workers->part_is_done, &workers->mutex);
+    pthread_mutex_unlock(&workers->mutex);
+    return is_free;
+}
+
+struct team *workers_team(struct workers *workers)
+{
+    return &workers->team;
+}
+
+/* Make one of the parts; the mutex is held before and after. */
+static void make_part(struct workers *workers)
+{
+    struct team_part *part = workers->parts;
+
+    workers->parts = part->next;
+    part->is_taken = true;
+    pthread_mutex_unlock(&workers->mutex);
+    part->run(part->arg);
+    pthread_mutex_lock(&workers->mutex);
+    part->is_done = true;
+    pthread_cond_broadcast(&workers->part_is_done);
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+/* Until there is a job, or the end; parts are made meanwhile. */
+static void await_job(struct workers *workers)
+{
+    while (!workers->length && !workers->is_ending)
+        if (workers->parts) {
+            make_part(workers);
+        } else {
+            workers->idle++;
+            pthread_cond_wait(&workers->has_work, &workers->mutex);
+            workers->idle--;
+        }
+}
 
 /* The next job; NULL: there is none, once the end has come or where `waits`
  * is false.  `*share` is how many of those that wait are this worker's. */
@@ -27,8 +109,8 @@ static struct exchange *take(struct workers *workers, bool waits,
     struct exchange *exchange = NULL;
 
     pthread_mutex_lock(&workers->mutex);
-    while (waits && !workers->length && !workers->is_ending)
-        pthread_cond_wait(&workers->has_work, &workers->mutex);
+    if (waits)
+        await_job(workers);
     *share = (workers->length + workers->all - 1) / workers->all;
     if (workers->length) {
         exchange = workers->queue[workers->first];
@@ -110,6 +192,8 @@ enum rnn_status workers_create(size_t count, struct workers **out,
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory");
     pthread_mutex_init(&workers->mutex, NULL);
     pthread_cond_init(&workers->has_work, NULL);
+    pthread_cond_init(&workers->part_is_done, NULL);
+    workers->team = (struct team){count_idle, offer, take_back};
     workers->all = count;
     workers->capacity = count * WORKER_QUEUE;
     workers->queue = calloc(workers->capacity, sizeof(struct exchange *));
@@ -144,6 +228,7 @@ void workers_free(struct workers *workers)
     for (size_t i = 0; i < workers->count; i++)
         pthread_join(workers->threads[i], NULL);
     pthread_cond_destroy(&workers->has_work);
+    pthread_cond_destroy(&workers->part_is_done);
     pthread_mutex_destroy(&workers->mutex);
     free(workers->threads);
     free(workers->queue);

@@ -1,5 +1,8 @@
 /* workers.h: threads for work that would hold a loop.
  *
+ * One that has nothing to do takes parts of a large call from another
+ * (server/team.h); requests go before them.
+ *
  * Threads  submit: any; create and free: the main thread.
  * Locks    One mutex around the queue, held for a few instructions.
  */
@@ -12,6 +15,7 @@
 #include "core/status.h"
 
 struct exchange;
+struct team;
 struct workers;
 
 /* Requests that may wait for a worker, for each worker; then 503. */
@@ -26,5 +30,8 @@ void workers_free(struct workers *workers);
 /* Have the handler of `exchange` called on a worker, which then posts it to
  * its loop.  false: the queue is full, nothing has happened. */
 bool workers_submit(struct workers *workers, struct exchange *exchange);
+
+/* Those that are idle, as a team; lives as long as they. */
+struct team *workers_team(struct workers *workers);
 
 #endif

@@ -247,6 +247,7 @@ static bool prepare(struct predict *p, struct problem *problem)
     p->job.keep_going = http_keep_going;
     p->job.arg = p->request;
     p->job.arena = p->request->arena;
+    p->job.team = p->request->team;
     return true;
 }
 

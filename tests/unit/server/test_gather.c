@@ -1,4 +1,6 @@
-/* test_gather.c: calls made together have the bits of calls made alone. */
+/* test_gather.c: calls made together, and calls made in parts by several
+ * threads, have the bits of calls made alone. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,6 +166,138 @@ static void who_has_no_memory_spoils_no_other(void **state)
     check_others(JOBS - 1, RNN_NO_MEMORY);
 }
 
+/* ---- in parts ------------------------------------------------------------*/
+
+#define BATCH     45
+#define TIMESTEPS 600 /* enough work for several parts */
+
+/* Begins the first `begins` parts on threads; the others are taken back. */
+struct fake_team {
+    struct team team; /* first */
+    size_t idle, begins, offered, taken_back;
+    pthread_t threads[BATCH];
+};
+
+static size_t team_idle(struct team *team)
+{
+    return ((struct fake_team *)team)->idle;
+}
+
+static void *run_part(void *arg)
+{
+    struct team_part *part = arg;
+
+    part->run(part->arg);
+    return NULL;
+}
+
+static void team_offer(struct team *team, struct team_part *part)
+{
+    struct fake_team *fake = (struct fake_team *)team;
+
+    part->is_taken = fake->offered < fake->begins;
+    if (part->is_taken)
+        assert_int_equal(pthread_create(&fake->threads[fake->offered], NULL,
+                                        run_part, part),
+                         0);
+    fake->offered++;
+}
+
+static bool team_take_back(struct team *team, struct team_part *part)
+{
+    struct fake_team *fake = (struct fake_team *)team;
+
+    /* What was begun is the first, and is taken back in the same order. */
+    if (part->is_taken)
+        pthread_join(fake->threads[fake->taken_back], NULL);
+    fake->taken_back++;
+    return !part->is_taken;
+}
+
+/* One job of many sequences, of different lengths; `timesteps[bad]` is 0. */
+static void run_batch(struct fake_team *team, size_t bad)
+{
+    struct rnn_sequence sequences[BATCH];
+    float *outputs[BATCH][1];
+    struct gather_job job = calls[0].job;
+    const struct rnn_model *model = models[0].model;
+    uint64_t seed = 5;
+    float *x = model_random_floats(&seed, TIMESTEPS * FEATURES, 1);
+    const float *inputs[1] = {x};
+
+    for (size_t i = 0; i < BATCH; i++) {
+        outputs[i][0] = calloc(
+            model_output_floats(model, TIMESTEPS - i, false), sizeof(float));
+        sequences[i] =
+            (struct rnn_sequence){.timesteps = i == bad ? 0 : TIMESTEPS - i,
+                                  .inputs = inputs,
+                                  .outputs = outputs[i]};
+    }
+    job.sequences = sequences;
+    job.count = BATCH;
+    job.team = team ? &team->team : NULL;
+    gather_run_job(&job, metrics);
+    assert_int_equal(job.status, bad < BATCH ? RNN_INVALID_ARGUMENT : RNN_OK);
+    for (size_t i = 0; i < BATCH; i++) {
+        if (bad >= BATCH) {
+            float *alone = model_run_one(model, x, TIMESTEPS - i, false, NULL);
+
+            assert_memory_equal(
+                outputs[i][0], alone,
+                model_output_floats(model, TIMESTEPS - i, false) *
+                    sizeof(float));
+            free(alone);
+        }
+        free(outputs[i][0]);
+    }
+    free(x);
+}
+
+static void parts_have_the_bits_of_alone(void **state)
+{
+    const size_t parts[] = {1, 2, 3, 5, 5}; /* by idle threads */
+
+    (void)state;
+    run_batch(NULL, BATCH);
+    for (size_t idle = 0; idle < 5; idle++)
+        for (size_t begins = 0; begins <= idle; begins++) {
+            struct fake_team fake = {
+                .team = {team_idle, team_offer, team_take_back},
+                .idle = idle == 3 ? 100 : idle,
+                .begins = begins};
+
+            run_batch(&fake, BATCH);
+            assert_int_equal(fake.offered, parts[idle] - 1);
+            assert_int_equal(fake.taken_back, fake.offered);
+        }
+}
+
+static void a_part_that_fails_fails_the_call(void **state)
+{
+    (void)state;
+    for (size_t bad = 0; bad < BATCH; bad += BATCH - 1) {
+        struct fake_team fake = {
+            .team = {team_idle, team_offer, team_take_back},
+            .idle = 2,
+            .begins = 1};
+
+        run_batch(&fake, bad);
+        assert_int_equal(fake.taken_back, 2);
+    }
+}
+
+static void little_work_is_not_cut(void **state)
+{
+    struct fake_team fake = {.team = {team_idle, team_offer, team_take_back},
+                             .idle = 5};
+
+    (void)state;
+    for (size_t i = 0; i < JOBS; i++)
+        calls[i].job.team = &fake.team;
+    run_all();
+    assert_int_equal(fake.offered, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +309,11 @@ int main(void)
             who_asks_what_cannot_be_spoils_no_other, make, drop),
         cmocka_unit_test_setup_teardown(who_has_no_memory_spoils_no_other,
                                         make, drop),
+        cmocka_unit_test_setup_teardown(parts_have_the_bits_of_alone, make,
+                                        drop),
+        cmocka_unit_test_setup_teardown(a_part_that_fails_fails_the_call, make,
+                                        drop),
+        cmocka_unit_test_setup_teardown(little_work_is_not_cut, make, drop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
