@@ -47,6 +47,10 @@ endif
 ISAS_x86_64  := scalar avx2 avx512
 ISAS_aarch64 := scalar neon
 ISAS := $(or $(ISAS_$(MACHINE)),scalar)
+# Less code where it is not what a request waits for: without AVX2 and NEON a
+# multiply-add is a call of the C library.
+SMALLER    := $(if $(filter -O3,$(CFLAGS)),-O2)
+ISA_scalar := $(SMALLER)
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
@@ -155,6 +159,8 @@ endif
 
 # Tests of loading start the importer of their own flavour.
 $(UNIT_BIN): | $(BUILD)/rnn-import
+# One of them the daemon as well.
+$(BUILD)/tests/unit/server/test_model_origin: | $(BUILD)/rnnd
 unit: $(UNIT_BIN) $(REPLAY_BIN) ## unit tests and fuzz corpora only
 	@$(foreach t,$(filter $(NOT_HERE),$^),echo "not under $(SAN): $(t)";)
 	@$(RUN) -j$(JOBS) $(filter-out $(NOT_HERE),$^)
@@ -274,6 +280,8 @@ $(BUILD)/%.$(1).o: %.c
 endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 
+$(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ core/layers/op_ \
+    server/move/ server/store/)): COMPILE += $(SMALLER)
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c

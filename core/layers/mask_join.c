@@ -84,7 +84,7 @@ static enum rnn_status join(struct plan_builder *builder, struct node *node,
         differ = differ || (first && mask && mask != first);
         first = first ? first : mask;
     }
-    if (is_3 && !all)
+    if (!first || (is_3 && !all))
         return RNN_OK;
     if (!differ && first->has_time && plan_is_repeated(first, output))
         return refuse(

@@ -105,7 +105,7 @@ VEC_INLINE void run_tile(const struct piece *piece, size_t row,
 #define PLACE(r, v) ((size_t)(r)*stride + (size_t)(v)*VEC_LANES)
 #define ADD(r, v)                                                             \
     if ((r) < rows && (v) < wide)                                             \
-        sum[r][v] = vec_add(sum[r][v], vec_load(more + PLACE(row + r, v)));
+        sum[r][v] = vec_add(sum[r][v], vec_load(more + PLACE(row + (r), v)));
 #define STORE(r, v)                                                           \
     if ((r) < rows && (v) < wide)                                             \
         vec_store(out + PLACE(r, v), sum[r][v]);

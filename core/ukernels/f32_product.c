@@ -99,10 +99,10 @@ static void run_blocks(struct job job, size_t rows)
 
     for (size_t row = 0; row < rows; row += count) {
         const size_t left = rows - row;
-        const size_t blocks = (left + F32_CELL_ROWS - 1) / F32_CELL_ROWS;
+        const size_t blocks = 1 + (left - 1) / F32_CELL_ROWS;
         const float *x[F32_CELL_ROWS];
 
-        count = (left + blocks - 1) / blocks;
+        count = 1 + (left - 1) / blocks;
         for (size_t from = 0; from < inputs; from += F32_BLOCK) {
             for (size_t r = 0; r < count; r++)
                 x[r] = job.x + r * job.x_stride + from;

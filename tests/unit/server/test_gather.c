@@ -259,17 +259,16 @@ static void parts_have_the_bits_of_alone(void **state)
 
     (void)state;
     run_batch(NULL, BATCH);
-    for (size_t idle = 0; idle < 5; idle++)
-        for (size_t begins = 0; begins <= idle; begins++) {
-            struct fake_team fake = {
-                .team = {team_idle, team_offer, team_take_back},
-                .idle = idle == 3 ? 100 : idle,
-                .begins = begins};
+    for (size_t idle = 0; idle < 5; idle++) {
+        struct fake_team fake = {
+            .team = {team_idle, team_offer, team_take_back},
+            .idle = idle == 3 ? 100 : idle,
+            .begins = (idle + 1) / 2};
 
-            run_batch(&fake, BATCH);
-            assert_int_equal(fake.offered, parts[idle] - 1);
-            assert_int_equal(fake.taken_back, fake.offered);
-        }
+        run_batch(&fake, BATCH);
+        assert_int_equal(fake.offered, parts[idle] - 1);
+        assert_int_equal(fake.taken_back, fake.offered);
+    }
 }
 
 static void a_part_that_fails_fails_the_call(void **state)
