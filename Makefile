@@ -280,8 +280,9 @@ $(BUILD)/%.$(1).o: %.c
 endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 
-$(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ core/layers/op_ \
-    server/move/ server/store/)): COMPILE += $(SMALLER)
+$(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
+    server/store/ $(addprefix core/layers/,logical mask merge_ op_ plain_ \
+    plan rearrange))): COMPILE += $(SMALLER)
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
