@@ -21,8 +21,7 @@ static void end_cut_short(int number)
         "file beside it and rename that, then start again\n";
 
     (void)number;
-    if (write(STDERR_FILENO, sentence, sizeof(sentence) - 1) < 0)
-        _exit(1);
+    (void)!write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
     _exit(1);
 }
 
