@@ -44,6 +44,14 @@ size_t lanes_scratch(const struct lanes *lanes, const struct value *value,
     return plan_sum(0, 2 + lanes->beside, lanes_known_width(lanes, &shape));
 }
 
+size_t lanes_own_scratch(const struct node *node, size_t rows, size_t items)
+{
+    const struct lanes *lanes = node->own;
+
+    (void)rows;
+    return lanes_scratch(lanes, node->inputs[0], items);
+}
+
 enum rnn_status lanes_init(struct lanes *lanes, const struct layer *layer,
                            const struct value *x, const long *axes,
                            size_t count, struct rnn_error *err)
@@ -84,6 +92,17 @@ enum rnn_status lanes_read(struct lanes *lanes, const struct node *node,
     for (size_t i = 0; i < x->shape.rank; i++)
         lanes->count += lanes->along[i];
     lanes->whole = x->has_time && lanes->along[0];
+    return status;
+}
+
+enum rnn_status lanes_read_one(struct lanes *lanes, const struct node *node,
+                               const struct rnn_json *json,
+                               struct rnn_error *err)
+{
+    enum rnn_status status = lanes_read(lanes, node, json, err);
+
+    if (!status && lanes->count != 1)
+        status = operator_refuse(node, "it goes along one axis", err);
     return status;
 }
 

@@ -43,6 +43,10 @@ size_t lanes_known_width(const struct lanes *lanes,
 size_t lanes_scratch(const struct lanes *lanes, const struct value *value,
                      size_t items);
 
+/* That, as a layer class asks for it, where node->own begins with its lanes.
+ */
+size_t lanes_own_scratch(const struct node *node, size_t rows, size_t items);
+
 /* Axes as Keras counts them, from the batch or from the end, of `x`.
  *
  * UNSUPPORTED  the batch, or no axis
@@ -57,6 +61,12 @@ RNN_CHECKED enum rnn_status lanes_read(struct lanes *lanes,
                                        const struct node *node,
                                        const struct rnn_json *json,
                                        struct rnn_error *err);
+
+/* The same, of one axis: others are refused. */
+RNN_CHECKED enum rnn_status lanes_read_one(struct lanes *lanes,
+                                           const struct node *node,
+                                           const struct rnn_json *json,
+                                           struct rnn_error *err);
 
 /* Output `index` of `node`, whose lanes, along one axis, have `width` numbers
  * instead.

@@ -23,7 +23,7 @@
 #include "core/layers/reduce.h"
 
 struct lane_call {
-    struct lanes lanes;
+    struct lanes lanes;          /* first */
     long n;                      /* how often; how far beside the diagonal */
     size_t rows, columns, count; /* of a matrix; numbers of a diagonal */
     bool turned;                 /* its second axis comes first */
@@ -42,12 +42,8 @@ struct lane_kind {
 static enum rnn_status read_axis(const struct node *node,
                                  struct lane_call *call, struct rnn_error *err)
 {
-    const struct rnn_json *json = operator_setting(node, "axis", NULL);
-    enum rnn_status status = lanes_read(&call->lanes, node, json, err);
-
-    if (!status && call->lanes.count != 1)
-        status = operator_refuse(node, "it goes along one axis", err);
-    return status;
+    return lanes_read_one(&call->lanes, node,
+                          operator_setting(node, "axis", NULL), err);
 }
 
 static enum rnn_status settle_diff(struct node *node, struct lane_call *call,
@@ -335,14 +331,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return kind->settle(node, call, builder, err);
 }
 
-static size_t scratch(const struct node *node, size_t rows, size_t items)
-{
-    const struct lane_call *call = node->own;
-
-    (void)rows;
-    return lanes_scratch(&call->lanes, node->inputs[0], items);
-}
-
 static bool run(const struct node *node, struct run *run)
 {
     const struct lane_kind *kind = node->layer->class->detail;
@@ -362,7 +350,7 @@ static const char *const words_matrix[] = {"offset", "axis1", "axis2",
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words, &kind_##label),                         \
         .connect = connect,                                                   \
-        .scratch = scratch,                                                   \
+        .scratch = lanes_own_scratch,                                         \
         .run = run,                                                           \
     }
 

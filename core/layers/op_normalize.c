@@ -15,7 +15,7 @@
 #include "core/layers/operator.h"
 
 struct normalize {
-    struct lanes lanes;
+    struct lanes lanes; /* first */
     double least_square;
 };
 
@@ -60,14 +60,6 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     return plan_make_output(builder, node, 0, &x->shape, x->has_time, err);
 }
 
-static size_t scratch(const struct node *node, size_t rows, size_t items)
-{
-    const struct normalize *own = node->own;
-
-    (void)rows;
-    return lanes_scratch(&own->lanes, node->inputs[0], items);
-}
-
 static void run_lane(const struct node *node, const float *x, float *y,
                      size_t width, size_t index)
 {
@@ -94,6 +86,6 @@ static const char *const words[] = {"axis", "order", "epsilon", "name", NULL};
 const struct layer_class operator_normalize = {
     OPERATOR_FIELDS("Normalize", words, NULL),
     .connect = connect,
-    .scratch = scratch,
+    .scratch = lanes_own_scratch,
     .run = run,
 };

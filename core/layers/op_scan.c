@@ -38,11 +38,9 @@ static enum rnn_status read_settings(const struct node *node,
                                      struct scan_call *call,
                                      struct rnn_error *err)
 {
-    enum rnn_status status = lanes_read(
+    enum rnn_status status = lanes_read_one(
         &call->lanes, node, operator_setting(node, "axis", NULL), err);
 
-    if (!status && call->lanes.count != 1)
-        status = operator_refuse(node, "it goes along one axis", err);
     if (!status)
         status = operator_bool(node, "exclusive", &call->exclusive, err);
     if (!status)

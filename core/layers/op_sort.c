@@ -21,7 +21,7 @@
 #include "core/layers/sort.h"
 
 struct sort_call {
-    struct lanes lanes;
+    struct lanes lanes; /* first */
     bool descending;
 };
 
@@ -64,9 +64,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
     if (!status && !json && builder->keras_major == 2)
         status = lanes_init(&call->lanes, layer, x, &(long){-1}, 1, err);
     else if (!status)
-        status = lanes_read(&call->lanes, node, json, err);
-    if (!status && call->lanes.count != 1)
-        status = operator_refuse(node, "it goes along one axis", err);
+        status = lanes_read_one(&call->lanes, node, json, err);
     if (!status)
         status = read_direction(node, &call->descending, err);
     if (status)
@@ -123,14 +121,6 @@ static enum rnn_status connect_top_k(struct layer *layer, struct node *node,
 
 /* ---- when it runs --------------------------------------------------------*/
 
-static size_t scratch(const struct node *node, size_t rows, size_t items)
-{
-    const struct sort_call *call = node->own;
-
-    (void)rows;
-    return lanes_scratch(&call->lanes, node->inputs[0], items);
-}
-
 static void find_places(const struct node *node, const float *x, float *y,
                         size_t width, size_t index)
 {
@@ -180,7 +170,7 @@ static const char *const words_top_k[] = {"k", "sorted", "index_type", "name",
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words, NULL),                                  \
         .connect = (connector),                                               \
-        .scratch = scratch,                                                   \
+        .scratch = lanes_own_scratch,                                         \
         .run = run_##label,                                                   \
     }
 

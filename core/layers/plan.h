@@ -397,7 +397,7 @@ static inline size_t plan_steps(const struct value *value, size_t timesteps)
 
 /* Timesteps of a clock, where each input has as many as `inputs` says or,
  * NULL, `timesteps`. */
-size_t plan_clock_steps(const struct clock *clock, const size_t *inputs,
+size_t plan_clock_steps(struct clock *clock, const size_t *inputs,
                         size_t timesteps);
 
 /* Timesteps of the value that has most, or of the model's input. */

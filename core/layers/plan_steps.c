@@ -5,13 +5,12 @@
 #include "core/layers/layer.h"
 #include "core/layers/plan.h"
 
-size_t plan_clock_steps(const struct clock *clock, const size_t *inputs,
+size_t plan_clock_steps(struct clock *clock, const size_t *inputs,
                         size_t timesteps)
 {
     size_t sum;
 
-    while (clock->same)
-        clock = clock->same;
+    clock = plan_clock(clock);
     if (!clock->parts)
         return inputs ? inputs[clock->input] : timesteps;
     sum = clock->more;
@@ -30,7 +29,7 @@ size_t plan_most_steps(const struct plan *plan, size_t timesteps)
 {
     size_t most;
 
-    for (const struct clock *sum = plan->sums; sum; sum = sum->next) {
+    for (struct clock *sum = plan->sums; sum; sum = sum->next) {
         size_t steps = plan_clock_steps(sum, NULL, timesteps);
 
         timesteps = steps > timesteps ? steps : timesteps;
@@ -99,7 +98,7 @@ static enum rnn_status change_known(struct plan_builder *builder,
 }
 
 /* The timesteps that a clock has in any case. */
-static size_t surely(const struct clock *clock)
+static size_t surely(struct clock *clock)
 {
     return plan_clock_steps(clock, NULL, 1);
 }
@@ -210,7 +209,7 @@ uint64_t plan_cost(const struct plan *plan, size_t timesteps)
 
     for (const struct pace *pace = plan->paces; pace; pace = pace->next)
         sum = plan_add_cost(sum, pace->cost, pace_steps(pace, timesteps));
-    for (const struct clock *clock = plan->sums; clock; clock = clock->next)
+    for (struct clock *clock = plan->sums; clock; clock = clock->next)
         sum = plan_add_cost(sum, clock->cost,
                             plan_clock_steps(clock, NULL, timesteps));
     return sum;
