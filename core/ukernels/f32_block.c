@@ -146,13 +146,6 @@ VEC_INLINE void run_tiles(const struct piece *piece, size_t row, size_t tiles,
     PIECE(6, wide, gates)                                                     \
     PIECE(7, wide, gates)                                                     \
     PIECE(8, wide, gates)
-#define HEIGHTS(wide, gates)                                                  \
-    {                                                                         \
-        piece_1_##wide##_##gates, piece_2_##wide##_##gates,                   \
-            piece_3_##wide##_##gates, piece_4_##wide##_##gates,               \
-            piece_5_##wide##_##gates, piece_6_##wide##_##gates,               \
-            piece_7_##wide##_##gates, piece_8_##wide##_##gates                \
-    }
 
 SHAPE(1, 1)
 SHAPE(2, 1)
@@ -164,14 +157,14 @@ SHAPE(4, 4)
 static piece_fn *const *find(size_t wide, size_t gates)
 {
     static piece_fn *const one_gate[][TILE_ROWS] = {
-        [1] = HEIGHTS(1, 1),
-        [2] = HEIGHTS(2, 1),
-        [4] = HEIGHTS(4, 1),
+        [1] = TILE_HEIGHTS(piece, 1, 1),
+        [2] = TILE_HEIGHTS(piece, 2, 1),
+        [4] = TILE_HEIGHTS(piece, 4, 1),
     };
     static piece_fn *const more_gates[][TILE_ROWS] = {
-        [2] = HEIGHTS(2, 2),
-        [3] = HEIGHTS(3, 3),
-        [4] = HEIGHTS(4, 4),
+        [2] = TILE_HEIGHTS(piece, 2, 2),
+        [3] = TILE_HEIGHTS(piece, 3, 3),
+        [4] = TILE_HEIGHTS(piece, 4, 4),
     };
 
     return gates == 1 ? one_gate[wide] : more_gates[gates];

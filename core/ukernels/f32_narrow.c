@@ -74,14 +74,7 @@ VEC_INLINE vec tanh_and_gate(vec x)
                                         0x437fffff, PAIR_APART);
     vec entry[8];
 
-    entry[6] = vec_entry_16(table[6], place);
-    entry[5] = vec_entry_16(table[5], place);
-    entry[0] = vec_entry_16(table[0], place);
-    entry[7] = vec_entry_16(table[7], place);
-    entry[4] = vec_entry_16(table[4], place);
-    entry[3] = vec_entry_16(table[3], place);
-    entry[2] = vec_entry_16(table[2], place);
-    entry[1] = vec_entry_16(table[1], place);
+    MATH_COLUMN(vec_entry_16, table, place, entry);
     x = math_tanh_sum(x, vec_min(end, vec_abs(x)), entry);
     return vec_add(vec_halves(-0.0f, 0.5f), x); /* -0 changes nothing */
 }

@@ -149,13 +149,6 @@ VEC_INLINE void one_row(const struct tile *tile, const struct chain *chain,
     ROWS(6, wide, gates)                                                      \
     ROWS(7, wide, gates)                                                      \
     ROWS(8, wide, gates)
-#define HEIGHTS(wide, gates)                                                  \
-    {                                                                         \
-        rows_1_##wide##_##gates, rows_2_##wide##_##gates,                     \
-            rows_3_##wide##_##gates, rows_4_##wide##_##gates,                 \
-            rows_5_##wide##_##gates, rows_6_##wide##_##gates,                 \
-            rows_7_##wide##_##gates, rows_8_##wide##_##gates                  \
-    }
 
 SHAPE(1, 1)
 SHAPE(2, 1)
@@ -171,15 +164,15 @@ ROW(8, 4)
 static chains_fn *find(size_t rows, size_t wide, size_t gates)
 {
     static chains_fn *const one_gate[][TILE_ROWS] = {
-        [1] = HEIGHTS(1, 1),
-        [2] = HEIGHTS(2, 1),
-        [4] = HEIGHTS(4, 1),
+        [1] = TILE_HEIGHTS(rows, 1, 1),
+        [2] = TILE_HEIGHTS(rows, 2, 1),
+        [4] = TILE_HEIGHTS(rows, 4, 1),
         [8] = {rows_1_8_1},
     };
     static chains_fn *const more_gates[][2][TILE_ROWS] = {
-        [2] = {HEIGHTS(2, 2), HEIGHTS(4, 2)},
-        [3] = {HEIGHTS(3, 3), {rows_1_6_3}},
-        [4] = {HEIGHTS(4, 4), {rows_1_8_4}},
+        [2] = {TILE_HEIGHTS(rows, 2, 2), TILE_HEIGHTS(rows, 4, 2)},
+        [3] = {TILE_HEIGHTS(rows, 3, 3), {rows_1_6_3}},
+        [4] = {TILE_HEIGHTS(rows, 4, 4), {rows_1_8_4}},
     };
 
     return gates == 1 ? one_gate[wide][rows - 1]

@@ -165,6 +165,22 @@ VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
     return behind;
 }
 
+/* The ends of the panels of a group from `panel` on, whose sums lie in
+ * memory. */
+VEC_INLINE void cell_ends(const struct f32_cell *cell,
+                          const struct cell_at *row, size_t panel,
+                          const float *sums, const struct cell_way way)
+{
+    for (int p = 0; p < way.panels; p++) {
+        const struct cell_at here = cell_at(row, panel + (size_t)p, way.gates);
+        vec sum[TILE_SUMS];
+
+        for (int g = 0; g < way.gates; g++)
+            sum[g] = vec_load(sums + (p * way.gates + g) * VEC_LANES);
+        way.end(cell, way.plain, sum, &here);
+    }
+}
+
 /* Sums of so few inputs are over before a tile of several rows pays. */
 #define CELL_FEW_INPUTS 8
 
@@ -195,6 +211,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
 {
     struct tile tile = cell_tile(&cell->recurrent, gates, panel);
     const bool plain = cell_is_plain(cell);
+    const struct cell_way way = {gates, panels, 0, 0, plain, end};
     const int wide = panels * gates;
     const size_t column = panel * (size_t)gates * VEC_LANES;
     float sums[TILE_SUMS * VEC_LANES];
@@ -219,16 +236,7 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
             const struct cell_at at = {step->z[row + r], step->h[row + r],
                                        step->c[row + r], step->out[row + r]};
 
-            for (int p = 0; p < panels; p++) {
-                const struct cell_at here =
-                    cell_at(&at, panel + (size_t)p, gates);
-                vec sum[TILE_SUMS];
-
-                for (int g = 0; g < gates; g++)
-                    sum[g] = vec_load(sums + ((int)r * wide + p * gates + g) *
-                                                 VEC_LANES);
-                end(cell, plain, sum, &here);
-            }
+            cell_ends(cell, &at, panel, sums + (int)r * wide * VEC_LANES, way);
         }
     }
 }
@@ -250,6 +258,7 @@ VEC_INLINE void cell_block(const struct f32_cell *cell,
     const size_t next_input = (size_t)gates * VEC_LANES;
     const size_t next_panel = product->inputs * next_input;
     const bool plain = cell_is_plain(cell);
+    const struct cell_way way = {gates, panels, 0, 0, plain, end};
     const int wide = panels * gates;
     const struct block block = {
         .x = laid,
@@ -271,15 +280,7 @@ VEC_INLINE void cell_block(const struct f32_cell *cell,
         const struct cell_at at = {step->z[r], step->h[r], step->c[r],
                                    step->out[r]};
 
-        for (int p = 0; p < panels; p++) {
-            const struct cell_at here = cell_at(&at, panel + (size_t)p, gates);
-            vec sum[TILE_SUMS];
-
-            for (int g = 0; g < gates; g++)
-                sum[g] = vec_load(sums +
-                                  ((int)r * wide + p * gates + g) * VEC_LANES);
-            end(cell, plain, sum, &here);
-        }
+        cell_ends(cell, &at, panel, sums + (int)r * wide * VEC_LANES, way);
     }
 }
 

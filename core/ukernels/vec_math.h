@@ -208,21 +208,25 @@ VEC_INLINE vec math_tanh_sum(vec x, vec size, const vec entry[8])
     return vec_fma(vec_fma(b, t, a), vec_flip(t2, x), vec_flip(start, x));
 }
 
-/* The piece of |x|, clamped to `end`, at `place`; with the sign of x.  What is
- * waited for longest is looked up first. */
+/* The column of `table` at `place`, by `look_up`; what is waited for longest
+ * comes first. */
+#define MATH_COLUMN(look_up, table, place, entry)                             \
+    ((entry)[6] = look_up((table)[6], place),                                 \
+     (entry)[5] = look_up((table)[5], place),                                 \
+     (entry)[0] = look_up((table)[0], place),                                 \
+     (entry)[7] = look_up((table)[7], place),                                 \
+     (entry)[4] = look_up((table)[4], place),                                 \
+     (entry)[3] = look_up((table)[3], place),                                 \
+     (entry)[2] = look_up((table)[2], place),                                 \
+     (void)((entry)[1] = look_up((table)[1], place)))
+
+/* The piece of |x|, clamped to `end`, at `place`; with the sign of x. */
 VEC_INLINE vec math_tanh_piece(vec x, float end, vec_place place,
                                const float table[8][8])
 {
     vec entry[8];
 
-    entry[6] = vec_entry(table[6], place);
-    entry[5] = vec_entry(table[5], place);
-    entry[0] = vec_entry(table[0], place);
-    entry[7] = vec_entry(table[7], place);
-    entry[4] = vec_entry(table[4], place);
-    entry[3] = vec_entry(table[3], place);
-    entry[2] = vec_entry(table[2], place);
-    entry[1] = vec_entry(table[1], place);
+    MATH_COLUMN(vec_entry, table, place, entry);
     return math_tanh_sum(x, vec_min(vec_set(end), vec_abs(x)), entry);
 }
 

@@ -102,6 +102,15 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int wide,
 
 /* ---- several rows ---------------------------------------------------- */
 
+/* The functions NAME_<rows>_<wide>_<gates>, by rows less one. */
+#define TILE_HEIGHTS(name, wide, gates)                                       \
+    {                                                                         \
+        name##_1_##wide##_##gates, name##_2_##wide##_##gates,                 \
+            name##_3_##wide##_##gates, name##_4_##wide##_##gates,             \
+            name##_5_##wide##_##gates, name##_6_##wide##_##gates,             \
+            name##_7_##wide##_##gates, name##_8_##wide##_##gates              \
+    }
+
 /* Rows of a tile `wide` vectors wide, at most. */
 VEC_INLINE size_t tile_most_rows(size_t wide)
 {
