@@ -50,29 +50,36 @@ static struct cell_case random_case(struct random *random, size_t turn)
     return it;
 }
 
+/* All give what scalar gives. */
+static void check_instruction_sets(const struct cell_case *it)
+{
+    const struct rnn_ukernels *scalar = rnn_ukernels_find(RNN_ISA_SCALAR, 1);
+    struct cell_result want = cell_result_make(it);
+
+    assert_true(cell_case_run(it, scalar, &want));
+    for (size_t i = 0; i < ISA_COUNT; i++) {
+        const struct rnn_ukernels *ukernels =
+            rnn_ukernels_find(all_isas[i], it->units);
+        struct cell_result got = cell_result_make(it);
+
+        if (ukernels) {
+            assert_true(cell_case_run(it, ukernels, &got));
+            assert_true(same_bits(got.all, want.all, want.count));
+        }
+        free(got.all);
+    }
+    free(want.all);
+}
+
 static void every_instruction_set_gives_the_bits_of_scalar(void **state)
 {
     struct random random = {1};
-    const struct rnn_ukernels *scalar = rnn_ukernels_find(RNN_ISA_SCALAR, 1);
 
     (void)state;
     for (size_t turn = 0; turn < effort_count(300); turn++) {
         struct cell_case it = random_case(&random, turn);
-        struct cell_result want = cell_result_make(&it);
 
-        assert_true(cell_case_run(&it, scalar, &want));
-        for (size_t i = 0; i < ISA_COUNT; i++) {
-            const struct rnn_ukernels *ukernels =
-                rnn_ukernels_find(all_isas[i], it.units);
-            struct cell_result got = cell_result_make(&it);
-
-            if (ukernels) {
-                assert_true(cell_case_run(&it, ukernels, &got));
-                assert_true(same_bits(got.all, want.all, want.count));
-            }
-            free(got.all);
-        }
-        free(want.all);
+        check_instruction_sets(&it);
         cell_case_free(&it);
     }
 }
@@ -83,7 +90,6 @@ static void one_sequence_gives_the_bits_of_scalar(void **state)
 {
     static const size_t units[] = {1,  4,  5,  7,  8,  9,   15,  16, 17,
                                    24, 31, 32, 33, 64, 112, 128, 130};
-    const struct rnn_ukernels *scalar = rnn_ukernels_find(RNN_ISA_SCALAR, 1);
     struct random random = {5};
 
     (void)state;
@@ -98,23 +104,9 @@ static void one_sequence_gives_the_bits_of_scalar(void **state)
             .rows = 1,
             .steps = 5,
         };
-        struct cell_result want;
 
         cell_case_fill(&it, &random);
-        want = cell_result_make(&it);
-        assert_true(cell_case_run(&it, scalar, &want));
-        for (size_t i = 0; i < ISA_COUNT; i++) {
-            const struct rnn_ukernels *ukernels =
-                rnn_ukernels_find(all_isas[i], it.units);
-            struct cell_result got = cell_result_make(&it);
-
-            if (ukernels) {
-                assert_true(cell_case_run(&it, ukernels, &got));
-                assert_true(same_bits(got.all, want.all, want.count));
-            }
-            free(got.all);
-        }
-        free(want.all);
+        check_instruction_sets(&it);
         cell_case_free(&it);
     }
 }
