@@ -360,8 +360,6 @@ static enum rnn_status connect_pairs(struct layer *layer, struct node *node,
     pairs[0][1] = *pairing == PAIR_LAST || other == 1 ? other - 1 : other - 2;
     if (*pairing == PAIR_TOLD)
         status = pair_axes(node, rank, other, pairs, &count, err);
-    if (!status && rank + other - 2 * count == 0)
-        status = operator_refuse(node, "no axis but the batch is left", err);
     if (!status && rank + other - 2 * count > RNN_MAX_RANK)
         status = operator_refuse(node, "its output has too many axes", err);
     if (status)
