@@ -246,8 +246,9 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
                                            struct rnn_error *err);
 
 /* What has no axis at all is for who takes it.  A sequence without an axis of
- * features is one of ids, or of numbers for whoever says that it takes them.  To all others its timesteps are features,
- * if their number is known: a Flatten before `layer` makes them so.
+ * features is one of ids, or of numbers for whoever says that it takes them.
+ * To all others its timesteps are features, if their number is known: a
+ * Flatten before `layer` makes them so.
  *
  * UNSUPPORTED  their number is not known; there is no axis
  */
