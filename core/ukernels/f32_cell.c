@@ -11,7 +11,7 @@
 static bool has_walk(const struct f32_cell *cell)
 {
     return cell->kind != F32_CELL_GRU_RESET_BEFORE &&
-           !f32_cell_takes_rows(cell);
+           !rnn_cell_takes_rows(cell);
 }
 
 static void run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
@@ -51,7 +51,7 @@ static void walk_step(const struct f32_cell *cell, const struct f32_step *step,
 static void run_step(const struct f32_cell *cell, const struct f32_step *step,
                      size_t phase, size_t first, size_t end, float *scratch)
 {
-    if (f32_cell_takes_rows(cell)) {
+    if (rnn_cell_takes_rows(cell)) {
         F32(rows_step)(cell, step, first, end, scratch);
         return;
     }

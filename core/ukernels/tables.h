@@ -94,11 +94,4 @@ static inline size_t f32_laid_floats(size_t inputs)
     return (inputs + F32_PIECE - 1) / F32_PIECE * F32_PIECE;
 }
 
-/* Do any of the cell's activations take whole rows? */
-static inline bool f32_cell_takes_rows(const struct f32_cell *cell)
-{
-    return rnn_activation_takes_rows(&cell->activation) ||
-           rnn_activation_takes_rows(&cell->recurrent_activation);
-}
-
 #endif

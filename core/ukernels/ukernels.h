@@ -163,6 +163,13 @@ struct rnn_ukernels {
  * this CPU lacks it; for AUTO never. */
 const struct rnn_ukernels *rnn_ukernels_find(enum rnn_isa isa, size_t units);
 
+/* Do any of the cell's activations take whole rows? */
+static inline bool rnn_cell_takes_rows(const struct f32_cell *cell)
+{
+    return rnn_activation_takes_rows(&cell->activation) ||
+           rnn_activation_takes_rows(&cell->recurrent_activation);
+}
+
 size_t rnn_cell_phases(const struct f32_cell *cell);
 
 /* Floats of scratch that one call of `cell` needs for `rows` rows. */
