@@ -214,6 +214,29 @@ def products(keras):
     )
 
 
+def einsum_constants(keras):
+    """A constant before or behind, dots, and a tensor alone."""
+    f = keras.ops.einsum
+    x = keras.Input((5, 3), name="x")
+    free = keras.Input((None, 3), name="free")
+    matrix = np.arange(6.0).reshape(3, 2) / 4 - 0.5
+    steps = np.sin(np.arange(10)).reshape(2, 5).astype("float32")
+    h = keras.layers.GRU(4, return_sequences=True)(free)
+    return keras.Model(
+        [x, free],
+        [
+            f("btd,de->bte", x, matrix),
+            f("...d,de->...e", free, matrix),
+            f("de,...d->...e", matrix, free),
+            f("st,btd->bsd", steps, x),
+            f("btd->bdt", x),
+            f("...d->...", x),
+            f("bd,d->b", f("btd->bd", h), np.ones(4, "float32")),
+            f("...td,...sd->...ts", x, x),
+        ],
+    )
+
+
 def einsum_dense(keras):
     dense = keras.layers.EinsumDense
     x = keras.Input((5, 4))
@@ -350,6 +373,12 @@ def bare_products(keras):
 
 CASES = [
     Case("bare_numbers", bare_numbers, streams=True),
+    Case(
+        "einsum_constants",
+        einsum_constants,
+        files="k3.keras",
+        timesteps={"x": 5, "free": 4},
+    ),
     Case("bare_products", bare_products, files="k3.keras", sharp=False),
     Case("shape_reshaped", reshaped, files=ALL, streams=False),
     Case("shape_reshaped_steps", reshaped_steps, streams=True),
