@@ -299,7 +299,30 @@ def dot_product_attention(keras):
     return keras.Model([x, memory], layers.GRU(3)(both))
 
 
+def open_weights(keras):
+    """Weights of as many keys as there are timesteps, of one sequence and of
+    two."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    memory = keras.Input((None, 3), name="memory")
+    h = layers.LSTM(3, return_sequences=True)(x)
+    y, p = layers.Attention(use_scale=True)(
+        [h, memory], return_attention_scores=True
+    )
+    z, q = layers.AdditiveAttention()(
+        [x, x, h], return_attention_scores=True, use_causal_mask=True
+    )
+    end = layers.GRU(2)(layers.Concatenate()([y, z]))
+    return keras.Model([x, memory], [p, end, q])
+
+
 CASES = [
+    Case(
+        "attention_open_weights",
+        open_weights,
+        timesteps={"x": 6, "memory": 4},
+        streams=False,
+    ),
     Case(
         "dot_product_attention",
         dot_product_attention,
