@@ -281,8 +281,9 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 
 $(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
-    server/store/ $(addprefix core/layers/,logical mask merge_ op_ plain_ \
-    plan rearrange))): COMPILE += $(SMALLER)
+    server/store/ $(addprefix core/layers/,mask_ merge_ op_ plain_ plan_))) \
+  $(patsubst %,$(BUILD)/core/layers/%.o,dot logical mask plan rearrange \
+    subscripts): COMPILE += $(SMALLER)
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
