@@ -13,21 +13,21 @@
 #include "core/ukernels/vec_lanes.h"
 
 /* From the sums of the gates i f c o to the new c and h of one vector. */
-VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
+VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
                       const vec *sum, const struct cell_at *at)
 {
     const struct rnn_activation *act = &cell->activation;
     const struct rnn_activation *ract = &cell->recurrent_activation;
     vec i, f, g, o, state, h;
 
-    if (plain) {
-        i = math_gate(sum[0]);
-        f = math_gate(sum[1]);
-        g = math_tanh(sum[2]);
-        o = math_gate(sum[3]);
+    if (acts != CELL_ANY) {
+        i = cell_gate(acts, sum[0]);
+        f = cell_gate(acts, sum[1]);
+        g = cell_tanh(acts, sum[2]);
+        o = cell_gate(acts, sum[3]);
         state = vec_fma(f, vec_load(at->c), vec_mul(i, g));
         vec_store(at->c, state);
-        h = vec_mul(o, math_tanh(state));
+        h = vec_mul(o, cell_tanh(acts, state));
         vec_store(at->out, h);
         return h;
     }
@@ -47,12 +47,13 @@ VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
 #define NEAR_FLOATS 8192
 
 /* As many sums at once as the registers hold. */
-#define WALK(panels, part, chains, plain)                                     \
+#define WALK(panels, part, chains, acts)                                      \
     cell_walk(cell, walk,                                                     \
-              (struct cell_way){4, panels, part, chains, plain, finish})
+              (struct cell_way){4, panels, part, chains, acts, finish})
 #define PART(many, few) (VEC_REGISTERS > 16 ? (many) : (few))
 #define LANES(part, chains)                                                   \
-    lanes_walk(cell, walk, (struct cell_way){4, 1, part, chains, true, finish})
+    lanes_walk(cell, walk,                                                    \
+               (struct cell_way){4, 1, part, chains, CELL_SHORT, finish})
 
 /* Does one panel, but not two, stay in the nearest cache from a step to the
  * next, which begins with the panels the one before ended with?  Two of them
@@ -102,13 +103,13 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     if (!cell_is_plain(cell))
         switch (cell->recurrent.chains) {
         case 1:
-            WALK(2, 8, 1, false);
+            WALK(2, 8, 1, CELL_ANY);
             return;
         case 2:
-            WALK(1, 4, 2, false);
+            WALK(1, 4, 2, CELL_ANY);
             return;
         default:
-            WALK(1, PART(4, 2), 4, false);
+            WALK(1, PART(4, 2), 4, CELL_ANY);
             return;
         }
     if (VEC_LANES == 16 && walk->input) {
@@ -118,21 +119,21 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     switch (cell->recurrent.chains) {
     case 1:
         if (panel_fills_cache(cell))
-            WALK(1, 4, 1, true);
+            WALK(1, 4, 1, CELL_SHORT);
         else
-            WALK(2, 8, 1, true);
+            WALK(2, 8, 1, CELL_SHORT);
         break;
     case 2:
         if (lanes_are_enough(cell))
             LANES(4, 2);
         else
-            WALK(2, PART(8, 4), 2, true);
+            WALK(2, PART(8, 4), 2, CELL_SHORT);
         break;
     default:
         if (lanes_are_enough(cell))
             LANES(PART(4, 2), 4);
         else
-            WALK(2, PART(4, 2), 4, true);
+            WALK(2, PART(4, 2), 4, CELL_SHORT);
         break;
     }
 }

@@ -87,7 +87,7 @@ VEC_INLINE void whole_walk(const struct f32_cell *cell,
             for (int g = 0; g < way.group; g++) {
                 const struct cell_at at = {.out = out + (p + g) * VEC_LANES};
 
-                end(cell, true, sum + g, &at);
+                end(cell, CELL_SHORT, sum + g, &at);
             }
         }
         h = out;
