@@ -137,6 +137,17 @@ struct plan_output {
     const char *name;
 };
 
+/* Where everything lies in the scratch, in bytes from its start (layout.h). */
+struct plan_layout {
+    size_t views, ending, sequences, states, cell_rows;
+    size_t work;    /* states at work */
+    size_t slots;   /* values; item i of one begins at place * items */
+    size_t items;   /* that there is room for */
+    size_t inputs;  /* gathered inputs; only with several rows */
+    size_t scratch; /* of the node that runs */
+    size_t total;
+};
+
 struct plan {
     struct node *nodes;
     struct value *values;
@@ -161,12 +172,13 @@ struct plan {
 
     size_t *slot_strides; /* [slot_count] floats for each item */
     size_t slot_count;
-    size_t slots_stride;   /* of all of them */
-    size_t input_stride;   /* floats of an item of all inputs together */
-    size_t block_rows;     /* sequences that run together */
-    uint64_t timed_cost;   /* multiply-adds of a timestep */
-    uint64_t square_cost;  /* of a timestep with each other */
-    uint64_t untimed_cost; /* and of an end */
+    size_t slots_stride;      /* of all of them */
+    size_t input_stride;      /* floats of an item of all inputs together */
+    size_t block_rows;        /* sequences that run together */
+    uint64_t timed_cost;      /* multiply-adds of a timestep */
+    uint64_t square_cost;     /* of a timestep with each other */
+    uint64_t untimed_cost;    /* and of an end */
+    struct plan_layout ahead; /* of one short sequence; total 0: not known */
 };
 
 /* What is around while a plan grows. */

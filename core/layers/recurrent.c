@@ -340,10 +340,10 @@ struct f32_cell_row recurrent_row(const struct node *node,
     };
 }
 
-static bool run_all(const struct node *node, struct run *run, struct view z)
+static bool run_steps_of_all(const struct node *node, struct run *run,
+                             struct view z)
 {
     size_t steps = run_steps(run, node->inputs[0]);
-
     size_t at_once = recurrent_returns_each(node, run) ? 1 : steps;
 
     for (size_t t = 0; t < steps; t += at_once) {
@@ -357,28 +357,60 @@ static bool run_all(const struct node *node, struct run *run, struct view z)
     return true;
 }
 
+/* One sequence through a cell that makes z beside its steps; false: not such
+ * a cell, or call. */
+static bool run_sequence(const struct node *node, struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+    const struct view x = run_view(run, node->inputs[0]);
+    const size_t steps = run_steps(run, node->inputs[0]);
+    const struct view z = {.data = run->scratch, .stride = own->z_stride};
+    const struct f32_cell_row row = recurrent_row(node, run, z, 0, 0);
+    const struct f32_sequence sequence = {
+        .input = &own->input,
+        .steps = steps,
+        .x = x.data,
+        .x_stride = x.stride,
+        .row = &row,
+        .y_stride = node->outputs[0]->stride,
+    };
+    const uint64_t work = run_work(node->cost, steps);
+
+    if (run->rows != 1 || call->mask || own->way.go_backwards ||
+        recurrent_returns_each(node, run) ||
+        (run->keep_going && work > run->work_limit / 2))
+        return false;
+    return own->ukernels->sequence(&own->cell, &sequence, run->scratch);
+}
+
+/* z of all steps, then the steps; false: stopped. */
+static bool run_all(const struct node *node, struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+    const struct view z = {.data = run->scratch, .stride = own->z_stride};
+    const size_t steps = run_steps(run, node->inputs[0]);
+
+    if (!run_product(run, own->ukernels, &own->input, run->rows * steps,
+                     run_view(run, node->inputs[0]), z))
+        return false;
+    if (own->way.go_backwards)
+        turn_around(z, run->rows, steps);
+    return call->mask ? recurrent_run_masked(node, run, z)
+                      : run_steps_of_all(node, run, z);
+}
+
 bool recurrent_run(const struct node *node, struct run *run)
 {
     const struct recurrent *own = node->layer->own;
     const struct recurrent_call *call = node->own;
     const struct value *output = node->outputs[0];
     struct view y = run_view(run, output);
-    struct view z = {.data = run->scratch, .stride = own->z_stride};
-    size_t steps = run_steps(run, node->inputs[0]);
-    size_t items = run->rows * steps;
-    bool timed = run_is_timed(run, output), done;
+    bool timed = run_is_timed(run, output);
 
-    if (!run_product(run, own->ukernels, &own->input, items,
-                     run_view(run, node->inputs[0]), z))
-        return false;
-    if (own->way.go_backwards)
-        turn_around(z, run->rows, steps);
     recurrent_begin(node, run);
-    if (call->mask)
-        done = recurrent_run_masked(node, run, z);
-    else
-        done = run_all(node, run, z);
-    if (!done)
+    if (!run_sequence(node, run) && !run_all(node, run))
         return false;
     for (size_t i = 0; !timed && i < run->ending_count; i++)
         memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,
