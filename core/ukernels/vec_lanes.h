@@ -79,7 +79,7 @@ VEC_INLINE void lanes_walk(const struct f32_cell *cell,
         lanes_part(cell, at.z, h, 0, way, all);
         if (way.most < way.gates)
             lanes_part(cell, at.z, h, way.most, way, all);
-        h = way.end(cell, way.acts, all, &at);
+        h = cell_end(cell, way.end, way.acts, all, &at);
         before = at.out;
     }
 }
