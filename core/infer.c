@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/layers/layer.h"
+#include "core/layers/layout.h"
 #include "core/layers/loaded.h"
 #include "core/layers/scores.h"
 #include "core/layers/sequences.h"
@@ -22,16 +23,6 @@
  * that it is asked earlier. */
 #define WORK_LIMIT        ((uint64_t)1 << 20)
 #define WORK_LIMIT_SCALAR ((uint64_t)1 << 14)
-
-/* Where everything lies in the scratch, in bytes from its start. */
-struct layout {
-    size_t views, ending, sequences, states, cell_rows;
-    size_t work;    /* states at work */
-    size_t slots;   /* values */
-    size_t inputs;  /* gathered inputs; only with several rows */
-    size_t scratch; /* of the node that runs */
-    size_t total;
-};
 
 /* One block of sequences on its way. */
 struct block {
@@ -84,56 +75,6 @@ static size_t chunk_items(const struct plan *plan, size_t rows,
     return smaller(most, rows * each);
 }
 
-static size_t take(size_t *total, size_t bytes)
-{
-    size_t offset = *total;
-
-    if (bytes > SIZE_MAX - PLAN_ALIGN)
-        *total = SIZE_MAX;
-    else
-        *total =
-            plan_sum(*total, (bytes + PLAN_ALIGN - 1) & ~(PLAN_ALIGN - 1), 1);
-    return offset;
-}
-
-static size_t take_floats(size_t *total, size_t items, size_t stride)
-{
-    return take(total, plan_sum(0, plan_sum(0, items, stride), sizeof(float)));
-}
-
-/* Rows are few and strides are limited when a model is loaded (plan.c), but
- * items are as many as the timesteps where whole sequences run. */
-static struct layout lay_out(const struct plan *plan, size_t rows,
-                             size_t items)
-{
-    struct layout at = {0};
-    size_t most = 0;
-
-    at.views = take(&at.total, plan->value_count * sizeof(struct view));
-    at.ending = take(&at.total, rows * sizeof(size_t));
-    at.sequences = take(&at.total, rows * sizeof(const struct rnn_sequence *));
-    at.states = take(&at.total, rows * sizeof(unsigned char *));
-    at.cell_rows = take(&at.total, rows * sizeof(struct f32_cell_row));
-    at.work = take(&at.total, rows * plan->work_bytes);
-    at.slots = take_floats(&at.total, items, plan->slots_stride);
-    at.inputs =
-        take_floats(&at.total, rows > 1 ? items : 0, plan->input_stride);
-    for (const struct node *node = plan->nodes; node; node = node->next)
-        if (node->layer->class->scratch) {
-            size_t floats = node->layer->class->scratch(node, rows, items);
-
-            most = floats > most ? floats : most;
-        }
-    for (size_t i = 0; i < plan->output_count; i++) {
-        const struct scores *scores = plan->outputs[i].value->scores;
-        size_t floats = scores ? scores_rows_scratch(scores, items) : 0;
-
-        most = floats > most ? floats : most;
-    }
-    at.scratch = take_floats(&at.total, most, 1);
-    return at;
-}
-
 /* ---- questions -----------------------------------------------------------*/
 
 size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
@@ -142,8 +83,8 @@ size_t plan_scratch(const struct plan *plan, size_t count, size_t timesteps)
 
     if (!plan->has_time)
         timesteps = 1;
-    return lay_out(plan, rows, chunk_items(plan, rows, timesteps, plan->whole))
-        .total;
+    return plan_layout_bytes(plan, rows,
+                             chunk_items(plan, rows, timesteps, plan->whole));
 }
 
 size_t rnn_scratch_size_for(const struct rnn_model *model,
@@ -155,7 +96,7 @@ size_t rnn_scratch_size_for(const struct rnn_model *model,
         chunk_items(plan, rows, sequences_longest(plan, sequences, count),
                     sequences_run_whole(plan, sequences, count));
 
-    return lay_out(plan, rows, items).total;
+    return plan_layout_bytes(plan, rows, items);
 }
 
 size_t rnn_scratch_size(const struct rnn_model *model, size_t count,
@@ -383,7 +324,7 @@ static bool run_block(struct block *block,
 }
 
 static void prepare(const struct plan *plan, unsigned char *scratch,
-                    const struct layout *at, size_t items, struct block *block)
+                    const struct plan_layout *at, struct block *block)
 {
     struct run *run = &block->run;
     float *slots = (float *)(void *)(scratch + at->slots);
@@ -403,7 +344,7 @@ static void prepare(const struct plan *plan, unsigned char *scratch,
         const struct value *root = value->alias ? value->alias : value;
 
         run->views[value->index] = (struct view){
-            .data = slots + root->place * items,
+            .data = slots + root->place * at->items,
             .stride = value->stride,
         };
     }
@@ -435,15 +376,16 @@ bool plan_run(const struct plan *plan, const struct rnn_sequence *sequences,
     size_t items = chunk_items(
         plan, rows, sequences_longest(plan, sequences, count), whole);
     struct block block = {.plan = plan, .run = *like, .whole = whole};
-    struct layout at = lay_out(plan, rows, items);
+    struct plan_layout at = plan_layout(plan, rows, items);
     bool gone_on = true;
 
-    prepare(plan, scratch, &at, items, &block);
+    prepare(plan, scratch, &at, &block);
     for (size_t i = 0, size; i < count && gone_on; i += size) {
         size = block_size(plan, sequences + i, count - i, rows, whole);
         gone_on = run_block(&block, sequences + i, size);
     }
     like->work = block.run.work;
+    like->team = block.run.team;
     return gone_on;
 }
 
@@ -465,6 +407,7 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
     like.every_step = options->every_step;
     like.keep_going = options->keep_going;
     like.arg = options->arg;
+    like.team = options->team;
     like.work_limit =
         model->info.isa == RNN_ISA_SCALAR ? WORK_LIMIT_SCALAR : WORK_LIMIT;
     if (!plan_run(&model->plan, sequences, count, &like, scratch))

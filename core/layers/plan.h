@@ -18,6 +18,8 @@
  *          the other has a clock that is the sum of theirs.
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
+ * Bare     A value may have no axis: one number of a sequence, which only some
+ *          classes take (layer.h).
  * Mask     A value may have a mask: another value, with the same time and a
  *          number for each item, 0 where Keras masks it (core/layers/mask.h).
  * State    What a node keeps of a sequence: named slots.  A caller's state
@@ -134,6 +136,17 @@ struct plan_output {
     const char *name;
 };
 
+/* Where everything lies in the scratch, in bytes from its start (layout.h). */
+struct plan_layout {
+    size_t views, ending, sequences, states, cell_rows;
+    size_t work;    /* states at work */
+    size_t slots;   /* values; item i of one begins at place * items */
+    size_t items;   /* that there is room for */
+    size_t inputs;  /* gathered inputs; only with several rows */
+    size_t scratch; /* of the node that runs */
+    size_t total;
+};
+
 struct plan {
     struct node *nodes;
     struct value *values;
@@ -158,12 +171,13 @@ struct plan {
 
     size_t *slot_strides; /* [slot_count] floats for each item */
     size_t slot_count;
-    size_t slots_stride;   /* of all of them */
-    size_t input_stride;   /* floats of an item of all inputs together */
-    size_t block_rows;     /* sequences that run together */
-    uint64_t timed_cost;   /* multiply-adds of a timestep */
-    uint64_t square_cost;  /* of a timestep with each other */
-    uint64_t untimed_cost; /* and of an end */
+    size_t slots_stride;      /* of all of them */
+    size_t input_stride;      /* floats of an item of all inputs together */
+    size_t block_rows;        /* sequences that run together */
+    uint64_t timed_cost;      /* multiply-adds of a timestep */
+    uint64_t square_cost;     /* of a timestep with each other */
+    uint64_t untimed_cost;    /* and of an end */
+    struct plan_layout ahead; /* of one short sequence; total 0: not known */
 };
 
 /* What is around while a plan grows. */
@@ -243,11 +257,12 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
                                            struct node **node,
                                            struct rnn_error *err);
 
-/* A sequence without an axis of features is one of ids, or of numbers for
- * whoever says that it takes them.  To all others its timesteps are features,
- * if their number is known: a Flatten before `layer` makes them so.
+/* What has no axis at all is for who takes it.  A sequence without an axis of
+ * features is one of ids, or of numbers for whoever says that it takes them.
+ * To all others its timesteps are features, if their number is known: a
+ * Flatten before `layer` makes them so.
  *
- * UNSUPPORTED  their number is not known
+ * UNSUPPORTED  their number is not known; there is no axis
  */
 RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
                                                struct layer *layer,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/layers/layer.h"
+#include "core/layers/layout.h"
 #include "core/layers/plan.h"
 #include "core/layers/scores.h"
 
@@ -256,6 +257,7 @@ enum rnn_status plan_settle(struct plan_builder *builder,
             plan->square_cost =
                 plan_add_cost(plan->square_cost,
                               scores_cost(plan->outputs[i].value->scores), 1);
+    plan_lay_out_ahead(plan);
     return RNN_OK;
 }
 

@@ -68,8 +68,10 @@ enum json_row_end json_row_floats(struct json_row *row)
     enum json_row_end end;
 
     row->count = 0;
-    while (take(row, false, &end))
-        ;
+    do
+        while (take(row, false, &end))
+            ;
+    while (end == JSON_ROW_CLOSED && json_row_next(row, sizeof(float)));
     return end;
 }
 
@@ -78,7 +80,9 @@ enum json_row_end json_row_doubles(struct json_row *row)
     enum json_row_end end;
 
     row->count = 0;
-    while (take(row, true, &end))
-        ;
+    do
+        while (take(row, true, &end))
+            ;
+    while (end == JSON_ROW_CLOSED && json_row_next(row, sizeof(double)));
     return end;
 }

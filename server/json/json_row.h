@@ -28,14 +28,42 @@ enum json_row_end {
     JSON_ROW_FULL,   /* at is at a number there is no room for */
 };
 
-/* Numbers with commas between them, up to a closing bracket. */
+/* Numbers with commas between them, up to a closing bracket.  Rows that follow
+ * it as usual are read in the same go, up to the first that is another length
+ * or ends otherwise; `out`, `room` and `count` are then those of the last. */
 struct json_row {
     const char *at; /* in: at the first number; out: see above */
     void *out;      /* float or double */
     size_t room;    /* numbers that `out` may take */
-    size_t count;   /* in: 0; out: numbers taken */
+    size_t count;   /* out: numbers taken */
+    size_t length;  /* in: of each row, 0: as the first; out: if rows */
+    size_t more;    /* in: rows that may follow; out: what is left of it */
+    size_t rows;    /* in: 0; out: rows before the last */
     const char *fault;
 };
+
+/* From the end of a row to the first number of the next, when that is as
+ * usual: `,`, at most one space, `[`.  false: nothing has been taken.
+ * `size` is that of a number. */
+static inline bool json_row_next(struct json_row *row, size_t size)
+{
+    const char *at = row->at;
+    size_t count = row->count;
+
+    if (!row->more || *at++ != ',' || (row->length && row->length != count))
+        return false;
+    at += *at == ' ';
+    if (*at++ != '[' || (unsigned char)*at <= ' ')
+        return false;
+    row->at = at;
+    row->out = (char *)row->out + count * size;
+    row->room -= count;
+    row->length = count;
+    row->more--;
+    row->rows++;
+    row->count = 0;
+    return true;
+}
 
 typedef enum json_row_end json_row_reader(struct json_row *row);
 

@@ -187,21 +187,32 @@ static bool row_fault(struct walk *walk, enum json_row_end end)
     return true;
 }
 
-/* Numbers up to and with the closing bracket. */
-static inline bool read_row(struct walk *walk)
+/* Numbers up to and with the closing bracket, of as many rows as follow each
+ * other without anything that the rules below must look at. */
+static inline bool read_rows(struct walk *walk)
 {
+    struct json_row *row = &walk->row;
+    size_t level = walk->level;
     enum json_row_end end;
 
-    walk->row.at = walk->scan->at;
-    end = walk->read_row(&walk->row);
-    walk->scan->at = walk->row.at;
+    row->at = walk->scan->at;
+    row->length = walk->shape[level];
+    row->rows = row->more = 0;
+    if (level > 1 && walk->counts[level - 1] < walk->max_rows)
+        row->more = walk->max_rows - walk->counts[level - 1] - 1;
+    end = walk->read_row(row);
+    walk->scan->at = row->at;
+    if (row->rows) {
+        walk->shape[level] = row->length;
+        walk->counts[level - 1] += row->rows;
+        walk->taken += row->rows * row->length;
+    }
     if (end != JSON_ROW_CLOSED)
         return row_fault(walk, end);
-    walk->counts[walk->level] = walk->row.count;
-    walk->taken += walk->row.count;
-    walk->row.room -= walk->row.count;
-    walk->row.out =
-        (char *)walk->row.out + walk->row.count * element_bytes(walk->tensors);
+    walk->counts[level] = row->count;
+    walk->taken += row->count;
+    row->room -= row->count;
+    row->out = (char *)row->out + row->count * element_bytes(walk->tensors);
     return true;
 }
 
@@ -245,25 +256,6 @@ static inline bool ascend(struct walk *walk)
             return no_end_of_array(walk);
         scan->at++;
     }
-}
-
-/* From the end of a row to the first number of the next, when that is as
- * usual: `,`, at most one space, `[`.  false: nothing has been taken, and the
- * rules decide. */
-static inline bool next_row(struct walk *walk)
-{
-    size_t level = walk->level;
-    const char *at = walk->scan->at;
-
-    if (level < 2 || walk->shape[level] != walk->counts[level] || *at++ != ',')
-        return false;
-    at += *at == ' ';
-    if (*at++ != '[' || (unsigned char)*at <= ' ' ||
-        walk->counts[level - 1] + 1 >= walk->max_rows)
-        return false;
-    walk->counts[level - 1]++;
-    walk->scan->at = at;
-    return true;
 }
 
 static bool start_walk(struct json_tensors *tensors, struct walk *walk)
@@ -312,11 +304,7 @@ bool json_tensors_read(struct json_tensors *tensors, size_t max_rows,
     do {
         if (!descend(&walk))
             return false;
-        do
-            if (!read_row(&walk))
-                return false;
-        while (next_row(&walk));
-        if (!ascend(&walk))
+        if (!read_rows(&walk) || !ascend(&walk))
             return false;
     } while (walk.level);
     array->rank = walk.rank;

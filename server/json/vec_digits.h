@@ -48,29 +48,41 @@ static const int8_t json_vec_skips[32] = {
 
 #if defined(__x86_64__)
 
+/* `of` in all lanes.  gcc would make it anew for each number, if it knew what
+ * it is. */
+JSON_VEC_INLINE json_vec json_vec_all(char of)
+{
+    __m128i all = _mm_set1_epi8(of);
+
+    __asm__("" : "+x"(all));
+    return all;
+}
+
 /* The values of digits, 0 for what is none; and which are none, a bit for
- * each lane, the lowest for lane 0. */
-JSON_VEC_INLINE json_vec json_vec_load(const char *at, uint64_t *others)
+ * each lane, the lowest for lane 0, and for two behind the last. */
+JSON_VEC_INLINE json_vec json_vec_load(const char *at, json_vec zeros,
+                                       json_vec nines, uint64_t *others)
 {
     __m128i text = _mm_loadu_si128((const __m128i *)(const void *)at);
-    __m128i value = _mm_sub_epi8(text, _mm_set1_epi8('0'));
-    __m128i low = _mm_min_epu8(value, _mm_set1_epi8(9));
+    __m128i value = _mm_sub_epi8(text, zeros);
+    __m128i low = _mm_min_epu8(value, nines);
     __m128i is_digit = _mm_cmpeq_epi8(value, low);
 
-    *others = (uint64_t)(unsigned)_mm_movemask_epi8(is_digit) ^ 0xffff;
+    *others = (uint64_t)(unsigned)_mm_movemask_epi8(is_digit) ^ 0x3ffff;
     return _mm_and_si128(value, is_digit);
 }
 
-/* The first lane of a mask; 16 when it has none. */
-JSON_VEC_INLINE unsigned json_vec_first(uint64_t mask)
+/* The first lane of a mask; 16 when it has none, or 17 when that was the
+ * first. */
+JSON_VEC_INLINE size_t json_vec_first(uint64_t mask)
 {
-    return (unsigned)__builtin_ctz((unsigned)mask | 0x10000);
+    return (unsigned)__builtin_ctzll(mask);
 }
 
 /* The number of the digits before lane `end`, without the lane that has
  * `behind` digits after it (16: without none). */
-JSON_VEC_INLINE uint64_t json_vec_join(json_vec value, unsigned end,
-                                       unsigned behind)
+JSON_VEC_INLINE uint64_t json_vec_join(json_vec value, size_t end,
+                                       size_t behind)
 {
     const void *moves = json_vec_moves + end, *skips = json_vec_skips + behind;
     __m128i index = _mm_add_epi8(_mm_loadu_si128((const __m128i *)moves),
@@ -87,11 +99,16 @@ JSON_VEC_INLINE uint64_t json_vec_join(json_vec value, unsigned end,
 
 #else
 
-JSON_VEC_INLINE json_vec json_vec_load(const char *at, uint64_t *others)
+JSON_VEC_INLINE json_vec json_vec_all(char of)
 {
-    uint8x16_t value =
-        vsubq_u8(vld1q_u8((const unsigned char *)at), vdupq_n_u8('0'));
-    uint8x16_t is_digit = vcltq_u8(value, vdupq_n_u8(10));
+    return vdupq_n_u8((unsigned char)of);
+}
+
+JSON_VEC_INLINE json_vec json_vec_load(const char *at, json_vec zeros,
+                                       json_vec nines, uint64_t *others)
+{
+    uint8x16_t value = vsubq_u8(vld1q_u8((const unsigned char *)at), zeros);
+    uint8x16_t is_digit = vcleq_u8(value, nines);
     uint8x8_t mask = vshrn_n_u16(vreinterpretq_u16_u8(is_digit), 4);
 
     *others = ~vget_lane_u64(vreinterpret_u64_u8(mask), 0) &
@@ -99,13 +116,13 @@ JSON_VEC_INLINE json_vec json_vec_load(const char *at, uint64_t *others)
     return vandq_u8(value, is_digit);
 }
 
-JSON_VEC_INLINE unsigned json_vec_first(uint64_t mask)
+JSON_VEC_INLINE size_t json_vec_first(uint64_t mask)
 {
-    return mask ? (unsigned)__builtin_ctzll(mask) / 4 : 16;
+    return mask ? (size_t)__builtin_ctzll(mask) / 4 : 16;
 }
 
-JSON_VEC_INLINE uint64_t json_vec_join(json_vec value, unsigned end,
-                                       unsigned behind)
+JSON_VEC_INLINE uint64_t json_vec_join(json_vec value, size_t end,
+                                       size_t behind)
 {
     static const uint8_t tens[16] = {10, 1, 10, 1, 10, 1, 10, 1,
                                      10, 1, 10, 1, 10, 1, 10, 1};

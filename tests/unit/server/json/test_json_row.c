@@ -89,10 +89,45 @@ static void doubles_keep_what_floats_lose(void **state)
     padded_text_free(&text);
 }
 
+/* Up to the row that is not as long, or may not be read any more. */
+static void rows_are_read_in_one_go(void **state)
+{
+    json_row_reader *readers[] = {json_row_floats, json_row_floats_best()};
+    struct padded_text text =
+        padded_text("1, 2], [3,4],[5, 6],  [7, 8], [9]]");
+
+    (void)state;
+    for (size_t r = 0; r < 2; r++) {
+        float out[8] = {0};
+        struct json_row row = {
+            .at = text.bytes, .out = out, .room = 8, .more = 9};
+
+        assert_int_equal(readers[r](&row), JSON_ROW_CLOSED);
+        assert_int_equal(row.rows, 2); /* two spaces are not as usual */
+        assert_int_equal(row.length, 2);
+        assert_int_equal(row.more, 7);
+        assert_int_equal(row.count, 2);
+        assert_int_equal(row.room, 4);
+        assert_ptr_equal(row.out, out + 4);
+        for (size_t i = 0; i < 6; i++)
+            assert_true(out[i] == (float)(i + 1));
+        row = (struct json_row){
+            .at = text.bytes, .out = out, .room = 8, .more = 1};
+        assert_int_equal(readers[r](&row), JSON_ROW_CLOSED);
+        assert_int_equal(row.rows, 1);
+        row = (struct json_row){
+            .at = text.bytes, .out = out, .room = 8, .length = 3, .more = 1};
+        assert_int_equal(readers[r](&row), JSON_ROW_CLOSED);
+        assert_int_equal(row.rows, 0);
+    }
+    padded_text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_ends_with_its_reason_and_place),
+        cmocka_unit_test(rows_are_read_in_one_go),
         cmocka_unit_test(doubles_keep_what_floats_lose),
     };
 

@@ -63,7 +63,8 @@ static void make_row(char *text)
         if (i + 1 < count)
             at += sprintf(at, "%s", separators[below(8) ? usual : below(6)]);
     }
-    at += sprintf(at, "%s], [1.5, 2.5]]", below(8) ? "" : " ");
+    at += sprintf(at, "%s],%s[1.5, 2.5],[-3]]", below(8) ? "" : " ",
+                  below(8) ? " " : "  ");
     if (!below(4))
         text[below((unsigned)(at - text))] = " .-e],x\0009\x80"[below(10)];
 }
@@ -72,10 +73,19 @@ static enum json_row_end read_with(json_row_reader *reader,
                                    const struct padded_text *text,
                                    struct json_row *row, uint32_t *out)
 {
-    *row = (struct json_row){
-        .at = text->bytes, .out = out, .room = 1 + below(2) * (ROOM - 1)};
+    *row = (struct json_row){.at = text->bytes,
+                             .out = out,
+                             .room = 1 + below(2) * (ROOM - 1),
+                             .length = below(2) * below(4),
+                             .more = below(3)};
     memset(out, 0xff, ROOM * sizeof(*out));
     return reader(row);
+}
+
+/* Of all rows. */
+static size_t numbers_of(const struct json_row *row, const uint32_t *first)
+{
+    return (size_t)((const uint32_t *)row->out - first) + row->count;
 }
 
 static void check_row(const char *bytes)
@@ -89,8 +99,10 @@ static void check_row(const char *bytes)
     seed = before;
     if (read_with(json_row_floats_best(), &text, &many, got) != end ||
         many.at != one.at || many.count != one.count ||
+        many.rows != one.rows || many.more != one.more ||
+        many.room != one.room ||
         (end == JSON_ROW_FAULT && strcmp(many.fault, one.fault) != 0) ||
-        memcmp(got, expected, one.count * sizeof(*got)) != 0)
+        memcmp(got, expected, numbers_of(&one, expected) * sizeof(*got)) != 0)
         fail_msg("%s: end %d, count %zu instead of %zu", bytes, (int)end,
                  many.count, one.count);
     padded_text_free(&text);
