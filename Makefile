@@ -281,7 +281,9 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 
 $(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
-    server/store/ $(addprefix core/layers/,logical mask merge_ op_ plain_ \
+    server/store/ server/lo server/session_li server/session_sh \
+    server/json/state_ server/routes/predict_pl \
+    $(addprefix core/layers/,logical mask merge_ op_ plain_ \
     plan rearrange))): COMPILE += $(SMALLER)
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
