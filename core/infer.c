@@ -385,6 +385,7 @@ bool plan_run(const struct plan *plan, const struct rnn_sequence *sequences,
         gone_on = run_block(&block, sequences + i, size);
     }
     like->work = block.run.work;
+    like->team = block.run.team;
     return gone_on;
 }
 
@@ -406,6 +407,7 @@ enum rnn_status rnn_infer(const struct rnn_model *model,
     like.every_step = options->every_step;
     like.keep_going = options->keep_going;
     like.arg = options->arg;
+    like.team = options->team;
     like.work_limit =
         model->info.isa == RNN_ISA_SCALAR ? WORK_LIMIT_SCALAR : WORK_LIMIT;
     if (!plan_run(&model->plan, sequences, count, &like, scratch))

@@ -21,6 +21,7 @@
 #include "core/model.h"
 #include "core/state.h"
 #include "core/status.h"
+#include "core/team.h"
 
 struct rnn_sequence {
     size_t timesteps;           /* >= 1; of the longest input with time */
@@ -42,6 +43,9 @@ struct rnn_infer_options {
      * CANCELLED.  NULL: never asked. */
     bool (*keep_going)(void *arg);
     void *arg;
+    /* Whose idle threads may take units of a step that is too large for one
+     * core's cache.  NULL: this thread alone. */
+    struct rnn_team *team;
 };
 
 /* Shape of output `index` after `timesteps` of each input; returns its rank.

@@ -59,7 +59,7 @@ static const struct gather_job *most_patient(const struct call *call)
 
 /* Some sequences of a call, on whatever thread. */
 struct part {
-    struct team_part offered;
+    struct rnn_team_part offered;
     const struct rnn_model *model;
     const struct rnn_infer_options *options;
     const struct rnn_sequence *sequences;
@@ -82,7 +82,7 @@ static size_t count_parts(const struct call *call,
                           const struct rnn_model *model)
 {
     const uint64_t enough = PARTS_MOST * PART_COST;
-    struct team *team = call->jobs[0]->team;
+    struct rnn_team *team = call->jobs[0]->team;
     size_t most = call->count / PART_SEQUENCES, idle;
     uint64_t cost = 0;
 
@@ -111,7 +111,7 @@ static bool cut(const struct call *call, const struct rnn_model *model,
     for (size_t i = 0; i < count; i++) {
         struct part *part = &parts[i];
 
-        part->offered = (struct team_part){.run = run_part, .arg = part};
+        part->offered = (struct rnn_team_part){.run = run_part, .arg = part};
         part->model = model;
         part->options = options;
         part->sequences = call->sequences + first;
@@ -127,7 +127,7 @@ static bool cut(const struct call *call, const struct rnn_model *model,
 }
 
 static enum rnn_status run_parts(struct part *parts, size_t count,
-                                 struct team *team, struct rnn_error *err)
+                                 struct rnn_team *team, struct rnn_error *err)
 {
     for (size_t i = 1; i < count; i++)
         team->offer(team, &parts[i].offered);
@@ -146,15 +146,17 @@ static enum rnn_status run_parts(struct part *parts, size_t count,
 static enum rnn_status infer(struct call *call, struct rnn_error *err)
 {
     const struct gather_job *most = most_patient(call);
-    const struct rnn_infer_options options = {.every_step = most->every_step,
-                                              .keep_going = most->keep_going,
-                                              .arg = most->arg};
+    struct rnn_infer_options options = {.every_step = most->every_step,
+                                        .keep_going = most->keep_going,
+                                        .arg = most->arg};
     const struct rnn_model *model = most->model->model;
     struct part parts[PARTS_MOST];
     size_t count = 0;
 
     if (join(call))
         count = count_parts(call, model);
+    if (count == 1) /* whose steps may be cut instead */
+        options.team = call->jobs[0]->team;
     if (!count || !cut(call, model, &options, parts, count))
         return rnn_fail(err, RNN_NO_MEMORY, "out of memory for this request");
     return run_parts(parts, count, call->jobs[0]->team, err);

@@ -6,7 +6,7 @@
  * (ARCHITECTURE.md, "Invariants").  A request that is not the only one leaves
  * its call here (ROUTE_GATHER) and goes on when gather_run() has made it.
  * For the same reason the sequences of a batch may be made on several threads
- * (server/team.h).
+ * (core/team.h).
  *
  * Ownership  A job and what it points to are its request's, which stays where
  *            it is until gather_run() has returned.
@@ -17,9 +17,9 @@
 
 #include "core/arena.h"
 #include "core/infer.h"
+#include "core/team.h"
 #include "server/metrics.h"
 #include "server/model_registry.h"
-#include "server/team.h"
 
 /* More at once gain nothing, and the first waits for the last. */
 #define GATHER_MOST 8
@@ -32,8 +32,8 @@ struct gather_job {
     uint64_t deadline_ms;
     bool (*keep_going)(void *arg);
     void *arg;
-    struct arena *arena; /* for scratch */
-    struct team *team;   /* NULL: on this thread alone */
+    struct arena *arena;   /* for scratch */
+    struct rnn_team *team; /* NULL: on this thread alone */
     struct gather_job *next;
 
     /* Set by gather_run(). */

@@ -33,7 +33,7 @@ static void print_shape(char *text, size_t room, size_t rank,
                                      shape[axis]);
     }
     if (used < room)
-        snprintf(text + used, room - used, ")");
+        snprintf(text + used, room - used, rank ? ")" : ",)");
 }
 
 /* "1,234,567" */

@@ -49,6 +49,11 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 
     if (status)
         return status;
+    if (!x->shape.rank && rnn_activation_takes_rows(&own->activation))
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s) works along the batch: its "
+                        "input has no other axis",
+                        layer->name, layer->class->name);
     if (x->scores)
         return scores_activate(builder, node, &own->activation, true, err);
     own->ukernels = rnn_ukernels_find(builder->isa, x->features);
@@ -59,12 +64,13 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
 static bool run(const struct node *node, struct run *run)
 {
     const struct activation *own = node->layer->own;
-    const struct value *input = node->inputs[0];
+    const struct rnn_shape *shape = &node->inputs[0]->shape;
 
     if (node->outputs[0]->scores)
         return true;
     return run_activate_input(run, own->ukernels, &own->activation,
-                              input->shape.dim[input->shape.rank - 1], node);
+                              shape->rank ? shape->dim[shape->rank - 1] : 1,
+                              node);
 }
 
 #define ACTIVATION(label, keras, reader)                                      \
@@ -74,6 +80,7 @@ static bool run(const struct node *node, struct run *run)
         .streaming = STREAM_ALONE,                                            \
         .masking = MASK_PASSED,                                               \
         .takes_scores = true,                                                 \
+        .takes_bare = true,                                                   \
         .own_bytes = sizeof(struct activation),                               \
         .read = (reader),                                                     \
         .connect = connect,                                                   \

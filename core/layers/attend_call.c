@@ -234,7 +234,7 @@ enum rnn_status attend_call_outputs(const struct attend_call *call,
                         RNN_MAX_RANK);
     for (size_t i = 0; i < row->rank; i++)
         shape.dim[i + 1] = row->dim[i];
-    if (call->scores && known)
+    if (call->scores && (known || call->opens))
         status = plan_reserve_outputs(builder, node, 2, err);
     if (!status)
         status =

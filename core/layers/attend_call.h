@@ -5,7 +5,7 @@
  * [timesteps, features], or one item that holds rows; a mask of it is a number
  * for each row.  The first output has the rows of the query.  The second, the
  * weights of all keys for each query, is made when it is asked for, and only
- * where the numbers of rows are known.
+ * where the numbers of rows are known or `opens` is set.
  *
  * Memory   In the model's arena.
  */
@@ -22,6 +22,7 @@ struct attend_call {
     struct value *query, *value, *key;
     struct value *pairs; /* attention_mask: a row for each query; NULL */
     bool causal, scores; /* use_causal_mask, return_attention_scores */
+    bool opens; /* weights of open numbers of rows are the layer's to make */
 };
 
 /* Look at the inputs and keywords of `node`.

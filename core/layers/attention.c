@@ -13,12 +13,15 @@
  * Keras: keras/src/layers/attention/attention.py, additive_attention.py,
  *        tf_keras/src/layers/attention/base_dense_attention.py
  */
+#include "core/layers/attention.h"
+
 #include <stdalign.h>
 #include <string.h>
 
 #include "core/format/json.h"
 #include "core/layers/attend_call.h"
 #include "core/layers/mask.h"
+#include "core/layers/scores.h"
 
 struct attention {
     bool use_scale, concat, causal;
@@ -137,6 +140,40 @@ static struct attend make_attend(const struct layer *layer,
     };
 }
 
+/* Weights that are made when they are written; under masks, where rows may
+ * see nothing, they are not. */
+static bool has_open_weights(const struct attend_call *given)
+{
+    return given->scores && given->query->has_time && given->key->has_time &&
+           given->key->shape.dim[0] == RNN_FREE && !given->query->mask &&
+           !given->key->mask && !given->value->mask && !given->pairs;
+}
+
+static enum rnn_status open_weights(const struct attention_call *call,
+                                    struct node *node,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    struct scores *scores = arena_zalloc(builder->arena, 1, sizeof(*scores),
+                                         alignof(struct scores));
+    struct rnn_shape shape = {.rank = 2,
+                              .dim = {call->given.query->shape.dim[0], 1}};
+    enum rnn_status status;
+
+    if (!scores)
+        return plan_no_memory(node->layer, err);
+    status = plan_make_output(builder, node, 1, &shape, true, err);
+    if (status)
+        return status;
+    scores->a = call->given.query;
+    scores->b = call->given.key;
+    scores->attention = node;
+    node->outputs[1]->shape.dim[1] = RNN_FREE;
+    node->outputs[1]->scores = scores;
+    plan_take_steps(node, 1, call->given.query);
+    return RNN_OK;
+}
+
 static enum rnn_status connect(struct layer *layer, struct node *node,
                                struct plan_builder *builder,
                                struct rnn_error *err)
@@ -166,7 +203,11 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
                      (call->attend.additive ? 16 : 1) * call->attend.width +
                          call->attend.value_width + 16,
                      0, node);
-    return attend_call_outputs(&call->given, &row, 0, node, builder, err);
+    call->given.opens = has_open_weights(&call->given);
+    status = attend_call_outputs(&call->given, &row, 0, node, builder, err);
+    if (!status && node->output_count > 1 && !node->outputs[1])
+        status = open_weights(call, node, builder, err);
+    return status;
 }
 
 /* ---- running -------------------------------------------------------------*/
@@ -208,7 +249,7 @@ static bool run_sequence(const struct node *node, struct run *run,
     attend_call_masks(run, given, index, &job);
     query_mask = job.query_mask;
     job.query_mask = job.key_mask = (struct view){0};
-    if (node->output_count > 1) {
+    if (node->output_count > 1 && !node->outputs[1]->scores) {
         struct attend_rows scores =
             attend_call_view(run, node->outputs[1], index);
 
@@ -230,6 +271,50 @@ static bool run(const struct node *node, struct run *run)
         if (!run_sequence(node, run, i))
             return false;
     return true;
+}
+
+/* ---- weights that no buffer holds ----------------------------------------*/
+
+/* The values are of no interest: one number of each will do. */
+static struct attend attend_of_row(const struct node *node)
+{
+    const struct attention_call *call = node->own;
+    struct attend attend = call->attend;
+
+    attend.value_width = 1;
+    return attend;
+}
+
+size_t attention_row_scratch(const struct node *node, size_t items)
+{
+    const struct attention_call *call = node->own;
+    struct attend attend = attend_of_row(node);
+
+    return attend_scratch(&attend,
+                          attend_call_most_rows(call->given.key, items));
+}
+
+bool attention_row(const struct node *node, struct run *run, size_t r,
+                   size_t t, float *row, float *spare)
+{
+    const struct attention_call *call = node->own;
+    struct attend of_row = attend_of_row(node);
+    struct attend_rows query = attend_call_view(run, call->given.query, r);
+    struct attend_rows keys = attend_call_view(run, call->given.key, r);
+    float y;
+
+    query.data += t * query.stride;
+    query.count = 1;
+    return attend(&of_row,
+                  &(struct attend_job){.queries = query,
+                                       .keys = keys,
+                                       .values = keys,
+                                       .past = t,
+                                       .y = &y,
+                                       .y_stride = 1,
+                                       .scores = row,
+                                       .scores_stride = keys.count},
+                  run, spare);
 }
 
 #define ATTENTION(label, keras)                                               \

@@ -89,8 +89,8 @@ static const char *const words_none[] = {"name", NULL};
 
 const struct layer_class operator_cast = {
     OPERATOR_FIELDS("Cast", words, "Cast"), .takes_ids = true,
-    .connect = connect, .run = run};
+    .takes_bare = true, .connect = connect, .run = run};
 
 const struct layer_class operator_identity = {
     OPERATOR_FIELDS("StopGradient", words_none, NULL), .takes_scores = true,
-    .connect = connect, .run = run};
+    .takes_bare = true, .connect = connect, .run = run};

@@ -331,14 +331,14 @@ const struct layer_class layer_concatenate = {
 
 static const char *const words[] = {"axis", "name", NULL};
 
-#define JOIN(label, keras, ...)                                               \
+#define JOIN(label, keras, bare, ...)                                         \
     static const struct joining joining_##label = {__VA_ARGS__};              \
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words, &joining_##label),                      \
-        .connect = connect_operator, .run = run}
+        .takes_bare = (bare), .connect = connect_operator, .run = run}
 
-JOIN(concatenate, "Concatenate", .axis = 0);
-JOIN(stack, "Stack", .stacks = true);
-JOIN(append, "Append", .tensors = 2);
-JOIN(hstack, "Hstack", .axis = 1);
-JOIN(dstack, "Dstack", .axis = 2);
+JOIN(concatenate, "Concatenate", false, .axis = 0);
+JOIN(stack, "Stack", true, .stacks = true);
+JOIN(append, "Append", false, .tensors = 2);
+JOIN(hstack, "Hstack", false, .axis = 1);
+JOIN(dstack, "Dstack", false, .axis = 2);

@@ -123,8 +123,7 @@ static enum rnn_status read(struct layer *layer, struct fields *fields,
         status = recurrent_read_way(fields, &own->way, err);
     if (status || !own->channels_first)
         return status;
-    if (rnn_activation_takes_rows(&own->cell.activation) ||
-        rnn_activation_takes_rows(&own->cell.recurrent_activation))
+    if (rnn_cell_takes_rows(&own->cell))
         return fields_refuse(fields, RNN_UNSUPPORTED, "data_format",
                              "with which softmax and its kin run along the "
                              "rows; only channels_last is supported then",

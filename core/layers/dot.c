@@ -8,9 +8,9 @@
  *
  * Matmul sums the last axis of a and the last but one of b, the axes before
  * them are the same in both or missing in a constant.  Einsum says which in
- * letters, of which the first is the batch.  The other operators sum axes of a
- * tensor and of a constant: the last and the last but one, the last, or those
- * that they are told.
+ * letters, of which the first is the batch; of a single tensor b is 1.  The
+ * other operators sum axes of a tensor and of a constant: the last and the
+ * last but one, the last, or those that they are told.
  *
  * Keras: keras/src/layers/merging/dot.py, keras/src/ops/numpy.py; tf.linalg
  */
@@ -21,6 +21,7 @@
 #include "core/format/json.h"
 #include "core/layers/einsum.h"
 #include "core/layers/operator.h"
+#include "core/layers/subscripts.h"
 
 struct dot {
     long axes[2];
@@ -30,8 +31,9 @@ struct dot {
 /* What one call keeps: the letters are pointed at. */
 struct dot_call {
     struct einsum einsum;
-    char labels[3][2 * ND_AXES + 1];
+    char labels[3][SUBSCRIPTS_ROOM];
     struct constant constant;
+    float one; /* what a single tensor is multiplied by */
 };
 
 /* Which axis of a constant is summed with the last of a tensor. */
@@ -360,8 +362,6 @@ static enum rnn_status connect_pairs(struct layer *layer, struct node *node,
     pairs[0][1] = *pairing == PAIR_LAST || other == 1 ? other - 1 : other - 2;
     if (*pairing == PAIR_TOLD)
         status = pair_axes(node, rank, other, pairs, &count, err);
-    if (!status && rank + other - 2 * count == 0)
-        status = operator_refuse(node, "no axis but the batch is left", err);
     if (!status && rank + other - 2 * count > RNN_MAX_RANK)
         status = operator_refuse(node, "its output has too many axes", err);
     if (status)
@@ -370,50 +370,42 @@ static enum rnn_status connect_pairs(struct layer *layer, struct node *node,
     return finish(call, node, builder, err);
 }
 
-/* "btd,bsd->bts" without the batch; false: in another form. */
-static bool split_letters(const char *text, struct dot_call *call)
-{
-    char batch = text[0];
-    size_t part = 0, length = 0;
-
-    for (; *text; text++) {
-        if (*text == ' ')
-            continue;
-        if (*text == ',' || (*text == '-' && text[1] == '>')) {
-            if (part != (*text == ',' ? 0U : 1U) || !length)
-                return false;
-            text += *text == '-';
-            part++;
-            length = 0;
-            continue;
-        }
-        if (((*text | 32) < 'a' || (*text | 32) > 'z') ||
-            length > 2 * ND_AXES || (!length != (*text == batch)))
-            return false;
-        if (length++)
-            call->labels[part][length - 2] = *text;
-    }
-    return part == 2 && length;
-}
-
 static enum rnn_status connect_einsum(struct layer *layer, struct node *node,
                                       struct plan_builder *builder,
                                       struct rnn_error *err)
 {
     const char *text =
         rnn_json_text(operator_setting(node, "subscripts", NULL));
+    const struct call_argument *first = call_position(node->given, 0);
+    size_t count = call_position(node->given, 1) ? 2 : 1;
+    size_t flip = count == 2 && first && first->json; /* a tensor first */
     struct dot_call *call = make_call(node, builder);
+    struct subscripts_operand read[2] = {0};
 
     if (!call)
         return plan_no_memory(layer, err);
-    if (!text || node->input_count != 2 || call_position(node->given, 2) ||
-        !split_letters(text, call))
-        return operator_refuse(
-            node,
-            "its subscripts are not those of two tensors, the batch first",
-            err);
-    for (size_t o = 0; o < 2; o++)
-        call->einsum.operands[o].value = node->inputs[o];
+    call->one = 1;
+    call->einsum.operands[1].numbers = nd_plain(&call->one, 0, NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct einsum_operand *operand = &call->einsum.operands[i ^ flip];
+        enum rnn_status status = read_operand(
+            call, node, call_position(node->given, i), i ^ flip, builder, err);
+
+        if (status)
+            return status;
+        read[i].is_tensor = operand->value;
+        read[i].axes = rank_of(operand) + read[i].is_tensor;
+    }
+    if (!text || !call->einsum.operands[0].value ||
+        call_position(node->given, 2) ||
+        !subscripts_read(text, read, count, call->labels[2]))
+        return operator_refuse(node,
+                               "its subscripts are not those of one or two "
+                               "tensors, or of one and a constant, the batch "
+                               "first",
+                               err);
+    for (size_t i = 0; i < count; i++)
+        memcpy(call->labels[i ^ flip], read[i].labels, SUBSCRIPTS_ROOM);
     return finish(call, node, builder, err);
 }
 

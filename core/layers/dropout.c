@@ -39,6 +39,7 @@ static enum rnn_status connect(struct layer *layer, struct node *node,
         .streaming = STREAM_ALONE,                                            \
         .masking = (what),                                                    \
         .takes_scores = true,                                                 \
+        .takes_bare = true,                                                   \
         .read = read,                                                         \
         .connect = connect,                                                   \
     }

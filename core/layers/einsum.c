@@ -122,7 +122,7 @@ static enum rnn_status find_shape(const struct einsum *einsum,
                           err);
         shape->rank++;
     }
-    if (!shape->rank)
+    if (!shape->rank && node->layer->class == &layer_dot)
         shape->dim[shape->rank++] = 1;
     return RNN_OK;
 }

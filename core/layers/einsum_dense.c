@@ -321,7 +321,7 @@ static bool run(const struct node *node, struct run *run)
     const struct value *output = node->outputs[0];
     struct view y = run_view(run, output);
     size_t items = run_items(run, output);
-    size_t units = output->has_time && output->shape.rank == 1
+    size_t units = output->shape.rank <= output->has_time
                        ? 1
                        : output->shape.dim[output->shape.rank - 1];
 

@@ -70,6 +70,7 @@ extern const char *const element_words_two[], *const element_words_one[];
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words, &element_##label),                      \
         .takes_scores = true,                                                 \
+        .takes_bare = true,                                                   \
         .connect = element_connect,                                           \
         .run = element_run,                                                   \
     }

@@ -101,6 +101,7 @@ static bool run(const struct node *node, struct run *run)
 const struct layer_class layer_flatten = {
     .name = "Flatten",
     .takes_plain = true,
+    .takes_bare = true,
     .inert = inert,
     .streaming = STREAM_WHOLE,
     .masking = MASK_DROPPED,

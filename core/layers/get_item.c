@@ -208,4 +208,5 @@ static bool run(const struct node *node, struct run *run)
 }
 
 const struct layer_class operator_get_item = {
-    OPERATOR_FIELDS("GetItem", words, NULL), .connect = connect, .run = run};
+    OPERATOR_FIELDS("GetItem", words, NULL), .takes_bare = true,
+    .connect = connect, .run = run};

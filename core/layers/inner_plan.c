@@ -217,7 +217,8 @@ bool inner_plan_run(const struct node *node, struct run *run)
     struct run like = {.keep_going = run->keep_going,
                        .arg = run->arg,
                        .work = run->work,
-                       .work_limit = run->work_limit};
+                       .work_limit = run->work_limit,
+                       .team = run->team};
     struct group group;
     bool gone_on = true;
 
@@ -231,5 +232,6 @@ bool inner_plan_run(const struct node *node, struct run *run)
                            (unsigned char *)run->scratch + group.scratch);
     }
     run->work = like.work;
+    run->team = like.team;
     return gone_on;
 }

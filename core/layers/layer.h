@@ -43,6 +43,7 @@ struct layer_class {
     bool takes_ids;   /* it reads whole numbers: a dtype "int32" is theirs */
     bool takes_plain; /* it may be called on time without features; what is
                          for others are so many features */
+    bool takes_bare;  /* and on one number of a sequence, without any axis */
     const char *const *keywords; /* of a call that it understands; NULL at
                                     end, or NULL: none (call.h) */
     bool takes_constants;        /* by position in a call */

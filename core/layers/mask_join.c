@@ -7,13 +7,16 @@
  *
  * A Concatenate gives each mask an axis of features and puts them one behind
  * the other, as it does with its inputs; an input without a mask has one of
- * ones.  Then the axis of features goes again: any along it in Keras 3, all in
- * Keras 2.  Along the features that is what the others do, since or with ones
- * is none; along another axis the masks follow each other.
+ * ones, and a mask with as many axes as its input (a Softmax gives one on)
+ * stays as it is.  Then the axis of features goes again: any along it in
+ * Keras 3, all in Keras 2.  Along the features that is what the others do,
+ * since or with ones is none; along another axis the masks follow each other.
  *
  * Keras: compute_mask in keras/src/layers/merging/base_merge.py,
  * concatenate.py, and the same two in tf_keras
  */
+#include <string.h>
+
 #include "core/layers/concatenate.h"
 #include "core/layers/mask.h"
 #include "core/layers/nd.h"
@@ -23,6 +26,49 @@ static enum rnn_status refuse(const struct node *node, const char *why,
 {
     return rnn_fail(err, RNN_UNSUPPORTED, "layer \"%.100s\" (%s): %s",
                     node->layer->name, node->layer->class->name, why);
+}
+
+/* ---- rows ----------------------------------------------------------------*/
+
+/* Has the mask of input `i` the axis of features too, which goes? */
+static bool is_wide(const struct node *node, size_t i)
+{
+    const struct value *x = node->inputs[i];
+
+    return node->layer->class == &layer_concatenate && x->mask &&
+           x->mask->shape.rank == x->shape.rank;
+}
+
+static size_t last_dim(const struct value *value)
+{
+    return value->shape.dim[value->shape.rank - 1];
+}
+
+/* How many numbers of the mask of input `i` become one. */
+static size_t row_width(const struct node *node, size_t i)
+{
+    return is_wide(node, i) ? last_dim(node->inputs[i]->mask) : 1;
+}
+
+/* The mask of input `i`, which has one, as it is without that axis. */
+static struct value rows_of(const struct node *node, size_t i)
+{
+    struct value rows = *node->inputs[i]->mask;
+
+    rows.shape.rank -= is_wide(node, i);
+    rows.features /= row_width(node, i);
+    return rows;
+}
+
+static bool row_counts(const struct node *node, const float *row, size_t width,
+                       ptrdiff_t step)
+{
+    bool is_any = node->mask_is_any;
+
+    for (size_t k = 0; k < width; k++, row += step)
+        if ((*row != 0) == is_any)
+            return is_any;
+    return !is_any;
 }
 
 /* ---- masks over each other -----------------------------------------------*/
@@ -44,26 +90,31 @@ static bool fits(const struct value *mask, const struct value *joined,
 }
 
 /* A value like the first mask, of the widest axes among them. */
-static struct value widest(const struct node *node, const struct value *first)
+static struct value widest(const struct node *node)
 {
-    struct value wide;
+    struct value wide = {0};
+    bool found = false;
 
     for (size_t i = 0; i < node->input_count; i++) {
-        const struct value *mask = node->inputs[i]->mask;
+        struct value rows;
 
-        if (mask && mask->has_time && plan_is_repeated(first, mask))
-            first = mask;
-    }
-    wide = *first;
-
-    for (size_t i = 0; i < node->input_count; i++) {
-        const struct value *mask = node->inputs[i]->mask;
-
-        if (!mask || mask->shape.rank != wide.shape.rank)
+        if (!node->inputs[i]->mask)
             continue;
-        for (size_t k = wide.has_time; k < wide.shape.rank; k++)
+        rows = rows_of(node, i);
+        if (!found || (rows.has_time && plan_is_repeated(&wide, &rows)))
+            wide = rows;
+        found = true;
+    }
+    for (size_t i = 0; i < node->input_count; i++) {
+        struct value rows;
+
+        if (!node->inputs[i]->mask)
+            continue;
+        rows = rows_of(node, i);
+        for (size_t k = wide.has_time;
+             rows.shape.rank == wide.shape.rank && k < wide.shape.rank; k++)
             if (wide.shape.dim[k] == 1)
-                wide.shape.dim[k] = mask->shape.dim[k];
+                wide.shape.dim[k] = rows.shape.dim[k];
     }
     /* plan_make_mask() takes the axis of features away */
     wide.shape.dim[wide.shape.rank++] = 1;
@@ -73,7 +124,8 @@ static struct value widest(const struct node *node, const struct value *first)
 static enum rnn_status join(struct plan_builder *builder, struct node *node,
                             struct rnn_error *err)
 {
-    bool is_3 = builder->keras_major >= 3, differ = false, all = true;
+    bool is_3 = builder->keras_major >= 3, all = true;
+    bool differ = false; /* from what is passed on as it is */
     struct value *first = NULL, *output = node->outputs[0], wide;
     enum rnn_status status;
 
@@ -81,7 +133,8 @@ static enum rnn_status join(struct plan_builder *builder, struct node *node,
         struct value *mask = node->inputs[i]->mask;
 
         all = all && mask;
-        differ = differ || (first && mask && mask != first);
+        differ =
+            differ || is_wide(node, i) || (first && mask && mask != first);
         first = first ? first : mask;
     }
     if (!first || (is_3 && !all))
@@ -95,24 +148,39 @@ static enum rnn_status join(struct plan_builder *builder, struct node *node,
     }
     if (first->shape.rank == RNN_MAX_RANK)
         return refuse(node, "the masks of its inputs have too many axes", err);
-    wide = widest(node, first);
+    wide = widest(node);
     status = plan_make_mask(builder, node, &wide, err);
     if (status)
         return status;
-    for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i]->mask &&
-            !fits(node->inputs[i]->mask, node->mask, is_3))
+    for (size_t i = 0; i < node->input_count; i++) {
+        struct value rows;
+
+        if (!node->inputs[i]->mask)
+            continue;
+        rows = rows_of(node, i);
+        if (!fits(&rows, node->mask, is_3))
             return refuse(node,
                           "the masks of its inputs have different shapes, "
                           "which do not join: Keras raises, or puts the batch "
                           "beside another axis",
                           err);
+    }
     output->mask = node->mask;
     node->mask_is_any = is_3;
     return RNN_OK;
 }
 
 /* ---- masks behind each other ---------------------------------------------*/
+
+/* Axes that the mask of input `i`, of one like it where it has none, has
+ * behind the batch, without that of features. */
+static size_t row_axes(const struct node *node, size_t i)
+{
+    const struct value *x = node->inputs[i];
+
+    return x->mask ? x->mask->shape.rank - is_wide(node, i)
+                   : x->shape.rank - 1;
+}
 
 /* The axis of the masks along which a Concatenate puts them; as many as they
  * have is that of features. */
@@ -121,21 +189,21 @@ static enum rnn_status find_axis(const struct plan_builder *builder,
                                  struct rnn_error *err)
 {
     long given = concatenate_given_axis(node->layer);
-    size_t rank = 0, inputs = node->inputs[0]->shape.rank;
+    size_t rank = 0, most = node->inputs[0]->shape.rank - 1;
 
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i]->mask)
-            rank = node->inputs[i]->mask->shape.rank;
+            rank = row_axes(node, i);
     for (size_t i = 0; i < node->input_count; i++) {
         const struct value *x = node->inputs[i];
-        size_t has = x->mask ? x->mask->shape.rank : x->shape.rank - 1;
 
         if (x->mask && x->mask->has_time != x->has_time)
             return refuse(node, "it has a mask without time for a sequence",
                           err);
-        if (has != rank || (builder->keras_major >= 3 && rank + 1 != inputs))
+        if (row_axes(node, i) != rank || rank > most ||
+            (builder->keras_major >= 3 && rank < most))
             return refuse(node,
-                          "it has masks with fewer axes than the rows of its "
+                          "it has masks with other axes than the rows of its "
                           "inputs: Keras raises, or puts the batch beside "
                           "another axis",
                           err);
@@ -154,6 +222,28 @@ static enum rnn_status find_axis(const struct plan_builder *builder,
     return RNN_OK;
 }
 
+/* Has the mask of `x` a number for each place along its first axes? */
+static bool is_of_places(const struct value *x, size_t axes)
+{
+    if (x->has_time && !plan_same_time(x->mask, x))
+        return false;
+    for (size_t k = 0; k < axes; k++)
+        if (x->mask->shape.dim[k] != x->shape.dim[k])
+            return false;
+    return true;
+}
+
+/* How wide Keras has the mask of input `i` when it puts them together. */
+static size_t joined_width(const struct plan_builder *builder,
+                           const struct node *node, size_t i)
+{
+    const struct value *x = node->inputs[i];
+
+    if (x->mask && builder->keras_major < 3)
+        return row_width(node, i);
+    return is_wide(node, i) ? last_dim(x->mask) : last_dim(x);
+}
+
 static enum rnn_status join_along(struct plan_builder *builder,
                                   struct node *node, size_t rank,
                                   struct rnn_error *err)
@@ -165,16 +255,22 @@ static enum rnn_status join_along(struct plan_builder *builder,
     for (size_t i = 0; i < node->input_count; i++) {
         const struct value *x = node->inputs[i];
 
-        if (builder->keras_major < 3 && !x->mask &&
-            x->shape.dim[x->shape.rank - 1] > 1)
+        if (joined_width(builder, node, i) != joined_width(builder, node, 0))
             return refuse(node,
-                          "it joins inputs of which one has a mask and "
-                          "another has none: Keras 2 itself cannot run that",
+                          "it joins inputs whose masks differ in width, as "
+                          "one of features and one of timesteps do, or one "
+                          "that is not there: Keras itself cannot run that",
+                          err);
+        if (x->mask && !is_of_places(x, rank))
+            return refuse(node,
+                          "it joins masks of other sizes than its inputs: "
+                          "Keras has no mask for its output",
                           err);
     }
     rows.shape.rank = rank + 1;
     status = plan_make_mask(builder, node, &rows, err);
     node->outputs[0]->mask = node->mask;
+    node->mask_is_any = builder->keras_major >= 3;
     return status;
 }
 
@@ -190,9 +286,8 @@ enum rnn_status mask_settle_joined(struct plan_builder *builder,
     if (status)
         return status;
     for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i]->mask && axis < node->inputs[i]->mask->shape.rank)
-            return join_along(builder, node, node->inputs[i]->mask->shape.rank,
-                              err);
+        if (node->inputs[i]->mask && axis < row_axes(node, i))
+            return join_along(builder, node, row_axes(node, i), err);
     return join(builder, node, err);
 }
 
@@ -206,11 +301,31 @@ static bool goes_along(const struct node *node)
            concatenate_axis(node) < node->mask->shape.rank;
 }
 
+/* The mask of input `i`, of a unit, to where it stands in that of the output;
+ * one that is not there is ones. */
+static void write_rows(const struct node *node, size_t i, struct nd *from,
+                       const struct nd *to)
+{
+    struct nd_walk walk = {.rank = to->rank};
+    bool is_masked = node->inputs[i]->mask, wide = is_wide(node, i);
+    size_t width = wide ? from->dim[from->rank - 1] : 1;
+    ptrdiff_t step = wide ? from->stride[from->rank - 1] : 0;
+
+    if (wide || !is_masked)
+        nd_drop(from, from->rank - 1);
+    memcpy(walk.dim, to->dim, to->rank * sizeof(walk.dim[0]));
+    do {
+        const float *row = from->data + nd_offset(from, &walk);
+
+        to->data[nd_offset(to, &walk)] =
+            !is_masked || row_counts(node, row, width, step);
+    } while (nd_next(&walk));
+}
+
 /* Unit `index`: the mask of each input behind that of the one before. */
 static void write_along(const struct node *node, const struct run *run,
                         size_t index)
 {
-    static float one = 1;
     size_t axis =
         concatenate_axis(node) - (node->outputs[0]->has_time && !node->whole);
     size_t done = 0;
@@ -222,25 +337,19 @@ static void write_along(const struct node *node, const struct run *run,
             nd_unit(run, x->mask ? x->mask : x, index, node->whole);
 
         nd_cut(&y, axis, done, from.dim[axis]);
-        if (!x->mask) {
-            nd_drop(&from, from.rank - 1);
-            from.data = &one;
-            for (size_t k = 0; k < from.rank; k++)
-                from.stride[k] = 0;
-        }
-        nd_copy(&from, &y);
-        done += from.dim[axis];
+        write_rows(node, i, &from, &y);
+        done += y.dim[axis];
     }
 }
 
 /* Number `k` of an item of `joined` is which one of `mask`? */
 static size_t place_in(const struct value *mask, const struct value *joined,
-                       size_t k)
+                       size_t width, size_t k)
 {
-    size_t place = 0, stride = 1;
+    size_t place = 0, stride = width;
 
-    if (mask->features == joined->features)
-        return k;
+    if (mask->features == joined->features * width)
+        return k * width;
     for (size_t i = joined->shape.rank; i-- > joined->has_time;) {
         size_t at = k % joined->shape.dim[i];
 
@@ -263,13 +372,14 @@ static void write_over(const struct node *node, const struct run *run,
         for (size_t n = 0; n < node->input_count; n++) {
             const struct value *mask = node->inputs[n]->mask;
             struct view m = mask_view(run, node->inputs[n]);
+            size_t width = row_width(node, n);
             bool counts;
 
             if (!m.data)
                 continue;
-            counts =
-                m.data[run_item_of(run, mask, node->mask, index) * m.stride +
-                       place_in(mask, node->mask, k)] != 0;
+            m.data += run_item_of(run, mask, node->mask, index) * m.stride;
+            counts = row_counts(
+                node, m.data + place_in(mask, node->mask, width, k), width, 1);
             any = any || counts;
             every = every && counts;
         }

@@ -337,6 +337,7 @@ static bool run(const struct node *node, struct run *run)
         .streaming = STREAM_ALONE,                                            \
         .masking = MASK_JOINED,                                               \
         .takes_scores = true,                                                 \
+        .takes_bare = true,                                                   \
         .read = read,                                                         \
         .connect = connect,                                                   \
         .scratch = scratch,                                                   \

@@ -115,12 +115,8 @@ static enum rnn_status find_shape(const struct move *move,
     const struct value *x = node->inputs[0];
     size_t first;
 
-    if (!move->rank || move->rank > RNN_MAX_RANK)
-        return operator_refuse(
-            node,
-            move->rank ? "its output has too many axes"
-                       : "no axis but the batch is left of its output",
-            err);
+    if (move->rank > RNN_MAX_RANK)
+        return operator_refuse(node, "its output has too many axes", err);
     *shape = (struct rnn_shape){.rank = move->rank};
     for (size_t i = 0; i < move->rank; i++) {
         const struct move_axis *axis = &move->axes[i];
@@ -142,10 +138,11 @@ static void find_way(struct move *move, const struct value *x)
     bool last = x->has_time && move->is_taken[0] && move->place[0] == -1;
 
     move->how = MOVE_WHOLE;
-    if (x->has_time ? keeps(&move->axes[0]) && !move->axes[0].from
-                    : move->rank == 1)
+    if (x->has_time
+            ? move->rank && keeps(&move->axes[0]) && !move->axes[0].from
+            : move->rank <= 1)
         move->how = MOVE_ITEMS;
-    else if (move->rank == 1 && last)
+    else if (move->rank <= 1 && last)
         move->how = MOVE_LAST;
 }
 
@@ -247,7 +244,8 @@ enum rnn_status move_connect(struct move *move, struct node *node,
     if (status)
         return status;
     find_way(move, x);
-    from_time = x->has_time && !move->axes[0].is_new && !move->axes[0].from;
+    from_time = x->has_time && move->rank && !move->axes[0].is_new &&
+                !move->axes[0].from;
     open = from_time && x->shape.dim[0] == RNN_FREE;
     has_time = shape.rank > 1 || open ||
                (from_time && takes_all(&move->axes[0].slice));

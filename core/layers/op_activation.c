@@ -71,10 +71,12 @@ static enum rnn_status read_lanes(struct node *node,
         status = lanes_read(lanes, node, json, err);
     else
         status = lanes_init(lanes, node->layer, x, &(long){-1}, 1, err);
+    if (status)
+        return status;
     call->by_lanes = lanes->count > 1 || !lanes->along[last] || lanes->whole;
     if (lanes->whole)
         plan_need_whole(node);
-    return status;
+    return RNN_OK;
 }
 
 /* Of what is as wide as there are timesteps. */
@@ -167,7 +169,10 @@ static const char *const words_gelu[] = {"approximate", "name", NULL};
     static const struct function function_##label = {__VA_ARGS__};            \
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words, &function_##label),                     \
-        .takes_scores = true, .connect = connect, .scratch = scratch,         \
+        .takes_scores = true,                                                 \
+        .takes_bare = true,                                                   \
+        .connect = connect,                                                   \
+        .scratch = scratch,                                                   \
         .run = run}
 #define PLAIN(label, keras, keras_name)                                       \
     FUNCTION(label, keras, words_plain, .name = (keras_name))

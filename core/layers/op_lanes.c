@@ -234,14 +234,12 @@ static enum rnn_status make_output(struct node *node, struct lane_call *call,
     const struct value *x = node->inputs[0];
     bool whole = call->lanes.whole, has_time;
     struct rnn_shape shape = {0};
-    enum rnn_status status = RNN_OK;
+    enum rnn_status status;
 
     if (more && x->shape.rank == 2)
         shape.dim[shape.rank++] = more;
     else
-        status = reduce_shape(node, &call->lanes, false, &shape, err);
-    if (status)
-        return status;
+        shape = reduce_shape(node, &call->lanes, false);
     if (more && x->shape.rank > 2)
         shape.dim[shape.rank++] = more;
     has_time = whole ? shape.rank > 1 : x->has_time;

@@ -56,7 +56,8 @@ extern const struct layer_class operator_one_hot, operator_get_item,
     operator_empty_like, operator_imag, operator_angle, operator_ldexp,
     operator_saturate_cast, operator_erfinv, operator_i0, operator_nansum,
     operator_nanmean, operator_nanprod, operator_nanmax, operator_nanmin,
-    operator_nanvar, operator_nanstd, operator_nanargmax, operator_nanargmin;
+    operator_nanvar, operator_nanstd, operator_nanargmax, operator_nanargmin,
+    operator_dot_product_attention;
 
 struct known {
     const char *keras_3; /* class_name; NULL: none */
@@ -201,6 +202,8 @@ static const struct known known[] = {
     {"Copy", NULL, &operator_identity},
     {"Real", "math.real", &operator_identity},
     {"Conjugate", NULL, &operator_identity},
+    {"Conj", NULL, &operator_identity},
+    {"DotProductAttention", NULL, &operator_dot_product_attention},
     {"Ptp", NULL, &operator_ptp},
     {"Logsumexp", "math.reduce_logsumexp", &operator_logsumexp},
     {"Argmax", "math.argmax", &operator_argmax},

@@ -18,6 +18,8 @@
  *          the other has a clock that is the sum of theirs.
  * Whole    A node may need the whole sequence at once.  Then the plan does
  *          not stream, and a chunk is the whole sequence.
+ * Bare     A value may have no axis: one number of a sequence, which only some
+ *          classes take (layer.h).
  * Mask     A value may have a mask: another value, with the same time and a
  *          number for each item, 0 where Keras masks it (core/layers/mask.h).
  * State    What a node keeps of a sequence: named slots.  A caller's state
@@ -255,11 +257,12 @@ RNN_CHECKED enum rnn_status plan_call_with(struct plan_builder *builder,
                                            struct node **node,
                                            struct rnn_error *err);
 
-/* A sequence without an axis of features is one of ids, or of numbers for
- * whoever says that it takes them.  To all others its timesteps are features,
- * if their number is known: a Flatten before `layer` makes them so.
+/* What has no axis at all is for who takes it.  A sequence without an axis of
+ * features is one of ids, or of numbers for whoever says that it takes them.
+ * To all others its timesteps are features, if their number is known: a
+ * Flatten before `layer` makes them so.
  *
- * UNSUPPORTED  their number is not known
+ * UNSUPPORTED  their number is not known; there is no axis
  */
 RNN_CHECKED enum rnn_status plan_flatten_plain(struct plan_builder *builder,
                                                struct layer *layer,

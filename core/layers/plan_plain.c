@@ -1,4 +1,5 @@
-/* Sequences of numbers without an axis of features. */
+/* Sequences of numbers without an axis of features, and numbers without any
+ * axis. */
 #include <stdalign.h>
 #include <stddef.h>
 
@@ -46,6 +47,12 @@ enum rnn_status plan_flatten_plain(struct plan_builder *builder,
         return plan_no_memory(layer, err);
     for (size_t i = 0; i < given->input_count && !status; i++) {
         inputs[i] = given->inputs[i];
+        if (!layer->class->takes_bare && !inputs[i]->shape.rank)
+            return rnn_fail(err, RNN_UNSUPPORTED,
+                            "layer \"%.100s\" (%s) is called on one number "
+                            "of each sequence, without an axis but the batch; "
+                            "give it one (keras.ops.expand_dims(x, -1))",
+                            layer->name, layer->class->name);
         if (layer->class->takes_plain || !inputs[i]->has_time ||
             inputs[i]->shape.rank > 1)
             continue;

@@ -30,6 +30,7 @@ bool rearrange_run(const struct node *node, struct run *run);
     static const struct rearrangement rearrangement_##label = {__VA_ARGS__};  \
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words, &rearrangement_##label),                \
+        .takes_bare = true,                                                   \
         .connect = rearrange_connect,                                         \
         .run = rearrange_run,                                                 \
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/layers/cudnn.h"
+#include "core/layers/long_steps.h"
 
 const char *const recurrent_inert[] = {
     /* only for training */
@@ -246,46 +247,6 @@ struct recurrent_way *recurrent_way_of(const struct layer *layer)
                : NULL;
 }
 
-static bool takes_rows(const struct f32_cell *cell)
-{
-    return rnn_activation_takes_rows(&cell->activation) ||
-           rnn_activation_takes_rows(&cell->recurrent_activation);
-}
-
-/* One timestep that takes longer than the caller may wait, some panels at a
- * time.  The new h grows in y or, without one, in `next`, since all panels
- * read the old one. */
-static bool run_long_step(const struct node *node, struct run *run,
-                          size_t rows, uint64_t step_work, float *next)
-{
-    const struct recurrent *own = node->layer->own;
-    float *scratch = next + rows * plan_stride(own->units);
-    size_t panels = own->cell.recurrent.panels;
-    size_t parts = (size_t)(step_work / run->work_limit) + 1;
-    size_t at_once =
-        takes_rows(&own->cell) ? panels : (panels + parts - 1) / parts;
-    struct f32_cell_row *row = run->cell_rows;
-    bool timed = row[0].y;
-
-    for (size_t r = 0; r < rows && !timed; r++)
-        row[r].y = next + r * plan_stride(own->units);
-    for (size_t phase = 0; phase < rnn_cell_phases(&own->cell); phase++)
-        for (size_t p = 0; p < panels; p += at_once) {
-            size_t end = panels - p < at_once ? panels : p + at_once;
-
-            if (!run_may_go_on(run, step_work * (end - p) / panels))
-                return false;
-            own->ukernels->cell_part(&own->cell, rows, row, phase, p, end,
-                                     scratch);
-        }
-    for (size_t r = 0; r < rows; r++) {
-        memcpy(row[r].h, row[r].y, own->units * sizeof(float));
-        if (!timed)
-            row[r].y = NULL;
-    }
-    return true;
-}
-
 /* The next `steps` are behind all rows. */
 static void advance(const struct node *node, struct run *run, size_t rows,
                     size_t steps)
@@ -302,7 +263,7 @@ static void advance(const struct node *node, struct run *run, size_t rows,
 }
 
 /* Timesteps that one call of the cell may take before the caller is asked
- * again; 0: not even one. */
+ * again. */
 static size_t steps_at_once(const struct run *run, size_t steps,
                             uint64_t step_work)
 {
@@ -319,21 +280,26 @@ bool recurrent_run_cell(const struct node *node, struct run *run, size_t rows,
     uint64_t step_work =
         run_work((uint64_t)own->gates * own->units * (own->units + 16), rows) +
         64 * rows;
-    size_t at_once = steps_at_once(run, steps, step_work);
+    const struct long_cell cell = {
+        .ukernels = own->ukernels,
+        .cell = &own->cell,
+        .rows = rows,
+        .z_stride = own->z_stride,
+        .y_stride = node->outputs[0]->stride,
+        .next = scratch,
+        .scratch = scratch + rows * plan_stride(own->units),
+    };
+    size_t at_once;
 
+    if (long_steps_pay(&own->cell, run, rows, steps, step_work))
+        return long_steps_run(&cell, run, steps, step_work);
+    at_once = steps_at_once(run, steps, step_work);
     for (size_t t = 0, count; t < steps; t += count) {
         count = steps - t < at_once ? steps - t : at_once;
-        if (!count) {
-            count = 1;
-            if (!run_long_step(node, run, rows, step_work, scratch))
-                return false;
-        } else {
-            if (!run_may_go_on(run, count * step_work))
-                return false;
-            own->ukernels->cell(&own->cell, rows, count, run->cell_rows,
-                                own->z_stride, node->outputs[0]->stride,
-                                scratch);
-        }
+        if (!run_may_go_on(run, count * step_work))
+            return false;
+        own->ukernels->cell(&own->cell, rows, count, run->cell_rows,
+                            cell.z_stride, cell.y_stride, scratch);
         advance(node, run, rows, count);
     }
     return true;
@@ -374,10 +340,10 @@ struct f32_cell_row recurrent_row(const struct node *node,
     };
 }
 
-static bool run_all(const struct node *node, struct run *run, struct view z)
+static bool run_steps_of_all(const struct node *node, struct run *run,
+                             struct view z)
 {
     size_t steps = run_steps(run, node->inputs[0]);
-
     size_t at_once = recurrent_returns_each(node, run) ? 1 : steps;
 
     for (size_t t = 0; t < steps; t += at_once) {
@@ -391,28 +357,60 @@ static bool run_all(const struct node *node, struct run *run, struct view z)
     return true;
 }
 
+/* One sequence through a cell that makes z beside its steps; false: not such
+ * a cell, or call. */
+static bool run_sequence(const struct node *node, struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+    const struct view x = run_view(run, node->inputs[0]);
+    const size_t steps = run_steps(run, node->inputs[0]);
+    const struct view z = {.data = run->scratch, .stride = own->z_stride};
+    const struct f32_cell_row row = recurrent_row(node, run, z, 0, 0);
+    const struct f32_sequence sequence = {
+        .input = &own->input,
+        .steps = steps,
+        .x = x.data,
+        .x_stride = x.stride,
+        .row = &row,
+        .y_stride = node->outputs[0]->stride,
+    };
+    const uint64_t work = run_work(node->cost, steps);
+
+    if (run->rows != 1 || call->mask || own->way.go_backwards ||
+        recurrent_returns_each(node, run) ||
+        (run->keep_going && work > run->work_limit / 2))
+        return false;
+    return own->ukernels->sequence(&own->cell, &sequence, run->scratch);
+}
+
+/* z of all steps, then the steps; false: stopped. */
+static bool run_all(const struct node *node, struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+    const struct view z = {.data = run->scratch, .stride = own->z_stride};
+    const size_t steps = run_steps(run, node->inputs[0]);
+
+    if (!run_product(run, own->ukernels, &own->input, run->rows * steps,
+                     run_view(run, node->inputs[0]), z))
+        return false;
+    if (own->way.go_backwards)
+        turn_around(z, run->rows, steps);
+    return call->mask ? recurrent_run_masked(node, run, z)
+                      : run_steps_of_all(node, run, z);
+}
+
 bool recurrent_run(const struct node *node, struct run *run)
 {
     const struct recurrent *own = node->layer->own;
     const struct recurrent_call *call = node->own;
     const struct value *output = node->outputs[0];
     struct view y = run_view(run, output);
-    struct view z = {.data = run->scratch, .stride = own->z_stride};
-    size_t steps = run_steps(run, node->inputs[0]);
-    size_t items = run->rows * steps;
-    bool timed = run_is_timed(run, output), done;
+    bool timed = run_is_timed(run, output);
 
-    if (!run_product(run, own->ukernels, &own->input, items,
-                     run_view(run, node->inputs[0]), z))
-        return false;
-    if (own->way.go_backwards)
-        turn_around(z, run->rows, steps);
     recurrent_begin(node, run);
-    if (call->mask)
-        done = recurrent_run_masked(node, run, z);
-    else
-        done = run_all(node, run, z);
-    if (!done)
+    if (!run_sequence(node, run) && !run_all(node, run))
         return false;
     for (size_t i = 0; !timed && i < run->ending_count; i++)
         memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,

@@ -38,21 +38,18 @@ static enum rnn_status read_call(const struct node *node,
     return status;
 }
 
-enum rnn_status reduce_shape(const struct node *node,
-                             const struct lanes *lanes, bool keepdims,
-                             struct rnn_shape *shape, struct rnn_error *err)
+struct rnn_shape reduce_shape(const struct node *node,
+                              const struct lanes *lanes, bool keepdims)
 {
     const struct rnn_shape *from = &node->inputs[0]->shape;
+    struct rnn_shape shape = {0};
 
-    *shape = (struct rnn_shape){0};
     for (size_t i = 0; i < from->rank; i++)
         if (!lanes->along[i])
-            shape->dim[shape->rank++] = from->dim[i];
+            shape.dim[shape.rank++] = from->dim[i];
         else if (keepdims)
-            shape->dim[shape->rank++] = 1;
-    return shape->rank
-               ? RNN_OK
-               : operator_refuse(node, "no axis but the batch is left", err);
+            shape.dim[shape.rank++] = 1;
+    return shape;
 }
 
 /* Which lane each number of an item belongs to. */
@@ -136,7 +133,7 @@ enum rnn_status reduce_connect(struct layer *layer, struct node *node,
 {
     struct reduce_call *call = arena_zalloc(builder->arena, 1, sizeof(*call),
                                             alignof(struct reduce_call));
-    struct rnn_shape shape = {0};
+    struct rnn_shape shape;
     bool keepdims = false;
     enum rnn_status status;
 
@@ -147,10 +144,10 @@ enum rnn_status reduce_connect(struct layer *layer, struct node *node,
     status = read_call(node, call, builder, err);
     if (!status)
         status = operator_bool(node, "keepdims", &keepdims, err);
-    if (!status)
-        status = reduce_shape(node, &call->lanes, keepdims, &shape, err);
-    if (!status)
-        status = make_outputs(node, call, &shape, builder, err);
+    if (status)
+        return status;
+    shape = reduce_shape(node, &call->lanes, keepdims);
+    status = make_outputs(node, call, &shape, builder, err);
     if (status)
         return status;
     node->own = call;

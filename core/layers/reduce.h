@@ -48,15 +48,9 @@ struct reduce_call {
     size_t kept, count;  /* where they lie at work, in bytes */
 };
 
-/* What is left of the axes of input 0.
- *
- * UNSUPPORTED  none but the batch
- */
-RNN_CHECKED enum rnn_status reduce_shape(const struct node *node,
-                                         const struct lanes *lanes,
-                                         bool keepdims,
-                                         struct rnn_shape *shape,
-                                         struct rnn_error *err);
+/* What is left of the axes of input 0; none, where no other one is. */
+struct rnn_shape reduce_shape(const struct node *node,
+                              const struct lanes *lanes, bool keepdims);
 
 /* The functions of their classes; `detail` is a struct reduction. */
 RNN_CHECKED enum rnn_status reduce_connect(struct layer *layer,

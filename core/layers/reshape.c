@@ -115,14 +115,14 @@ static enum rnn_status connect_as(struct node *node,
 
     if (status)
         return status;
-    if (keeps || (!x->has_time && shape.rank == 1)) {
+    if (keeps || (!x->has_time && shape.rank <= 1)) {
         status = plan_pass_input(builder, node, err);
         if (!status)
             node->outputs[0]->shape = shape;
         return status;
     }
     plan_need_whole(node);
-    has_time = shape.rank > 1 || shape.dim[0] == RNN_FREE;
+    has_time = shape.rank > 1 || (shape.rank && shape.dim[0] == RNN_FREE);
     status = plan_make_output(builder, node, 0, &shape, has_time, err);
     if (status)
         return status;
@@ -194,8 +194,7 @@ static enum rnn_status connect_operator(struct layer *layer, struct node *node,
                                    err);
         shape.dim[shape.rank++] = number == -1 ? RNN_FREE : (size_t)number;
     }
-    return shape.rank ? connect_as(node, &shape, builder, err)
-                      : operator_refuse(node, "it mixes sequences", err);
+    return connect_as(node, &shape, builder, err);
 }
 
 static bool run(const struct node *node, struct run *run)
@@ -219,6 +218,7 @@ const struct layer_class layer_reshape = {
     .name = "Reshape",
     .inert = inert,
     .takes_plain = true,
+    .takes_bare = true,
     .streaming = STREAM_WHOLE,
     .masking = MASK_DROPPED,
     .own_bytes = sizeof(struct reshape),
@@ -229,5 +229,5 @@ const struct layer_class layer_reshape = {
 
 static const char *const words[] = {"newshape", "shape", "name", NULL};
 const struct layer_class operator_reshape = {
-    OPERATOR_FIELDS("Reshape", words, NULL), .connect = connect_operator,
-    .run = run};
+    OPERATOR_FIELDS("Reshape", words, NULL), .takes_bare = true,
+    .connect = connect_operator, .run = run};

@@ -39,6 +39,7 @@ struct run {
     bool (*keep_going)(void *arg);
     void *arg;
     uint64_t work, work_limit; /* since it was asked last; run_work() */
+    struct rnn_team *team;     /* NULL: this thread alone */
 };
 
 /* The time that `rows` rows take with a kernel of `floats`, in floats read

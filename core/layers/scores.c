@@ -3,6 +3,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "core/layers/attention.h"
 #include "core/layers/operator.h"
 
 extern const struct layer_class operator_matmul, operator_einsum;
@@ -25,6 +26,12 @@ enum rnn_status scores_may_enter(const struct layer *layer,
 {
     if (!x->turned && !x->scores)
         return RNN_OK;
+    if (x->scores && x->scores->attention)
+        return rnn_fail(err, RNN_UNSUPPORTED,
+                        "layer \"%.100s\" (%s) is called on the weights of "
+                        "an attention over timesteps whose number is left "
+                        "open; these can only be an output of the model",
+                        layer->name, layer->class->name);
     if (x->turned ? takes_turned(layer->class, x) : layer->class->takes_scores)
         return RNN_OK;
     return rnn_fail(err, RNN_UNSUPPORTED,
@@ -261,6 +268,15 @@ static bool write_turned(const struct value *x, struct run *run, size_t r,
     return true;
 }
 
+static bool write_row(const struct scores *scores, struct run *run, size_t r,
+                      size_t t, float *row, float *spare)
+{
+    if (scores->attention)
+        return attention_row(scores->attention, run, r, t, row, spare);
+    scores_row(scores, run, r, t, row, spare);
+    return true;
+}
+
 bool scores_write(const struct value *value, struct run *run, size_t r,
                   float *to)
 {
@@ -274,8 +290,9 @@ bool scores_write(const struct value *value, struct run *run, size_t r,
     for (size_t t = 0; t < steps; t++) {
         if (!run_may_go_on(run, run_work(scores_cost(scores) * width, 1)))
             return false;
-        scores_row(scores, run, r, t, run->scratch,
-                   run->scratch + plan_stride(width));
+        if (!write_row(scores, run, r, t, run->scratch,
+                       run->scratch + plan_stride(width)))
+            return false;
         memcpy(to + t * width, run->scratch, width * sizeof(float));
     }
     return true;

@@ -7,6 +7,7 @@
  *                                                l_u and other scores
  *     s_t  = g(s_t)                              an activation, over u
  *     y_tf = sum over u of s_tu v_uf             Dot, Matmul, Einsum
+ *     s_t  = the weights of a query              Attention, as an output only
  *
  * No buffer holds s: such a value says how it is made, and the product at the
  * end makes a row of it for each timestep.  So it takes memory for one row,
@@ -60,6 +61,7 @@ struct scores_step {
 struct scores {
     struct value *a, *b; /* [T, z] and [U, z], or a column and a line */
     bool is_product;
+    const struct node *attention; /* whose weights they are; NULL */
     const struct rnn_ukernels *ukernels;
     double least; /* as struct einsum has it */
     struct scores_step steps[SCORES_STEPS];

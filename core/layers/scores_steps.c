@@ -1,6 +1,7 @@
 /* Scores, number by number: what is done with them before they are used. */
 #include <string.h>
 
+#include "core/layers/attention.h"
 #include "core/layers/operator.h"
 #include "core/layers/scores.h"
 
@@ -245,12 +246,17 @@ static size_t rows_at_once(const struct scores *scores)
 
 size_t scores_rows_scratch(const struct scores *scores, size_t items)
 {
-    return plan_sum(0, rows_at_once(scores), plan_stride(items));
+    size_t more = scores->attention
+                      ? attention_row_scratch(scores->attention, items)
+                      : 0;
+
+    return plan_sum(more, rows_at_once(scores), plan_stride(items));
 }
 
 uint64_t scores_cost(const struct scores *scores)
 {
-    uint64_t cost = scores->is_product ? scores->a->features : 1;
+    uint64_t cost =
+        scores->is_product || scores->attention ? scores->a->features : 1;
 
     for (size_t i = 0; i < scores->step_count; i++) {
         cost = plan_add_cost(cost, scores->steps[i].element ? 4 : 16, 1);

@@ -9,6 +9,7 @@
         .product = f32_product_##isa_name,                                    \
         .depthwise = f32_depthwise_##isa_name,                                \
         .cell = (cells),                                                      \
+        .sequence = f32_sequence_##isa_name,                                  \
         .cell_part = f32_cell_part_##isa_name,                                \
         .activate = f32_activate_##isa_name,                                  \
         .gate_activate = f32_gate_activate_##isa_name,                        \

@@ -8,10 +8,13 @@
 
 #include "core/ukernels/tables.h"
 
+/* Floats of z of the cells that make it step by step, at most. */
+#define AHEAD_FLOATS 128
+
 static bool has_walk(const struct f32_cell *cell)
 {
     return cell->kind != F32_CELL_GRU_RESET_BEFORE &&
-           !f32_cell_takes_rows(cell);
+           !rnn_cell_takes_rows(cell);
 }
 
 static void run_walk(const struct f32_cell *cell, const struct f32_walk *walk)
@@ -51,7 +54,7 @@ static void walk_step(const struct f32_cell *cell, const struct f32_step *step,
 static void run_step(const struct f32_cell *cell, const struct f32_step *step,
                      size_t phase, size_t first, size_t end, float *scratch)
 {
-    if (f32_cell_takes_rows(cell)) {
+    if (rnn_cell_takes_rows(cell)) {
         F32(rows_step)(cell, step, first, end, scratch);
         return;
     }
@@ -165,6 +168,63 @@ void F32(cell)(const struct f32_cell *cell, size_t rows, size_t steps,
         row += count;
         rows -= count;
     }
+}
+
+/* Is a walk from the inputs on written for the cell, and does it win? */
+static bool goes_ahead(const struct f32_cell *cell,
+                       const struct f32_product *input)
+{
+    const struct f32_product *recurrent = &cell->recurrent;
+
+    if (cell->activation.kind != RNN_ACT_TANH || !has_walk(cell) ||
+        input->chains != recurrent->chains || input->inputs > F32_BLOCK)
+        return false;
+    if (cell->kind == F32_CELL_SIMPLE)
+        return VEC_LANES >= 8 &&
+               ((recurrent->panels == 1 && recurrent->chains == 4) ||
+                (VEC_LANES == 16 && recurrent->inputs == 32) ||
+                (VEC_LANES == 16 && recurrent->inputs == 64));
+    return cell->kind == F32_CELL_LSTM && VEC_LANES == 16 &&
+           cell->recurrent_activation.kind == RNN_ACT_SIGMOID &&
+           recurrent->inputs == 32;
+}
+
+bool F32(sequence)(const struct f32_cell *cell,
+                   const struct f32_sequence *sequence, float *scratch)
+{
+    const struct f32_product *input = sequence->input;
+    const struct f32_cell_row *row = sequence->row;
+    const size_t steps = sequence->steps, y_stride = sequence->y_stride;
+    const size_t padded = cell->recurrent.panels * VEC_LANES;
+    float z[2 * AHEAD_FLOATS];
+    struct f32_walk walk = {
+        .steps = steps,
+        .end = cell->recurrent.panels,
+        .z = z,
+        .z_stride = AHEAD_FLOATS,
+        .input = input,
+        .x = sequence->x,
+        .x_stride = sequence->x_stride,
+        .made = z,
+        .h = row->h,
+        .c = row->c,
+        .out_stride = row->y ? y_stride : 0,
+    };
+
+    if (steps == 0 || !goes_ahead(cell, input))
+        return false;
+    if (!row->y && steps % 2 == 1) { /* the first goes into h */
+        memcpy(scratch, row->h, padded * sizeof(*scratch));
+        walk.h = scratch;
+    }
+    walk.out[0] = place_of(row, steps, 0, 0, scratch);
+    walk.out[1] = place_of(row, steps, 1, 0, scratch);
+    F32(product)(input, 1, sequence->x, sequence->x_stride, z, AHEAD_FLOATS);
+    run_walk(cell, &walk);
+    if (row->y)
+        memcpy(row->h, row->y + (steps - 1) * y_stride,
+               padded * sizeof(float));
+    return true;
 }
 
 void F32(cell_part)(const struct f32_cell *cell, size_t rows,

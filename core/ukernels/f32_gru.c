@@ -12,58 +12,60 @@
 #include "core/ukernels/vec_lanes.h"
 
 /* From the sums of the gates to the new h of one vector. */
-VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
+VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
                       const vec *sum, const struct cell_at *at)
 {
     const struct rnn_activation *ract = &cell->recurrent_activation;
+    const bool plain = acts != CELL_ANY;
     const vec z = vec_load(at->z + 2 * VEC_LANES);
     vec h = vec_load(at->h), u, r, g;
 
-    r = plain ? math_gate(sum[1]) : cell_activate(ract, sum[1]);
-    u = plain ? math_gate(sum[0]) : cell_activate(ract, sum[0]);
+    r = plain ? cell_gate(acts, sum[1]) : cell_activate(ract, sum[1]);
+    u = plain ? cell_gate(acts, sum[0]) : cell_activate(ract, sum[0]);
     g = vec_fma(r, sum[2], z);
-    g = plain ? math_tanh(g) : cell_activate(&cell->activation, g);
+    g = plain ? cell_tanh(acts, g) : cell_activate(&cell->activation, g);
     h = vec_fma(u, vec_sub(h, g), g);
     vec_store(at->out, h);
     return h;
 }
 
 /* As many sums at once as the registers hold. */
-#define WALK(panels, part, chains, plain)                                     \
+#define WALK(panels, part, chains, acts)                                      \
     cell_walk(cell, walk,                                                     \
-              (struct cell_way){3, panels, part, chains, plain, finish})
+              (struct cell_way){3, panels, part, chains, acts, finish})
 #define LANES(chains)                                                         \
-    lanes_walk(cell, walk, (struct cell_way){3, 1, 3, chains, true, finish})
+    lanes_walk(cell, walk,                                                    \
+               (struct cell_way){3, 1, 3, chains, CELL_SHORT, finish})
 
 void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
     if (!cell_is_plain(cell))
         switch (cell->recurrent.chains) {
         case 1:
-            WALK(2, 6, 1, false);
+            WALK(2, 6, 1, CELL_ANY);
             return;
         case 2:
-            WALK(2, 6, 2, false);
+            WALK(2, 6, 2, CELL_ANY);
             return;
         default:
-            WALK(1, 3, 4, false);
+            WALK(1, 3, 4, CELL_ANY);
             return;
         }
     switch (cell->recurrent.chains) {
     case 1:
-        WALK(2, 6, 1, true);
+        WALK(2, 6, 1, CELL_SHORT);
         break;
     case 2:
         if (lanes_are_enough(cell))
             LANES(2);
         else
-            WALK(2, 6, 2, true);
+            WALK(2, 6, 2, CELL_SHORT);
         break;
     default:
         if (lanes_are_enough(cell))
             LANES(4);
         else
-            WALK(2, 3, 4, true);
+            WALK(2, 3, 4, CELL_SHORT);
         break;
     }
 }

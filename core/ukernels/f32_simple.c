@@ -12,19 +12,19 @@
 #include "core/ukernels/vec_whole.h"
 
 /* From the sum of one panel to its new h. */
-VEC_INLINE vec finish(const struct f32_cell *cell, const bool plain,
+VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
                       const vec *sum, const struct cell_at *at)
 {
-    vec h =
-        plain ? math_tanh(sum[0]) : cell_activate(&cell->activation, sum[0]);
+    vec h = acts == CELL_ANY ? cell_activate(&cell->activation, sum[0])
+                             : cell_tanh(acts, sum[0]);
 
     vec_store(at->out, h);
     return h;
 }
 
-#define WALK(panels, chains, plain)                                           \
+#define WALK(panels, chains, acts)                                            \
     cell_walk(cell, walk,                                                     \
-              (struct cell_way){1, panels, panels, chains, plain, finish})
+              (struct cell_way){1, panels, panels, chains, acts, finish})
 
 #define WHOLE(panels, group, chains)                                          \
     if (whole_suits(cell, walk, (struct whole_way){panels, group, chains})) { \
@@ -55,30 +55,30 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     if (!cell_is_plain(cell))
         switch (cell->recurrent.chains) {
         case 1:
-            WALK(4, 1, false);
+            WALK(4, 1, CELL_ANY);
             return;
         case 2:
-            WALK(4, 2, false);
+            WALK(4, 2, CELL_ANY);
             return;
         default:
-            WALK(2, 4, false);
+            WALK(2, 4, CELL_ANY);
             return;
         }
     if (whole_walks(cell, walk))
         return;
     switch (cell->recurrent.chains) {
     case 1:
-        WALK(8, 1, true);
+        WALK(8, 1, CELL_SHORT);
         break;
     case 2:
-        WALK(VEC_REGISTERS > 16 ? 8 : 4, 2, true);
+        WALK(VEC_REGISTERS > 16 ? 8 : 4, 2, CELL_SHORT);
         break;
     default:
         if (lanes_are_enough(cell))
             lanes_walk(cell, walk,
-                       (struct cell_way){1, 1, 1, 4, true, finish});
+                       (struct cell_way){1, 1, 1, 4, CELL_SHORT, finish});
         else
-            WALK(VEC_REGISTERS > 16 ? 4 : 2, 4, true);
+            WALK(VEC_REGISTERS > 16 ? 4 : 2, 4, CELL_SHORT);
         break;
     }
 }

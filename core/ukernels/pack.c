@@ -128,7 +128,7 @@ bool rnn_product_pack(const struct rnn_ukernels *ukernels, size_t inputs,
 size_t rnn_cell_phases(const struct f32_cell *cell)
 {
     return cell->kind == F32_CELL_GRU_RESET_BEFORE &&
-                   !f32_cell_takes_rows(cell)
+                   !rnn_cell_takes_rows(cell)
                ? 2
                : 1;
 }
@@ -143,6 +143,6 @@ size_t rnn_cell_scratch_floats(const struct f32_cell *cell, size_t rows)
 
     if (__builtin_mul_overflow(rows, row, &floats))
         return SIZE_MAX;
-    inner = f32_cell_takes_rows(cell) ? 13 * padded : 0;
+    inner = rnn_cell_takes_rows(cell) ? 13 * padded : 0;
     return floats > SIZE_MAX - inner ? SIZE_MAX : floats + inner;
 }

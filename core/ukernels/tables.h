@@ -41,11 +41,17 @@ struct f32_step {
 
 /* Many timesteps of one sequence, panels [first, end) of each (all of them,
  * unless it is one step).  Step t reads the h that step t - 1 wrote and leaves
- * its own at out[t % 2] + t * out_stride. */
+ * its own at out[t % 2] + t * out_stride.  With an `input` z holds two rows
+ * in turn, of which the first is made; step t makes the next one from row
+ * t + 1 of x. */
 struct f32_walk {
     size_t steps, first, end;
     const float *z;
     size_t z_stride;
+    const struct f32_product *input; /* or NULL: all z are made */
+    const float *x;
+    size_t x_stride;
+    float *made; /* z, to be written */
     const float *h;
     float *c;
     float *out[2];
@@ -64,6 +70,7 @@ typedef void f32_step_fn(const struct f32_cell *cell,
     f32_product_fn f32_product_##isa, f32_dot_product_##isa;                  \
     f32_depthwise_fn f32_depthwise_##isa;                                     \
     f32_cell_fn f32_cell_##isa, f32_narrow_cell_##isa;                        \
+    f32_sequence_fn f32_sequence_##isa;                                       \
     f32_cell_part_fn f32_cell_part_##isa;                                     \
     f32_step_fn f32_simple_step_##isa, f32_lstm_step_##isa,                   \
         f32_gru_step_##isa, f32_gru_gates_##isa, f32_gru_candidate_##isa,     \
@@ -92,13 +99,6 @@ static inline size_t f32_step_panel(const struct f32_step *step, size_t first,
 static inline size_t f32_laid_floats(size_t inputs)
 {
     return (inputs + F32_PIECE - 1) / F32_PIECE * F32_PIECE;
-}
-
-/* Do any of the cell's activations take whole rows? */
-static inline bool f32_cell_takes_rows(const struct f32_cell *cell)
-{
-    return rnn_activation_takes_rows(&cell->activation) ||
-           rnn_activation_takes_rows(&cell->recurrent_activation);
 }
 
 #endif

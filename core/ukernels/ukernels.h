@@ -121,6 +121,26 @@ typedef void f32_cell_fn(const struct f32_cell *cell, size_t rows,
                          size_t steps, const struct f32_cell_row *row,
                          size_t z_stride, size_t y_stride, float *scratch);
 
+/* One sequence from its inputs on: x [steps][x_stride], and with them the
+ * input's part of each step is made beside the step before.  row->z is not
+ * read. */
+struct f32_sequence {
+    const struct f32_product *input;
+    size_t steps;
+    const float *x;
+    size_t x_stride;
+    const struct f32_cell_row *row;
+    size_t y_stride;
+};
+
+/* The same bits as `product` and then `cell`, for the cells that take less
+ * time so: their own multiply-adds and activations wait for each other, and
+ * the input's fill the gaps.  False, with nothing done, for all others.
+ * `scratch` as for `cell`. */
+typedef bool f32_sequence_fn(const struct f32_cell *cell,
+                             const struct f32_sequence *sequence,
+                             float *scratch);
+
 /* Part of one timestep, for callers that must look up in the middle of a long
  * one: panels [first_panel, end_panel) of one phase.  Every panel once, in any
  * order, one part after the other; all parts of a phase before any of the
@@ -150,6 +170,7 @@ struct rnn_ukernels {
     f32_product_fn *product;
     f32_depthwise_fn *depthwise;
     f32_cell_fn *cell;
+    f32_sequence_fn *sequence;
     f32_cell_part_fn *cell_part;
     f32_activate_fn *activate;
     f32_activate_fn *gate_activate; /* the sigmoid that cells of tanh have
@@ -162,6 +183,13 @@ struct rnn_ukernels {
  * table of narrower vectors: the bits are the same).  NULL when this build or
  * this CPU lacks it; for AUTO never. */
 const struct rnn_ukernels *rnn_ukernels_find(enum rnn_isa isa, size_t units);
+
+/* Do any of the cell's activations take whole rows? */
+static inline bool rnn_cell_takes_rows(const struct f32_cell *cell)
+{
+    return rnn_activation_takes_rows(&cell->activation) ||
+           rnn_activation_takes_rows(&cell->recurrent_activation);
+}
 
 size_t rnn_cell_phases(const struct f32_cell *cell);
 

@@ -146,6 +146,12 @@ static inline vec_place vec_octave(vec a, uint32_t most)
         23);
 }
 
+/* vec_octave() without a limit, for tables of 16 entries. */
+static inline vec_place vec_octave_any(vec a)
+{
+    return _mm512_srli_epi32(_mm512_castps_si512(a), 23);
+}
+
 /* By name, since compilers like to make one load and one shuffle of it, and
  * the port of shuffles is the one that look-ups wait for.  The table's address
  * is the operand, not its memory (which never changes): gcc keeps whatever

@@ -18,16 +18,23 @@ struct cell_at {
     float *out;
 };
 
-/* From the sums of the gates of one panel to its new h (and c); returns h.
- * `plain`: see cell_is_plain(). */
-typedef vec cell_end_fn(const struct f32_cell *cell, const bool plain,
+/* How the activations of an end are computed.  The last two have the same
+ * bits, for cells that are plain: see cell_is_plain(). */
+enum cell_acts {
+    CELL_ANY,   /* whatever they are, by a call */
+    CELL_SHORT, /* inline, the shortest way through */
+    CELL_MANY,  /* inline, fewest operations */
+};
+
+/* From the sums of the gates of one panel to its new h (and c); returns h. */
+typedef vec cell_end_fn(const struct f32_cell *cell, const enum cell_acts acts,
                         const vec *sum, const struct cell_at *at);
 
 /* How a walk goes, all constants: `panels` panels at a time (1, 2, 4, 8),
  * whose sums are taken `most` at a time, a divisor of their number. */
 struct cell_way {
     int gates, panels, most, chains;
-    bool plain;
+    enum cell_acts acts;
     cell_end_fn *end;
 };
 
@@ -85,6 +92,16 @@ VEC_INLINE vec cell_activate(const struct rnn_activation *activation, vec x)
     vec_store(lanes, x);
     F32(activate)(activation, VEC_LANES, lanes);
     return vec_load(lanes);
+}
+
+VEC_INLINE vec cell_tanh(const enum cell_acts acts, vec x)
+{
+    return acts == CELL_MANY ? math_tanh_many(x) : math_tanh(x);
+}
+
+VEC_INLINE vec cell_gate(const enum cell_acts acts, vec x)
+{
+    return acts == CELL_MANY ? math_gate_many(x) : math_gate(x);
 }
 
 /* What the sums of vector v start from: z, but for gate h of a GRU b1_h. */
@@ -159,26 +176,54 @@ VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
             const struct cell_at here =
                 cell_at(row, panel + (size_t)p, way.gates);
 
-            way.end(cell, way.plain, all + p * way.gates, &here);
+            way.end(cell, way.acts, all + p * way.gates, &here);
         }
     }
     return behind;
 }
 
-/* The ends of the panels of a group from `panel` on, whose sums lie in
- * memory. */
-VEC_INLINE void cell_ends(const struct f32_cell *cell,
-                          const struct cell_at *row, size_t panel,
-                          const float *sums, const struct cell_way way)
-{
-    for (int p = 0; p < way.panels; p++) {
-        const struct cell_at here = cell_at(row, panel + (size_t)p, way.gates);
-        vec sum[TILE_SUMS];
+/* Sums of rows [row, row + rows) that lie in memory, panels from `panel` on:
+ * [row][panel][gate][lane]. */
+struct cell_sums {
+    const struct f32_step *step;
+    size_t row, rows, panel;
+    const float *sums;
+};
 
-        for (int g = 0; g < way.gates; g++)
-            sum[g] = vec_load(sums + (p * way.gates + g) * VEC_LANES);
-        way.end(cell, way.plain, sum, &here);
+/* The ends of all of them. */
+VEC_INLINE void cell_ends_by(const struct f32_cell *cell,
+                             const struct cell_sums *all,
+                             const struct cell_way way)
+{
+    const struct f32_step *step = all->step;
+    const float *sums = all->sums;
+
+    for (size_t r = all->row; r < all->row + all->rows; r++) {
+        const struct cell_at row = {step->z[r], step->h[r], step->c[r],
+                                    step->out[r]};
+
+        for (int p = 0; p < way.panels; p++) {
+            const struct cell_at here =
+                cell_at(&row, all->panel + (size_t)p, way.gates);
+            vec sum[TILE_SUMS];
+
+            for (int g = 0; g < way.gates; g++, sums += VEC_LANES)
+                sum[g] = vec_load(sums);
+            way.end(cell, way.acts, sum, &here);
+        }
     }
+}
+
+VEC_INLINE void cell_ends(const struct f32_cell *cell,
+                          const struct cell_sums *all, const int gates,
+                          const int panels, cell_end_fn *const end)
+{
+    if (cell_is_plain(cell))
+        cell_ends_by(cell, all,
+                     (struct cell_way){gates, panels, 0, 0, CELL_MANY, end});
+    else
+        cell_ends_by(cell, all,
+                     (struct cell_way){gates, panels, 0, 0, CELL_ANY, end});
 }
 
 /* Sums of so few inputs are over before a tile of several rows pays. */
@@ -191,8 +236,8 @@ VEC_INLINE void cell_small_rows(const struct f32_cell *cell,
                                 cell_end_fn *const end)
 {
     const int most = gates == 4 && VEC_REGISTERS == 16 ? 2 : gates;
-    const struct cell_way way = {gates, panels, gates == 1 ? panels : most,
-                                 4,     true,   end};
+    const struct cell_way way = {gates, panels,     gates == 1 ? panels : most,
+                                 4,     CELL_SHORT, end};
 
     for (size_t r = 0; r < step->rows; r++) {
         const struct cell_at row = {step->z[r], step->h[r], step->c[r],
@@ -210,14 +255,13 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
                           cell_end_fn *const end)
 {
     struct tile tile = cell_tile(&cell->recurrent, gates, panel);
-    const bool plain = cell_is_plain(cell);
-    const struct cell_way way = {gates, panels, 0, 0, plain, end};
     const int wide = panels * gates;
     const size_t column = panel * (size_t)gates * VEC_LANES;
     float sums[TILE_SUMS * VEC_LANES];
     size_t rows, tiles = 0;
 
-    if (plain && tile.chains == 4 && tile.inputs <= CELL_FEW_INPUTS) {
+    if (cell_is_plain(cell) && tile.chains == 4 &&
+        tile.inputs <= CELL_FEW_INPUTS) {
         cell_small_rows(cell, step, panel, gates, panels, end);
         return;
     }
@@ -232,12 +276,8 @@ VEC_INLINE void cell_rows(const struct f32_cell *cell,
         tile_fetch(&tile, &cell->recurrent, panel, (size_t)wide, tiles++,
                    step->back);
         F32(tile)(&tile, rows, (size_t)wide, sums, (size_t)wide * VEC_LANES);
-        for (size_t r = 0; r < rows; r++) {
-            const struct cell_at at = {step->z[row + r], step->h[row + r],
-                                       step->c[row + r], step->out[row + r]};
-
-            cell_ends(cell, &at, panel, sums + (int)r * wide * VEC_LANES, way);
-        }
+        cell_ends(cell, &(struct cell_sums){step, row, rows, panel, sums},
+                  gates, panels, end);
     }
 }
 
@@ -257,8 +297,6 @@ VEC_INLINE void cell_block(const struct f32_cell *cell,
     const struct f32_product *product = &cell->recurrent;
     const size_t next_input = (size_t)gates * VEC_LANES;
     const size_t next_panel = product->inputs * next_input;
-    const bool plain = cell_is_plain(cell);
-    const struct cell_way way = {gates, panels, 0, 0, plain, end};
     const int wide = panels * gates;
     const struct block block = {
         .x = laid,
@@ -276,12 +314,8 @@ VEC_INLINE void cell_block(const struct f32_cell *cell,
     float sums[F32_CELL_ROWS * BLOCK_WIDE * VEC_LANES];
 
     F32(block)(&block, (size_t)wide, false, sums, (size_t)wide * VEC_LANES);
-    for (size_t r = 0; r < step->rows; r++) {
-        const struct cell_at at = {step->z[r], step->h[r], step->c[r],
-                                   step->out[r]};
-
-        cell_ends(cell, &at, panel, sums + (int)r * wide * VEC_LANES, way);
-    }
+    cell_ends(cell, &(struct cell_sums){step, 0, step->rows, panel, sums},
+              gates, panels, end);
 }
 
 /* One step of the groups of `panels` panels in [first, end). */

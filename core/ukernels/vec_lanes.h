@@ -9,6 +9,7 @@
 #define CORE_UKERNELS_VEC_LANES_H
 
 #include "core/ukernels/tables.h"
+#include "core/ukernels/vec_ahead.h"
 #include "core/ukernels/vec_cell.h"
 
 /* Does such a walk do for the cell? */
@@ -69,7 +70,7 @@ VEC_INLINE void lanes_walk(const struct f32_cell *cell,
         return;
     for (size_t t = 0; t < walk->steps; t++) {
         const struct cell_at at = {
-            .z = walk->z + t * walk->z_stride,
+            .z = ahead_z(walk, t),
             .h = before,
             .c = walk->c,
             .out = walk->out[t % 2] + t * walk->out_stride,
@@ -79,7 +80,9 @@ VEC_INLINE void lanes_walk(const struct f32_cell *cell,
         lanes_part(cell, at.z, h, 0, way, all);
         if (way.most < way.gates)
             lanes_part(cell, at.z, h, way.most, way, all);
-        h = way.end(cell, way.plain, all, &at);
+        if (way.gates == 1)
+            ahead_make(walk, t, 1, 1, way.chains);
+        h = way.end(cell, way.acts, all, &at);
         before = at.out;
     }
 }

@@ -195,17 +195,35 @@ VEC_INLINE vec math_log1p(vec u)
 #define MATH_TANH_END 0x1.1d330cp+3f
 
 /* The piece of which `entry` is the column of the table, at `size`, which is
- * |x| clamped; with the sign of x. */
-VEC_INLINE vec math_tanh_sum(vec x, vec size, const vec entry[8])
+ * |x| clamped, without its sign: *start + *square times what is returned. */
+VEC_INLINE vec math_tanh_parts(vec size, const vec entry[8], vec *square,
+                               vec *start)
 {
     vec s = vec_mul(size, size), b = vec_fma(entry[6], s, entry[5]);
-    vec t = vec_sub(size, entry[0]), t2 = vec_mul(t, t);
-    vec a, start;
+    vec t = vec_sub(size, entry[0]);
+    vec a;
 
+    *square = vec_mul(t, t);
     b = vec_fma(entry[7], vec_mul(s, s), b);
     a = vec_fma(entry[4], s, entry[3]);
-    start = vec_fma(entry[2], t, entry[1]);
-    return vec_fma(vec_fma(b, t, a), vec_flip(t2, x), vec_flip(start, x));
+    *start = vec_fma(entry[2], t, entry[1]);
+    return vec_fma(b, t, a);
+}
+
+/* With the sign of x: the shortest way. */
+VEC_INLINE vec math_tanh_sum(vec x, vec size, const vec entry[8])
+{
+    vec square, start, factor = math_tanh_parts(size, entry, &square, &start);
+
+    return vec_fma(factor, vec_flip(square, x), vec_flip(start, x));
+}
+
+/* The same bits, since rounding knows no sign: one operation less. */
+VEC_INLINE vec math_tanh_sum_many(vec x, vec size, const vec entry[8])
+{
+    vec square, start, factor = math_tanh_parts(size, entry, &square, &start);
+
+    return vec_flip(vec_fma(factor, square, start), x);
 }
 
 /* The column of `table` at `place`, by `look_up`; what is waited for longest
@@ -247,6 +265,51 @@ VEC_INLINE vec math_gate(vec x)
 
     return vec_add(vec_set(0.5f),
                    math_tanh_piece(x, 2.0f * MATH_TANH_END, place, table));
+}
+
+/* Both once more, the same bits with fewest operations instead of the
+ * shortest way, for where many vectors are computed side by side.  Where a
+ * table has sixteen places, what lies beyond the last piece finds that one
+ * there, so that nothing has to be kept from going there. */
+#if VEC_LANES == 16
+#define TANH_MANY_ROW(half, a, b, c, d, e, f, g, h)                           \
+    {d, e, f, g, h, h, h, h, h, h, h, h, h, a, b, c},
+#define GATE_MANY_ROW(half, a, b, c, d, e, f, g, h)                           \
+    {(half) * (b), (half) * (c), (half) * (d), (half) * (e),                  \
+     (half) * (f), (half) * (g), (half) * (h), (half) * (h),                  \
+     (half) * (h), (half) * (h), (half) * (h), (half) * (h),                  \
+     (half) * (h), (half) * (h), (half) * (h), (half) * (a)},
+#define MATH_MANY(rows, bound, add, most)                                     \
+    static const float table[8][16]                                           \
+        __attribute__((aligned(64))) = {TANH_TABLE(rows)};                    \
+    const vec size = vec_min(vec_set(bound), vec_abs(x));                     \
+    const vec_place place =                                                   \
+        vec_octave_any(vec_fma(size, size, vec_set(add)));                    \
+    vec entry[8];                                                             \
+                                                                              \
+    MATH_COLUMN(vec_entry_16, table, place, entry)
+#else
+#define TANH_MANY_ROW TANH_ROW
+#define GATE_MANY_ROW GATE_ROW
+#define MATH_MANY(rows, bound, add, most)                                     \
+    static const float table[8][8] = {TANH_TABLE(rows)};                      \
+    const vec size = vec_min(vec_set(bound), vec_abs(x));                     \
+    const vec_place place = vec_octave(vec_fma(x, x, vec_set(add)), most);    \
+    vec entry[8];                                                             \
+                                                                              \
+    MATH_COLUMN(vec_entry, table, place, entry)
+#endif
+
+VEC_INLINE vec math_tanh_many(vec x)
+{
+    MATH_MANY(TANH_MANY_ROW, MATH_TANH_END, 0.35f, 0x427fffff);
+    return math_tanh_sum_many(x, size, entry);
+}
+
+VEC_INLINE vec math_gate_many(vec x)
+{
+    MATH_MANY(GATE_MANY_ROW, 2.0f * MATH_TANH_END, 1.4f, 0x437fffff);
+    return vec_add(vec_set(0.5f), math_tanh_sum_many(x, size, entry));
 }
 
 /* The sigmoid everywhere else, small relative error, however small.  With

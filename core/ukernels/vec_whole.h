@@ -12,6 +12,7 @@
 #define CORE_UKERNELS_VEC_WHOLE_H
 
 #include "core/ukernels/tables.h"
+#include "core/ukernels/vec_ahead.h"
 #include "core/ukernels/vec_cell.h"
 
 /* How such a walk goes, all constants: all panels, as many at a time as there
@@ -73,7 +74,7 @@ VEC_INLINE void whole_walk(const struct f32_cell *cell,
     const float *w = cell->recurrent.kernel, *h = walk->h;
 
     for (size_t t = 0; t < walk->steps; t++) {
-        const float *z = walk->z + t * walk->z_stride;
+        const float *z = ahead_z(walk, t);
         float *out = walk->out[t % 2] + t * walk->out_stride;
 
         for (int p = 0; p < way.panels; p += way.group) {
@@ -81,10 +82,12 @@ VEC_INLINE void whole_walk(const struct f32_cell *cell,
 
             whole_sums(w + p * way.panels * VEC_LANES * VEC_LANES,
                        z + p * VEC_LANES, h, way, sum);
+            if (VEC_LANES == 16 && p == 0)
+                ahead_make(walk, t, 1, way.panels, way.chains);
             for (int g = 0; g < way.group; g++) {
                 const struct cell_at at = {.out = out + (p + g) * VEC_LANES};
 
-                end(cell, true, sum + g, &at);
+                end(cell, CELL_SHORT, sum + g, &at);
             }
         }
         h = out;

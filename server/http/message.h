@@ -72,7 +72,7 @@ struct http_request {
     uint64_t deadline_ms;  /* monotonic: the time for the answer */
     bool on_worker;        /* this call is on a worker thread */
     struct gather *gather; /* NULL: there are no others to wait for */
-    struct team *team;     /* NULL: nobody may take a part of it */
+    struct rnn_team *team; /* NULL: nobody may take a part of it */
     struct arena *arena;
     uint64_t wake_at_ms; /* set before ROUTE_WAIT; 0: the deadline */
     void *task;          /* the handler's own, kept between its calls */

@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/team.h"
 #include "server/app.h"
 #include "server/clock.h"
 #include "server/http/loop.h"
-#include "server/team.h"
 
 struct workers {
-    struct team team; /* first, so that a pointer to it is one to this */
+    struct rnn_team team; /* first, so that a pointer to it is one to this */
     pthread_mutex_t mutex;
     pthread_cond_t has_work, part_is_done;
-    struct team_part *parts; /* offered and not begun */
-    size_t idle;             /* threads that wait for work */
-    struct exchange **queue; /* a ring */
+    struct rnn_team_part *parts; /* offered and not begun */
+    size_t idle;                 /* threads that wait for work */
+    struct exchange **queue;     /* a ring */
     size_t capacity, first, length;
     bool is_ending;
     pthread_t *threads;
@@ -25,7 +25,7 @@ struct workers {
 
 /* ---- parts of others' calls --------------------------------------------- */
 
-static size_t count_idle(struct team *team)
+static size_t count_idle(struct rnn_team *team)
 {
     struct workers *workers = (struct workers *)team;
     size_t idle;
@@ -36,7 +36,7 @@ static size_t count_idle(struct team *team)
     return idle;
 }
 
-static void offer(struct team *team, struct team_part *part)
+static void offer(struct rnn_team *team, struct rnn_team_part *part)
 {
     struct workers *workers = (struct workers *)team;
 
@@ -48,10 +48,10 @@ static void offer(struct team *team, struct team_part *part)
     pthread_mutex_unlock(&workers->mutex);
 }
 
-static bool take_back(struct team *team, struct team_part *part)
+static bool take_back(struct rnn_team *team, struct rnn_team_part *part)
 {
     struct workers *workers = (struct workers *)team;
-    struct team_part **link = &workers->parts;
+    struct rnn_team_part **link = &workers->parts;
     bool is_free;
 
     pthread_mutex_lock(&workers->mutex);
@@ -67,7 +67,7 @@ static bool take_back(struct team *team, struct team_part *part)
     return is_free;
 }
 
-struct team *workers_team(struct workers *workers)
+struct rnn_team *workers_team(struct workers *workers)
 {
     return &workers->team;
 }
@@ -75,7 +75,7 @@ struct team *workers_team(struct workers *workers)
 /* Make one of the parts; the mutex is held before and after. */
 static void make_part(struct workers *workers)
 {
-    struct team_part *part = workers->parts;
+    struct rnn_team_part *part = workers->parts;
 
     workers->parts = part->next;
     part->is_taken = true;
@@ -193,7 +193,7 @@ enum rnn_status workers_create(size_t count, struct workers **out,
     pthread_mutex_init(&workers->mutex, NULL);
     pthread_cond_init(&workers->has_work, NULL);
     pthread_cond_init(&workers->part_is_done, NULL);
-    workers->team = (struct team){count_idle, offer, take_back};
+    workers->team = (struct rnn_team){count_idle, offer, take_back};
     workers->all = count;
     workers->capacity = count * WORKER_QUEUE;
     workers->queue = calloc(workers->capacity, sizeof(struct exchange *));

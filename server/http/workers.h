@@ -1,7 +1,7 @@
 /* workers.h: threads for work that would hold a loop.
  *
  * One that has nothing to do takes parts of a large call from another
- * (server/team.h); requests go before them.
+ * (core/team.h); requests go before them.
  *
  * Threads  submit: any; create and free: the main thread.
  * Locks    One mutex around the queue, held for a few instructions.
@@ -15,7 +15,7 @@
 #include "core/status.h"
 
 struct exchange;
-struct team;
+struct rnn_team;
 struct workers;
 
 /* Requests that may wait for a worker, for each worker; then 503. */
@@ -32,6 +32,6 @@ void workers_free(struct workers *workers);
 bool workers_submit(struct workers *workers, struct exchange *exchange);
 
 /* Those that are idle, as a team; lives as long as they. */
-struct team *workers_team(struct workers *workers);
+struct rnn_team *workers_team(struct workers *workers);
 
 #endif

@@ -128,8 +128,18 @@ static void job_make(struct job *job, const struct rnn_ukernels *ukernels,
 static void job_run(struct job *job)
 {
     const size_t inputs = job->input.inputs, stride = job->input.stride;
+    const struct f32_sequence sequence = {
+        .input = &job->input,
+        .steps = TIMESTEPS,
+        .x = job->x,
+        .x_stride = inputs,
+        .row = job->row,
+    };
     size_t count;
 
+    if (job->rows == 1 &&
+        job->ukernels->sequence(&job->cell, &sequence, job->scratch))
+        return;
     for (size_t t = 0; t < TIMESTEPS; t += count) {
         count = TIMESTEPS - t < job->steps_at_once ? TIMESTEPS - t
                                                    : job->steps_at_once;

@@ -12,6 +12,10 @@ drawn, with commas.  Each line that it reads is one of
             "names", "outputs", "parameters", "free", "steps", "moved"}, or
             {"index", "error", "trace"}
     a path  load that file again: {} if Keras can, else {"error"}
+    undefined INDEX PATH
+            load that file again and ask it what graph INDEX was asked:
+            {"why"}, where Keras does not answer each sequence of a batch, or
+            of more timesteps, as it does alone, or not at all; {} elsewhere
     states INDEX
             make that graph again: {"finite"}, a list for each sequence of
             whether float32 holds Keras' recurrent states after 1, 2, ... of
@@ -39,6 +43,7 @@ GAINS = (1, 0.5, 0.25, 0.1, 0.03)
 LARGEST_NUMBER = 1e3
 RESTLESS = 2.5e-7  # of its scale
 MOVES = 4
+APART = 1e-3  # of its scale: no rounding of float32
 SUFFIXES = ("keras", "h5")
 
 
@@ -202,6 +207,43 @@ class Worker:
                     finite[:, steps - 1] &= held
         return {"finite": finite.tolist()}
 
+    def undefined(self, index, path):
+        """Why a file has no answers that a server could give."""
+        rng = np.random.default_rng([self.seed, index, 8])
+        graph = self.build(index, "float32")
+        arrays = self.draw_inputs(graph, rng)
+        model = graph.model = self.keras.models.load_model(path)
+        graph.listed = len(model.inputs) > 1
+        lengths = {graph.steps + n for n in (0, 1, 2, graph.steps)}
+        for steps in sorted(lengths) if graph.free else (graph.steps,):
+            longer = [
+                a if each.kind == "vector" else repeat_steps(a, steps)
+                for a, each in zip(arrays, graph.inputs, strict=True)
+            ]
+            why = self.differs(graph, longer)
+            if why:
+                return {"why": f"of {steps} timesteps {why}"}
+        return {}
+
+    def differs(self, graph, arrays):
+        """How the answers to a batch differ from those to each of it."""
+        rows = [range(len(arrays[0])), *[[i] for i in range(len(arrays[0]))]]
+        answers = []
+        for some in rows:
+            try:
+                given = [a[list(some)] for a in arrays]
+                answers.append(self.call(graph, given, "float32"))
+            except Exception as error:  # noqa: BLE001  whatever Keras says
+                return f"{len(some)} sequences: {first_line(error)[:200]}"
+        for i, batch in enumerate(answers[0]):
+            for row, alone in enumerate(answers[1:]):
+                if alone[i].shape[1:] != batch.shape[1:]:
+                    return f"output {i} has other axes in a batch"
+                apart = np.abs(alone[i][0] - batch[row]).max(initial=0)
+                if not apart <= APART * max(1.0, np.abs(batch).max()):
+                    return f"output {i} is another in a batch, by {apart:.1e}"
+        return None
+
     def save(self, model, stem):
         """The files, and why others could not be written."""
         files, unsaved = [], []
@@ -248,6 +290,9 @@ class Worker:
         try:
             if line.isdigit():
                 return self.make(int(line))
+            if line.startswith("undefined "):
+                _, index, path = line.split(" ", 2)
+                return self.undefined(int(index), path)
             if line.startswith("states "):
                 return self.states(int(line.split()[1]))
             self.clear()
@@ -259,6 +304,11 @@ class Worker:
                 answer["index"] = int(line)
                 answer["trace"] = traceback.format_exc().splitlines()[-6:]
             return answer
+
+
+def repeat_steps(array, steps):
+    """`array`, from its first timestep again where there are more."""
+    return np.take(array, np.arange(steps), axis=1, mode="wrap")
 
 
 def watch_states(layer, seen):

@@ -321,6 +321,7 @@ def one_hot(f, draw, shape, x):
     as what stands before it."""
     whole = f.of("cast", "cast")(f.of("floor", "math.floor")(x * 2), "int32")
     hot = f.of("one_hot", "one_hot")(whole, 3)
+    hot = f.of("cast", "cast")(hot, x.dtype)
     return x[..., :1] + f.of("sum", "reduce_sum")(hot, axis=-2)
 
 
@@ -369,7 +370,7 @@ OPERATORS = (
     Operator("op along", along, weight=0.5, needs="take_along_axis"),
     Operator("op average", average, weight=0.5, needs="average"),
     Operator("op moments", middle_and_width, weight=0.5, needs="moments"),
-    Operator("op by_a_constant", by_a_constant, needs="tensordot"),
+    Operator("op by_a_constant", by_a_constant, needs="inner"),
     Operator("op bins", bins, weight=0.3, needs="digitize"),
     Operator("op parted", parted, weight=0.5, needs="array_split"),
 )

@@ -9,8 +9,9 @@ the two laws that run.py states.
 Keras works in a process of its own environment (graph_worker.py); what it
 cannot build or save it says, and that is counted apart.  A file that rnnd
 refuses is counted by its sentence; it may be refused if Keras itself cannot
-load it again, or for a reason in MAY_REFUSE.  Weights are
-drawn so that Keras' float64 numbers move by less than 2.5e-7 of their
+load it again, or has no answers to give: it raises for more sequences or
+timesteps, or answers a batch otherwise than each of its sequences.  Weights
+are drawn so that Keras' float64 numbers move by less than 2.5e-7 of their
 scale when weights move by half a unit in their last place; where no weights
 do, such a movement counts as Keras' own error.  A session whose state rnnd
 calls no number is counted apart if float32 does not hold Keras' recurrent
@@ -49,14 +50,6 @@ GENERATIONS = {
 LAYER_TABLE = HERE.parent.parent / "core/layers/layer.h"
 # What blocks may need beside classes.
 FEATURES = ("ops", "return_state")
-# Sentences of refusals that are right, with the reason.
-MAY_REFUSE = (
-    (
-        r"GroupNormalization\) is given a mask",
-        "Keras 2 broadcasts a mask (batch, time) to (batch, time, channels) "
-        "from the end, so that its answer depends on the batch",
-    ),
-)
 
 
 def parse_arguments():
@@ -119,10 +112,19 @@ class Worker:
         answer = self.read()
         return answer["finite"][sequence][steps - 1]
 
-    def cannot_load(self, path):
-        """Why Keras cannot load it; None when it can."""
+    def cannot_answer(self, index, path):
+        """Why Keras cannot load the file of this graph, or has no answer to
+        each sequence that is the same in any batch; None when it has."""
         self.ask([path])
-        return self.read().get("error")
+        error = self.read().get("error")
+        if error:
+            return f"Keras cannot load it either: {error}"
+        self.ask([f"undefined {index} {path}"])
+        answer = self.read()
+        if "error" in answer:
+            return None
+        why = answer.get("why")
+        return f"Keras has no such answers either: {why}" if why else None
 
     def stop(self):
         self.process.stdin.close()
@@ -155,19 +157,11 @@ class Tally:
         self.loader = self.loader or self.start_loader()
         return self.loader
 
-    def may_refuse(self, path, sentence):
-        """Why that is right; None when it is not."""
-        for pattern, reason in MAY_REFUSE:
-            if re.search(pattern, sentence):
-                return reason
-        error = self.helper().cannot_load(path)
-        return f"Keras cannot load it either: {error}" if error else None
-
     def refuse(self, case, path, sentence):
         kind = re.sub(r'"[^"]*"', '"..."', sentence)
         kind = re.sub(r"\d+", "N", kind)
         self.refusals[kind] += 1
-        reason = self.may_refuse(path, sentence)
+        reason = self.helper().cannot_answer(case["index"], path)
         sentences = [sentence, reason] if reason else [sentence]
         verdict = "may refuse" if reason else "refused"
         self.add(verdict, case, os.path.basename(path), sentences)

@@ -280,7 +280,56 @@ FOUR = "k3.keras k3.h5 k2.keras k2.h5"
 # MultiHeadAttention takes the root of key_dim in float32, at another place in
 # each generation, so that float64 agrees to 8 digits only: same=False.
 
+def dot_product_attention(keras):
+    """The operator: causal or not, of another sequence, with heads that are
+    shared, and a scale of its own."""
+    attend = keras.ops.dot_product_attention
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    memory = keras.Input((None, 2), name="memory")
+    q = layers.Reshape((-1, 4, 3))(layers.Dense(12)(x))
+    k = layers.Reshape((-1, 4, 3))(layers.Dense(12)(x))
+    v = layers.Reshape((-1, 4, 3))(layers.Dense(12)(x))
+    few = layers.Reshape((-1, 2, 3))(layers.Dense(6)(memory))
+    y = attend(q, k, v, is_causal=True)
+    z = attend(q, few, few * 2.0, scale=0.25)
+    w = attend(x[:, :, None], x[:, :, None], x[:, :, None])
+    rows = [layers.Reshape((-1, 12))(each) for each in (y, z)]
+    both = layers.Concatenate()([*rows, w[:, :, 0]])
+    return keras.Model([x, memory], layers.GRU(3)(both))
+
+
+def open_weights(keras):
+    """Weights of as many keys as there are timesteps, of one sequence and of
+    two."""
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    memory = keras.Input((None, 3), name="memory")
+    h = layers.LSTM(3, return_sequences=True)(x)
+    y, p = layers.Attention(use_scale=True)(
+        [h, memory], return_attention_scores=True
+    )
+    z, q = layers.AdditiveAttention()(
+        [x, x, h], return_attention_scores=True, use_causal_mask=True
+    )
+    end = layers.GRU(2)(layers.Concatenate()([y, z]))
+    return keras.Model([x, memory], [p, end, q])
+
+
 CASES = [
+    Case(
+        "attention_open_weights",
+        open_weights,
+        timesteps={"x": 6, "memory": 4},
+        streams=False,
+    ),
+    Case(
+        "dot_product_attention",
+        dot_product_attention,
+        files="k3.keras",
+        timesteps={"x": 6, "memory": 4},
+        streams=False,
+    ),
     Case("attention_dot", dot, files=FOUR, streams=False),
     Case("attention_concat", concat, files=FOUR, streams=False),
     Case("attention_lengths", lengths, same=False),

@@ -1,6 +1,7 @@
 """Masks: who makes them, who passes them on, who looks at them."""
 
 import numpy as np
+import tensorflow as tf
 
 from golden_cases import Case, Refusal
 
@@ -565,6 +566,38 @@ def x_and_vectors(rng):
     return {"x": rng.normal(size=(3, 5, 3)), "v": v}
 
 
+def wide_masks(axis):
+    """A Softmax passes on a mask of features; a Concatenate makes one of rows
+    of it, which the product and the LSTM see."""
+
+    def build(keras):
+        layers = keras.layers
+        keep = getattr(keras, "ops", tf.math).not_equal
+        x = keras.Input((None, 3), name="x")
+        w = keras.Input((None, 3), name="w")
+        ends = [layers.Softmax()(each, mask=keep(each, 0.0)) for each in (x, w)]
+        if axis == -1:
+            ends[1] = layers.Masking(2.0)(w)
+        y = layers.Concatenate(axis=axis)(ends)
+        raw = layers.Concatenate(axis=axis)([x, w])
+        y = layers.Multiply()([y, layers.Dense(6 if axis == -1 else 3)(raw)])
+        return keras.Model([x, w], layers.LSTM(3, return_sequences=True)(y))
+
+    return build
+
+
+def wide_holes(rng):
+    x, w = rng.normal(size=(2, 3, 6, 3)).astype(np.float32)
+    x[0, [1, 4]] = 0.0
+    x[1, 2:, :2] = 0.0
+    x[2, 0] = 0.0
+    w[0, [2, 4]] = 2.0
+    w[1, 3, 1] = 0.0
+    w[2, 0] = 2.0
+    w[2, 3] = 0.0
+    return {"x": x, "w": w}
+
+
 FOUR = "k3.keras k3.h5 k2.keras k2.h5"
 PADDED = {"inputs": holes(7, 3), "streams": True}
 
@@ -716,6 +749,15 @@ CASES = [
         inputs=x_rows_and_whole,
         same=False,
     ),
+    *[
+        Case(
+            f"mask_wide_joined_{name}",
+            wide_masks(axis),
+            inputs=wide_holes,
+            same=False,
+        )
+        for name, axis in (("features", -1), ("time", 1))
+    ],
     Case(
         "mask_from_inside",
         from_inside,

@@ -214,6 +214,29 @@ def products(keras):
     )
 
 
+def einsum_constants(keras):
+    """A constant before or behind, dots, and a tensor alone."""
+    f = keras.ops.einsum
+    x = keras.Input((5, 3), name="x")
+    free = keras.Input((None, 3), name="free")
+    matrix = np.arange(6.0).reshape(3, 2) / 4 - 0.5
+    steps = np.sin(np.arange(10)).reshape(2, 5).astype("float32")
+    h = keras.layers.GRU(4, return_sequences=True)(free)
+    return keras.Model(
+        [x, free],
+        [
+            f("btd,de->bte", x, matrix),
+            f("...d,de->...e", free, matrix),
+            f("de,...d->...e", matrix, free),
+            f("st,btd->bsd", steps, x),
+            f("btd->bdt", x),
+            f("...d->...", x),
+            f("bd,d->b", f("btd->bd", h), np.ones(4, "float32")),
+            f("...td,...sd->...ts", x, x),
+        ],
+    )
+
+
 def einsum_dense(keras):
     dense = keras.layers.EinsumDense
     x = keras.Input((5, 4))
@@ -295,7 +318,68 @@ def mixed_sequences(keras):
     return keras.Model(x, keras.layers.Reshape((2, -1))(x))
 
 
+def bare_numbers(keras):
+    """One number of each sequence, without an axis but the batch: made,
+    worked on, put back into rows, and given out."""
+    layers = keras.layers
+    new = hasattr(keras, "ops")
+    f = keras.ops if new else tf
+    mean, largest = (f.mean, f.max) if new else (tf.reduce_mean, tf.reduce_max)
+    x = keras.Input((None, 3), name="x")
+    h = layers.LSTM(4)(x)
+    v = layers.Dense(4)(x[:, -1])
+    a = f.squeeze(layers.Dense(1)(h), -1)
+    b = mean(h, axis=-1)
+    c = h[:, 2]
+    d = x[:, -1, 0]
+    e = largest(x[:, :, 1], axis=1)
+    g = f.sigmoid(a) * 2.0 - b
+    m = layers.Maximum()([layers.Add()([c, d]), layers.Dropout(0.5)(e)])
+    rows = [
+        f.expand_dims(g, -1),
+        f.reshape(m, (-1, 1)),
+        b[:, None],
+        layers.Reshape((1,))(e),
+        f.stack([a, b, c, d], axis=-1),
+        layers.Multiply()([a, v]),
+        layers.Flatten()(f.reshape(v[:, 1:2], (-1,))),
+    ]
+    y = layers.Dense(2)(layers.Concatenate()(rows))
+    return keras.Model(x, [a, layers.Activation("tanh")(m), e / g, y])
+
+
+def bare_products(keras):
+    """Sums of products and of whole sequences that leave nothing else."""
+    layers, f = keras.layers, keras.ops
+    x = keras.Input((5, 3), name="x")
+    v = keras.Input((3,), name="v")
+    h = layers.GRU(3)(x)
+    row = np.arange(3) / 2 - 0.25
+    parts = f.unstack(h, axis=1)
+    weighed = f.average(h, axis=-1, weights=np.arange(3) + 0.5)
+    return keras.Model(
+        [x, v],
+        [
+            f.einsum("bi,bi->b", h, v),
+            f.dot(h, row),
+            f.tensordot(x, np.outer(np.arange(5), row), axes=2),
+            f.mean(x, axis=(1, 2)),
+            f.trace(x, axis1=1, axis2=2),
+            f.median(x, axis=[1, 2]),
+            f.where(f.greater(parts[0], 0), parts[1], weighed),
+        ],
+    )
+
+
 CASES = [
+    Case("bare_numbers", bare_numbers, streams=True),
+    Case(
+        "einsum_constants",
+        einsum_constants,
+        files="k3.keras",
+        timesteps={"x": 5, "free": 4},
+    ),
+    Case("bare_products", bare_products, files="k3.keras", sharp=False),
     Case("shape_reshaped", reshaped, files=ALL, streams=False),
     Case("shape_reshaped_steps", reshaped_steps, streams=True),
     Case("shape_more_steps", more_steps, streams=False),

@@ -222,3 +222,42 @@ void graph_recurrent(struct model_builder *builder, const char *path,
     add(builder, path, "recurrent_kernel", 2, units, gates * units);
     add(builder, path, "bias", 1, 1, gates * units);
 }
+
+void graph_give_mask(struct model_builder *b, const char *input,
+                     const char *mask)
+{
+    bool is_3 = b->keras_version[0] == '3';
+    char from[300], to[800];
+
+    if (is_3)
+        snprintf(from, sizeof(from),
+                 "\"keras_history\": [\"%s\", 0, 0]}}], \"kwargs\": "
+                 "{\"training\": null}",
+                 input);
+    else
+        snprintf(from, sizeof(from), "[\"%s\", 0, 0, {}]", input);
+    if (is_3)
+        snprintf(to, sizeof(to),
+                 "\"keras_history\": [\"%s\", 0, 0]}}], \"kwargs\": "
+                 "{\"mask\": %s}",
+                 input, mask);
+    else
+        snprintf(to, sizeof(to), "[\"%s\", 0, 0, {\"mask\": %s}]", input,
+                 mask);
+    model_builder_replace(b, from, to);
+}
+
+const char *graph_tensor(const struct model_builder *b, const char *name)
+{
+    static char text[200];
+
+    if (b->keras_version[0] == '3')
+        snprintf(text, sizeof(text),
+                 "{\"class_name\": \"__keras_tensor__\", \"config\": "
+                 "{\"shape\": [null], \"dtype\": \"bool\", "
+                 "\"keras_history\": [\"%s\", 0, 0]}}",
+                 name);
+    else
+        snprintf(text, sizeof(text), "[\"%s\", 0, 0]", name);
+    return text;
+}

@@ -40,6 +40,15 @@ void graph_begin_nested(struct model_builder *builder, const char *class_name,
 void graph_end(struct model_builder *builder, const char *inputs,
                const char *outputs, const char *calls);
 
+/* Put a mask into the only call whose only input is `input`: a tensor, or a
+ * list of them and null. */
+void graph_give_mask(struct model_builder *builder, const char *input,
+                     const char *mask);
+
+/* What layer `name` makes, as text of an argument; until the next call. */
+const char *graph_tensor(const struct model_builder *builder,
+                         const char *name);
+
 /* Random weights of a layer whose tensors are called `path`/... */
 void graph_dense(struct model_builder *builder, const char *path,
                  size_t features, size_t units);

@@ -173,25 +173,25 @@ static void who_has_no_memory_spoils_no_other(void **state)
 
 /* Begins the first `begins` parts on threads; the others are taken back. */
 struct fake_team {
-    struct team team; /* first */
+    struct rnn_team team; /* first */
     size_t idle, begins, offered, taken_back;
     pthread_t threads[BATCH];
 };
 
-static size_t team_idle(struct team *team)
+static size_t team_idle(struct rnn_team *team)
 {
     return ((struct fake_team *)team)->idle;
 }
 
 static void *run_part(void *arg)
 {
-    struct team_part *part = arg;
+    struct rnn_team_part *part = arg;
 
     part->run(part->arg);
     return NULL;
 }
 
-static void team_offer(struct team *team, struct team_part *part)
+static void team_offer(struct rnn_team *team, struct rnn_team_part *part)
 {
     struct fake_team *fake = (struct fake_team *)team;
 
@@ -203,7 +203,7 @@ static void team_offer(struct team *team, struct team_part *part)
     fake->offered++;
 }
 
-static bool team_take_back(struct team *team, struct team_part *part)
+static bool team_take_back(struct rnn_team *team, struct rnn_team_part *part)
 {
     struct fake_team *fake = (struct fake_team *)team;
 

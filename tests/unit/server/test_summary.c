@@ -150,11 +150,14 @@ static void model_that_cannot_stream_says_why(void **state)
         {.name = "öl", .class_name = "Bidirectional", .rank = 1},
         {.name = "x", .class_name = "Dense", .rank = 2, .depth = 1}};
     struct rnn_io input = {.name = "in", .rank = 2, .has_time = true};
+    struct rnn_io output = {.name = "out"};
     struct rnn_model_info info = {
         .keras_version = "",
         .format = "safetensors",
         .inputs = &input,
         .input_count = 1,
+        .outputs = &output,
+        .output_count = 1,
         .layers = layers,
         .layer_count = 2,
         .cannot_stream_because = "öl reads the sequence backwards",
@@ -166,6 +169,7 @@ static void model_that_cannot_stream_says_why(void **state)
     make_plain(text);
     assert_says(text, "| öl (Bidirectional) | (None, None)       |       0 |");
     assert_says(text, "|   x (Dense)        | (None, None, None) |       0 |");
+    assert_says(text, " Output \"out\": (None,)\n");
     assert_says(text,
                 "Sessions: window only; öl reads the sequence backwards\n");
     free(text);

@@ -244,8 +244,6 @@ static void weights_are_an_output(void **state)
     struct model_builder b;
     uint64_t seed = 5;
     float *x = model_random_floats(&seed, 6 * 4, 1), *p;
-    struct rnn_model *model = NULL;
-    struct rnn_error err;
 
     (void)state;
     build(&b, &kind, "6");
@@ -264,14 +262,61 @@ static void weights_are_an_output(void **state)
     model_builder_release(&b);
     free(p);
     free(x);
+}
 
-    build(&b, &kind, "null");
-    model_builder_replace(&b, outputs, "[\"a\", 0, 0], [\"a\", 0, 1]");
-    model_builder_finish(&b);
-    assert_int_equal(rnn_model_load(b.bytes, b.size, NULL, &model, &err),
-                     RNN_BAD_MODEL);
-    assert_non_null(strstr(err.message, "output 1 of layer \"a\""));
-    model_builder_release(&b);
+/* Where T is left open no buffer holds them: the same bits. */
+static void weights_of_open_timesteps_are_an_output(void **state)
+{
+    static const char *const outputs[] = {"[\"a\", 0, 0], [\"k\", 0, 0]",
+                                          "[\"a\", 0, 1], [\"a\", 0, 0]"};
+    uint64_t seed = 6;
+
+    (void)state;
+    for (size_t i = 0; i < ATTENTIONS; i++) {
+        struct attention kind = attentions[i];
+        float *x = model_random_floats(&seed, T * kind.width, 1), *p[2];
+        char text[200];
+
+        snprintf(text, sizeof(text), "\"return_attention_scores\": true, %s",
+                 kind.keywords);
+        kind.keywords = text;
+        for (int open = 0; open < 2; open++) {
+            struct model_builder b;
+            char known[20];
+
+            snprintf(known, sizeof(known), "%d", T);
+            build(&b, &kind, open ? "null" : known);
+            model_builder_replace(&b, outputs[0], outputs[1]);
+            p[open] = graph_run(&b, x, T, 0);
+            graph_check_bits(&b, open ? 0 : T);
+            model_builder_release(&b);
+        }
+        assert_memory_equal(p[0], p[1], sizeof(float) * T * T);
+        free(p[0]);
+        free(p[1]);
+        free(x);
+    }
+}
+
+static void others_do_not_take_open_weights(void **state)
+{
+    struct model_builder b;
+
+    (void)state;
+    for (int masked = 0; masked < 2; masked++) {
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "null, 4");
+        graph_layer(&b, "Masking", "m", "", "x,0,0");
+        graph_layer(&b, "Attention", "a", "",
+                    masked ? "m,0,0 m,0,0" : "x,0,0 x,0,0");
+        model_builder_replace(
+            &b, "]], \"kwargs\": {\"training\": null}",
+            "]], \"kwargs\": {\"return_attention_scores\": true}");
+        graph_layer(&b, "ReLU", "y", "", "a,0,1");
+        graph_end(&b, "x,0,0", masked ? "a,0,1" : "y,0,0", NULL);
+        model_assert_refused(&b, masked ? "output 1 of layer \"a\""
+                                        : "can only be an output");
+    }
 }
 
 static void what_does_not_fit_is_named(void **state)
@@ -320,6 +365,8 @@ int main(void)
         cmocka_unit_test(long_sequences_cost_more),
         cmocka_unit_test(they_can_be_stopped),
         cmocka_unit_test(weights_are_an_output),
+        cmocka_unit_test(weights_of_open_timesteps_are_an_output),
+        cmocka_unit_test(others_do_not_take_open_weights),
         cmocka_unit_test(what_does_not_fit_is_named),
     };
 

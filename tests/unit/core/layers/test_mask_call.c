@@ -17,46 +17,6 @@
 
 static const float ids[T] = {3, 0, 2, 0};
 
-/* Put a mask into the only call whose only input is `input`. */
-static void give_mask(struct model_builder *b, const char *input,
-                      const char *mask)
-{
-    bool is_3 = b->keras_version[0] == '3';
-    char from[300], to[800];
-
-    if (is_3)
-        snprintf(from, sizeof(from),
-                 "\"keras_history\": [\"%s\", 0, 0]}}], \"kwargs\": "
-                 "{\"training\": null}",
-                 input);
-    else
-        snprintf(from, sizeof(from), "[\"%s\", 0, 0, {}]", input);
-    if (is_3)
-        snprintf(to, sizeof(to),
-                 "\"keras_history\": [\"%s\", 0, 0]}}], \"kwargs\": "
-                 "{\"mask\": %s}",
-                 input, mask);
-    else
-        snprintf(to, sizeof(to), "[\"%s\", 0, 0, {\"mask\": %s}]", input,
-                 mask);
-    model_builder_replace(b, from, to);
-}
-
-static const char *tensor(const struct model_builder *b, const char *name)
-{
-    static char text[200];
-
-    if (b->keras_version[0] == '3')
-        snprintf(text, sizeof(text),
-                 "{\"class_name\": \"__keras_tensor__\", \"config\": "
-                 "{\"shape\": [null], \"dtype\": \"bool\", "
-                 "\"keras_history\": [\"%s\", 0, 0]}}",
-                 name);
-    else
-        snprintf(text, sizeof(text), "[\"%s\", 0, 0]", name);
-    return text;
-}
-
 static void begin(struct model_builder *b, const char *version)
 {
     graph_begin(b, version);
@@ -95,7 +55,7 @@ static void a_call_may_be_given_a_mask(void **state)
             graph_layer(&b, "GlobalAveragePooling1D", "a", "", "e,0,0");
             graph_end(&b, "x,0,0", "a,0,0 e,0,0", NULL);
             if (masked)
-                give_mask(&b, "e", tensor(&b, "x"));
+                graph_give_mask(&b, "e", graph_tensor(&b, "x"));
             check_mean(&b, masked);
             model_builder_release(&b);
         }
@@ -113,7 +73,7 @@ static void a_mask_that_is_given_passes_on(void **state)
                 "e,0,0");
     graph_layer(&b, "GlobalAveragePooling1D", "a", "", "d,0,0");
     graph_end(&b, "x,0,0", "a,0,0 d,0,0", NULL);
-    give_mask(&b, "e", tensor(&b, "x"));
+    graph_give_mask(&b, "e", graph_tensor(&b, "x"));
     check_mean(&b, true);
     model_builder_release(&b);
 }
@@ -135,8 +95,8 @@ static void a_model_is_given_a_list(void **state)
         graph_layer(&b, "GlobalAveragePooling1D", "a", "", "inner,0,0");
         graph_end(&b, "x,0,0", "a,0,0 inner,0,0", NULL);
         snprintf(list, sizeof(list), "[%s]",
-                 masked ? tensor(&b, "x") : "null");
-        give_mask(&b, "e", list);
+                 masked ? graph_tensor(&b, "x") : "null");
+        graph_give_mask(&b, "e", list);
         check_mean(&b, masked);
         model_builder_release(&b);
     }
@@ -153,8 +113,8 @@ static void too_many_masks_are_refused(void **state)
     begin(&b, "3.15.1");
     graph_layer(&b, "GlobalAveragePooling1D", "a", "", "e,0,0");
     graph_end(&b, "x,0,0", "a,0,0 e,0,0", NULL);
-    snprintf(list, sizeof(list), "[null, %s]", tensor(&b, "x"));
-    give_mask(&b, "e", list);
+    snprintf(list, sizeof(list), "[null, %s]", graph_tensor(&b, "x"));
+    graph_give_mask(&b, "e", list);
     model_builder_finish(&b);
     assert_int_equal(rnn_model_load(b.bytes, b.size, NULL, &model, &err),
                      RNN_BAD_MODEL);
@@ -178,7 +138,7 @@ static void softmax_leaves_out_what_a_mask_says(void **state)
         graph_layer(&b, "ReLU", "r", "", "x,0,0");
         graph_layer(&b, "Softmax", "s", "", "r,0,0");
         graph_end(&b, "x,0,0", "s,0,0", NULL);
-        give_mask(&b, "r", tensor(&b, "x"));
+        graph_give_mask(&b, "r", graph_tensor(&b, "x"));
         y = graph_run(&b, x, 3, 0);
         if (is_3) {
             assert_true(y[1] == 0);

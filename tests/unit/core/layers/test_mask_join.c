@@ -39,16 +39,16 @@ static void begin(struct model_builder *b, const char *version)
 }
 
 /* `pattern` has a letter for each row of y, `width` numbers: 1 counts. */
-static void check(struct model_builder *b, const char *pattern, size_t width,
-                  const char *what)
+static void check(struct model_builder *b, const float *numbers,
+                  const char *pattern, size_t width, const char *what)
 {
     size_t rows = strcspn(pattern, " "), steps;
     float *mean, *y;
 
     graph_layer(b, "TimeDistributed", "a", average, "y,0,0");
     graph_end(b, "x,0,0", "a,0,0 y,0,0", NULL);
-    mean = graph_run(b, x, T, 0);
-    y = graph_run(b, x, T, 1);
+    mean = graph_run(b, numbers, T, 0);
+    y = graph_run(b, numbers, T, 1);
     steps = (strlen(pattern) + 1) / (rows + 1);
     for (size_t t = 0; t < steps; t++)
         for (size_t k = 0; k < width; k++) {
@@ -93,7 +93,7 @@ static void masks_of_rows_follow_each_other(void **state)
             snprintf(fields, sizeof(fields), "\"axis\": %s", cases[i].axis);
             begin(&b, versions[v]);
             graph_layer(&b, "Concatenate", "y", fields, cases[i].inputs);
-            check(&b, cases[i].pattern, F, cases[i].inputs);
+            check(&b, x, cases[i].pattern, F, cases[i].inputs);
         }
 }
 
@@ -117,7 +117,7 @@ static void masks_of_rows_lie_over_each_other(void **state)
 
             begin(&b, versions[v]);
             graph_layer(&b, cases[i].class_name, "y", "", cases[i].inputs);
-            check(&b, cases[i].patterns[v], i < 2 ? 2 * F : F,
+            check(&b, x, cases[i].patterns[v], i < 2 ? 2 * F : F,
                   cases[i].class_name);
         }
 }
@@ -168,6 +168,41 @@ static void a_mask_of_one_timestep_is_repeated(void **state)
     }
 }
 
+/* A Softmax passes on a mask of features, here x itself: 0 is masked.  A row
+ * counts where some of its numbers do, in Keras 2 where all do. */
+static void masks_of_features_become_masks_of_rows(void **state)
+{
+    static const float holes[T * N * F] = {1, 2, 0, 0, 5, 0, 1, 5, 5, 5, 0, 4};
+    static const struct {
+        const char *inputs, *axis, *patterns[2];
+    } cases[] = {
+        {"s,0,0 s,0,0", "3", {"101 111", "100 110"}},
+        {"s,0,0 n,0,0", "3", {"111 111", "100 100"}},
+        {"n,0,0 s,0,0", "-1", {"111 111", "100 100"}},
+        {"s,0,0 o,0,0", "-1", {"111 111", "100 110"}},
+        {"s,0,0 s,0,0", "1", {"101 111 101 111", "100 110 100 110"}},
+        {"s,0,0 s,0,0", "2", {"101101 111111", "100100 110110"}},
+        {"s,0,0 n,0,0", "2", {"101111 111101", NULL}},
+        {"o,0,0 s,0,0", "1", {"111 111 101 111", "111 111 100 110"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (size_t v = 0; v < 2 && cases[i].patterns[v]; v++) {
+            struct model_builder b;
+            char fields[40];
+
+            snprintf(fields, sizeof(fields), "\"axis\": %s", cases[i].axis);
+            begin(&b, versions[v]);
+            graph_layer(&b, "ReLU", "q", "", "x,0,0");
+            graph_layer(&b, "Softmax", "s", "", "q,0,0");
+            graph_layer(&b, "Concatenate", "y", fields, cases[i].inputs);
+            graph_give_mask(&b, "q", graph_tensor(&b, "x"));
+            check(&b, holes, cases[i].patterns[v], i < 4 ? 2 * F : F,
+                  cases[i].inputs);
+        }
+}
+
 static void assert_refused(struct model_builder *b, const char *says)
 {
     graph_end(b, "x,0,0", "y,0,0", NULL);
@@ -179,22 +214,34 @@ static void masks_that_do_not_join_are_refused(void **state)
     static const char reshape[] =
         "\"layer\": {\"class_name\": \"Reshape\", \"config\": {\"name\": "
         "\"i\", \"target_shape\": [6]}}";
+    static const char back[] =
+        "\"layer\": {\"class_name\": \"Reshape\", \"config\": {\"name\": "
+        "\"i\", \"target_shape\": [3, 2]}}";
     struct model_builder b;
 
     (void)state;
     begin(&b, "2.15.0");
     graph_layer(&b, "Concatenate", "y", "\"axis\": 2", "m,0,0 o,0,0");
-    assert_refused(&b, "Keras 2 itself cannot run that");
+    assert_refused(&b, "Keras itself cannot run that");
     /* [T, 6] with a mask of [T, 3] beside one of [T] */
     begin(&b, "3.15.1");
     graph_layer(&b, "TimeDistributed", "r", reshape, "m,0,0");
     graph_layer(&b, "Masking", "s", "", "r,0,0");
     graph_layer(&b, "Add", "y", "", "r,0,0 s,0,0");
     assert_refused(&b, "different shapes, which do not join");
+    begin(&b, "2.15.0");
+    graph_layer(&b, "ReLU", "q", "", "x,0,0");
+    graph_layer(&b, "Softmax", "s", "", "q,0,0");
+    graph_layer(&b, "Concatenate", "y", "\"axis\": 2", "s,0,0 n,0,0");
+    graph_give_mask(&b, "q", graph_tensor(&b, "x"));
+    assert_refused(&b, "masks differ in width");
+    /* [T, 3, 2] with a mask of [T] */
     begin(&b, "3.15.1");
-    graph_layer(&b, "TimeDistributed", "r", reshape, "m,0,0");
-    graph_layer(&b, "Concatenate", "y", "", "r,0,0 r,0,0");
-    assert_refused(&b, "fewer axes than the rows");
+    graph_layer(&b, "TimeDistributed", "r", reshape, "o,0,0");
+    graph_layer(&b, "Masking", "s", "", "r,0,0");
+    graph_layer(&b, "TimeDistributed", "t", back, "s,0,0");
+    graph_layer(&b, "Concatenate", "y", "", "t,0,0 t,0,0");
+    assert_refused(&b, "other axes than the rows");
 }
 
 int main(void)
@@ -202,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masks_of_rows_follow_each_other),
         cmocka_unit_test(masks_of_rows_lie_over_each_other),
+        cmocka_unit_test(masks_of_features_become_masks_of_rows),
         cmocka_unit_test(a_mask_of_one_timestep_is_repeated),
         cmocka_unit_test(masks_that_do_not_join_are_refused),
     };

@@ -248,6 +248,46 @@ static inline void cell_run(struct cell_setup *setup,
     free(row);
 }
 
+/* The rows from their inputs on, one after the other, with y wanted or not;
+ * false: not such a cell. */
+static inline bool cell_run_sequences(struct cell_setup *setup,
+                                      const struct cell_case *it, bool want_y,
+                                      struct cell_result *result)
+{
+    const size_t padded = setup->padded, units = it->units, steps = it->steps;
+    float *state = aligned_floats(2 * padded);
+    float *y = aligned_floats(steps * padded);
+    float *scratch = aligned_floats(rnn_cell_scratch_floats(&setup->cell, 1));
+    struct f32_cell_row row = {
+        .h = state, .c = state + padded, .y = want_y ? y : NULL};
+    bool ok = true;
+
+    for (size_t r = 0; ok && r < it->rows; r++) {
+        const struct f32_sequence sequence = {
+            .input = &setup->input,
+            .steps = steps,
+            .x = it->x + r * steps * it->inputs,
+            .x_stride = it->inputs,
+            .row = &row,
+            .y_stride = padded,
+        };
+
+        memset(state, 0, 2 * padded * sizeof(float));
+        memcpy(row.h, it->h + r * units, units * sizeof(float));
+        memcpy(row.c, it->c + r * units, units * sizeof(float));
+        ok = setup->ukernels->sequence(&setup->cell, &sequence, scratch);
+        memcpy(result->h + r * units, row.h, units * sizeof(float));
+        memcpy(result->c + r * units, row.c, units * sizeof(float));
+        for (size_t t = 0; want_y && t < steps; t++)
+            memcpy(result->y + (r * steps + t) * units, y + t * padded,
+                   units * sizeof(float));
+    }
+    free(state);
+    free(y);
+    free(scratch);
+    return ok;
+}
+
 /* All rows and steps of the case at once. */
 static inline bool cell_case_run(const struct cell_case *it,
                                  const struct rnn_ukernels *ukernels,

@@ -111,6 +111,69 @@ static void one_sequence_gives_the_bits_of_scalar(void **state)
     }
 }
 
+/* Every instruction set from the inputs on, where it can; returns how many
+ * could. */
+static size_t check_sequences(const struct cell_case *it)
+{
+    struct cell_result want = cell_result_make(it);
+    size_t count = 0;
+
+    assert_true(
+        cell_case_run(it, rnn_ukernels_find(RNN_ISA_SCALAR, 1), &want));
+    for (size_t i = 0; i < 2 * ISA_COUNT; i++) {
+        const struct rnn_ukernels *ukernels =
+            rnn_ukernels_find(all_isas[i / 2], it->units);
+        const bool want_y = i % 2;
+        struct cell_result got = cell_result_make(it);
+        const size_t last = 2 * it->rows * it->units; /* h and c */
+        struct cell_setup setup;
+
+        if (ukernels) {
+            assert_true(cell_setup_make(&setup, ukernels, it));
+            if (cell_run_sequences(&setup, it, want_y, &got)) {
+                assert_true(same_bits(got.h, want.h, last));
+                assert_true(!want_y ||
+                            same_bits(got.all, want.all, want.count));
+                count++;
+            }
+            arena_release(&setup.arena);
+        }
+        free(got.all);
+    }
+    free(want.all);
+    return count;
+}
+
+/* Whichever cells make z beside their steps, it is the same z. */
+static void from_inputs_on_gives_the_bits_of_product_and_cell(void **state)
+{
+    static const size_t units[] = {1, 3, 5, 8, 9, 16, 31, 32, 33, 64};
+    static const size_t inputs[] = {1, 2, 3, 4, 7, 16, 33, 256, 257};
+    const size_t unit_count = sizeof(units) / sizeof(units[0]);
+    struct random random = {6};
+    size_t count = 0;
+
+    (void)state;
+    for (size_t turn = 0; turn < 9 * 3 * unit_count; turn++) {
+        struct cell_case it = {
+            .kind = (enum f32_cell_kind)(turn % 3),
+            .activation = named(turn % 5 ? "tanh" : "relu"),
+            .recurrent_activation = named(turn % 7 ? "sigmoid" : "linear"),
+            .inputs = inputs[turn / 3 / unit_count],
+            .units = units[turn / 3 % unit_count],
+            .rows = 2,
+            .steps = 1 + turn % 4,
+        };
+
+        cell_case_fill(&it, &random);
+        count += check_sequences(&it);
+        cell_case_free(&it);
+    }
+#if defined(__x86_64__)
+    assert_true(count > 0 || !rnn_isa_available(RNN_ISA_AVX2));
+#endif
+}
+
 /* A case, its whole result by the fastest instruction set, and its setup. */
 struct whole {
     struct cell_case it;
@@ -316,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instruction_set_gives_the_bits_of_scalar),
         cmocka_unit_test(one_sequence_gives_the_bits_of_scalar),
+        cmocka_unit_test(from_inputs_on_gives_the_bits_of_product_and_cell),
         cmocka_unit_test(a_batch_gives_the_bits_of_one_by_one),
         cmocka_unit_test(any_cut_gives_the_bits_of_the_whole),
         cmocka_unit_test(the_last_h_is_the_same_whether_y_is_wanted_or_not),

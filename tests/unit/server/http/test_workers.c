@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
+#include "core/team.h"
 #include "server/http/workers.h"
-#include "server/team.h"
 
 struct work {
-    struct team_part part;
+    struct rnn_team_part part;
     sem_t begun, may_end;
     pthread_t by;
     int times;
@@ -36,7 +36,7 @@ static void make(struct work *work)
     sem_init(&work->may_end, 0, 0);
 }
 
-static struct workers *begin(size_t count, struct team **team)
+static struct workers *begin(size_t count, struct rnn_team **team)
 {
     struct workers *workers = NULL;
     struct rnn_error err;
@@ -50,7 +50,7 @@ static struct workers *begin(size_t count, struct team **team)
 
 static void idle_workers_make_parts(void **state)
 {
-    struct team *team;
+    struct rnn_team *team;
     struct workers *workers = begin(2, &team);
     struct work work[2];
 
@@ -75,7 +75,7 @@ static void idle_workers_make_parts(void **state)
 
 static void what_nobody_has_begun_is_taken_back(void **state)
 {
-    struct team *team;
+    struct rnn_team *team;
     struct workers *workers = begin(1, &team);
     struct work work[3];
 
