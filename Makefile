@@ -283,7 +283,9 @@ $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 $(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
     server/store/ $(addprefix core/layers/,mask_ merge_ op_ plain_ plan_))) \
   $(patsubst %,$(BUILD)/core/layers/%.o,dot logical mask plan rearrange \
-    subscripts): COMPILE += $(SMALLER)
+    subscripts) $(patsubst %,$(BUILD)/server/%.o,log session_list \
+    session_share json/state_safetensors routes/predict_place): \
+  COMPILE += $(SMALLER)
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c

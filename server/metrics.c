@@ -42,13 +42,19 @@ static void add(counter *value, uint64_t amount)
     atomic_fetch_add_explicit(value, amount, memory_order_relaxed);
 }
 
-static void observe(struct histogram *histogram, uint64_t ns)
+static size_t bucket_of(uint64_t ns)
 {
     size_t i = 0;
 
     while (i < METRIC_BUCKET_COUNT && ns > metric_buckets[i])
         i++;
-    add(&histogram->buckets[i], 1);
+    return i;
+}
+
+static void observe(struct histogram *histogram, size_t bucket, uint64_t count,
+                    uint64_t ns)
+{
+    add(&histogram->buckets[bucket], count);
     add(&histogram->sum_ns, ns);
 }
 
@@ -58,16 +64,35 @@ void metrics_add(struct metrics *metrics, enum metric metric, int64_t delta)
                               memory_order_relaxed);
 }
 
-void metrics_request(struct metrics *metrics, size_t route_index,
-                     enum http_method method, unsigned status, uint64_t ns)
+void metrics_tell(struct metrics *metrics, struct metrics_tally *tally)
 {
-    struct route_metrics *route = &metrics->routes[route_index];
+    const struct metrics_answer *answer = &tally->answer;
+    struct route_metrics *route = &metrics->routes[answer->route];
     size_t i = 0;
 
-    while (i < METRIC_STATUS_COUNT - 1 && metric_statuses[i] != status)
+    if (!tally->count)
+        return;
+    while (i < METRIC_STATUS_COUNT - 1 && metric_statuses[i] != answer->status)
         i++;
-    add(&route->requests[method][i], 1);
-    observe(&route->duration, ns);
+    add(&route->requests[answer->method][i], tally->count);
+    observe(&route->duration, tally->bucket, tally->count, tally->sum_ns);
+    tally->count = tally->sum_ns = 0;
+}
+
+void metrics_count(struct metrics *metrics, struct metrics_tally *tally,
+                   const struct metrics_answer *answer, uint64_t ns)
+{
+    size_t bucket = bucket_of(ns);
+
+    if (bucket != tally->bucket || answer->route != tally->answer.route ||
+        answer->status != tally->answer.status ||
+        answer->method != tally->answer.method) {
+        metrics_tell(metrics, tally);
+        tally->answer = *answer;
+        tally->bucket = bucket;
+    }
+    tally->count++;
+    tally->sum_ns += ns;
 }
 
 void metrics_compute(struct metrics *metrics, size_t model_index,
@@ -77,7 +102,7 @@ void metrics_compute(struct metrics *metrics, size_t model_index,
 
     add(&model->sequences, sequences);
     add(&model->timesteps, timesteps);
-    observe(&model->compute, ns);
+    observe(&model->compute, bucket_of(ns), 1, ns);
 }
 
 void metrics_sessions(struct metrics *metrics, size_t model_index,

@@ -58,10 +58,28 @@ void metrics_free(struct metrics *metrics);
 /* `delta` may be negative for a gauge. */
 void metrics_add(struct metrics *metrics, enum metric metric, int64_t delta);
 
-/* One answered request of route `route_index` (its line in routes.def; the
- * number of routes for a path that matched none). */
-void metrics_request(struct metrics *metrics, size_t route_index,
-                     enum http_method method, unsigned status, uint64_t ns);
+/* An answered request of route `route` (its line in routes.def; the number of
+ * routes for a path that matched none). */
+struct metrics_answer {
+    size_t route;
+    enum http_method method;
+    unsigned status;
+};
+
+/* Answers of one thread that are alike, counted without locked instructions,
+ * of which each takes as long as a timestep of a small network. */
+struct metrics_tally {
+    struct metrics_answer answer;
+    size_t bucket; /* of how long it took */
+    uint64_t count, sum_ns;
+};
+
+/* One more, which took `ns`.  One that is not like those before makes them
+ * told first. */
+void metrics_count(struct metrics *metrics, struct metrics_tally *tally,
+                   const struct metrics_answer *answer, uint64_t ns);
+/* Tell everybody; the tally is empty then. */
+void metrics_tell(struct metrics *metrics, struct metrics_tally *tally);
 
 /* One rnn_infer() of model `model_index`. */
 void metrics_compute(struct metrics *metrics, size_t model_index,

@@ -112,14 +112,13 @@ struct exchange *exchange_begin(struct loop *loop,
     exchange->status = 0;
     exchange->body_capacity = 0;
     exchange->body_arrived = 0;
-    exchange->began_ns = clock_monotonic_ns();
-    loop->now_ms = exchange->began_ns / 1000000u;
+    /* The loop turned to it when it had done with the one before. */
+    exchange->began_ns = loop->now_ns;
     exchange->due_ms = 0;
     request->deadline_ms = loop->now_ms + loop->app->config->request_timeout;
     atomic_store_explicit(&exchange->turn, TURN_RUNNING, memory_order_relaxed);
     make_request_id(exchange);
     loop->exchange_count++;
-    metrics_add(loop->app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, 1);
     return exchange;
 }
 
@@ -148,17 +147,20 @@ static void log_access(const struct exchange *exchange, uint64_t ns)
 
 void exchange_end(struct exchange *exchange)
 {
-    struct app *app = exchange->loop->app;
+    struct loop *loop = exchange->loop;
 
     if (exchange->status) {
-        uint64_t ns = clock_monotonic_ns() - exchange->began_ns;
+        const struct metrics_answer answer = {.route = exchange->route,
+                                              .method = exchange->method,
+                                              .status = exchange->status};
+        uint64_t ns;
 
-        metrics_request(app->metrics, exchange->route, exchange->method,
-                        exchange->status, ns);
+        loop_look_at_clock(loop);
+        ns = loop->now_ns - exchange->began_ns;
+        metrics_count(loop->app->metrics, &loop->tally, &answer, ns);
         log_access(exchange, ns);
     }
-    metrics_add(app->metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT, -1);
-    exchange->loop->exchange_count--;
+    loop->exchange_count--;
     if (exchange->prepared) {
         prepared_give_back(exchange->prepared);
         exchange->prepared = NULL;

@@ -5,6 +5,7 @@
 #include "server/clock.h"
 #include "server/http/loop.h"
 #include "server/http/workers.h"
+#include "server/routes/routes.h"
 
 void exchange_call(struct exchange *exchange, bool on_worker,
                    struct gather *gather)
@@ -97,6 +98,8 @@ static void call_on_loop(struct exchange *exchange)
     struct loop *loop = exchange->loop;
 
     loop->calls++;
+    if (http_routes[exchange->route].handler == route_metrics)
+        loop_tell(loop);
     exchange_call(exchange, exchange->request.on_worker,
                   loop->crowd ? &loop->gather : NULL);
 }
@@ -202,6 +205,7 @@ bool exchange_take_gathered(struct loop *loop)
     if (!loop->gather.count)
         return false;
     gather_run(&loop->gather, loop->app->metrics);
+    loop_look_at_clock(loop);
     loop->gathered = NULL;
     while (exchange) {
         struct exchange *next = exchange->next_posted;

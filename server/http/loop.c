@@ -95,6 +95,12 @@ void loop_release(struct loop *loop)
     *loop = (struct loop){.epoll = -1, .event = -1};
 }
 
+void loop_look_at_clock(struct loop *loop)
+{
+    loop->now_ns = clock_monotonic_ns();
+    loop->now_ms = loop->now_ns / 1000000u;
+}
+
 void loop_wake(struct loop *loop)
 {
     uint64_t one = 1;
@@ -201,6 +207,17 @@ static void run_round(struct loop *loop)
     } while (exchange_take_gathered(loop) && ++rounds < ROUNDS_MOST);
 }
 
+void loop_tell(struct loop *loop)
+{
+    struct metrics *metrics = loop->app->metrics;
+
+    metrics_tell(metrics, &loop->tally);
+    if (loop->told != loop->exchange_count)
+        metrics_add(metrics, METRIC_HTTP_REQUESTS_IN_FLIGHT,
+                    (int64_t)loop->exchange_count - (int64_t)loop->told);
+    loop->told = loop->exchange_count;
+}
+
 static bool is_finished(const struct loop *loop)
 {
     return loop->stage != STAGE_SERVE && !loop->is_listening &&
@@ -211,22 +228,25 @@ void *loop_main(void *arg)
 {
     struct loop *loop = arg;
     struct epoll_event events[EVENTS_AT_ONCE];
-    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t now_ms;
 
-    loop->now_ms = now_ms;
+    loop_look_at_clock(loop);
+    now_ms = loop->now_ms;
     loop->is_listening = true;
     loop_listen(loop, true);
     while (!is_finished(loop)) {
         int count = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE,
                                time_to_wait(loop, now_ms));
 
-        loop->now_ms = now_ms = clock_monotonic_ms();
+        loop_look_at_clock(loop);
+        now_ms = loop->now_ms;
         for (int i = 0; i < count; i++)
             take_event(loop, events[i].data.ptr, now_ms);
         follow_stage(loop, now_ms);
         exchange_take_posted(loop);
         run_timers(loop, now_ms);
         run_round(loop);
+        loop_tell(loop);
         now_ms = loop->now_ms;
     }
     server_loop_done(loop->shared);

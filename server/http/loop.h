@@ -31,6 +31,7 @@
 #include "server/http/message.h"
 #include "server/http/prepared.h"
 #include "server/http/route.h"
+#include "server/metrics.h"
 #include "server/problem.h"
 
 struct app;
@@ -186,9 +187,10 @@ struct server_shared {
 struct loop {
     struct server_shared *shared;
     struct app *app;
-    size_t index;    /* which socket of each listener is ours */
-    uint64_t now_ms; /* at the last event or request: reading the clock for
-                        each deadline would cost as much as what it bounds */
+    size_t index;            /* which socket of each listener is ours */
+    uint64_t now_ns, now_ms; /* at the last event or end of a request: reading
+                        the clock for each deadline would cost as much as what
+                        it bounds */
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int epoll, event; /* epoll of daemon, listeners and event */
@@ -203,10 +205,12 @@ struct loop {
     size_t exchange_count; /* begun and not ended */
     struct prepared_cache prepared;
     struct gather gather;
-    struct exchange *gathered; /* whose jobs are in it */
-    unsigned calls;            /* of handlers, in this round of events */
-    unsigned crowd;            /* not 0: rounds of late have had several */
-    uint64_t id_state;         /* of the request ids */
+    struct exchange *gathered;  /* whose jobs are in it */
+    struct metrics_tally tally; /* answers that nobody has been told of */
+    size_t told;                /* of exchange_count, the same */
+    unsigned calls;             /* of handlers, in this round of events */
+    unsigned crowd;             /* not 0: rounds of late have had several */
+    uint64_t id_state;          /* of the request ids */
 
     bool is_listening;        /* sockets are open */
     bool is_accepting;        /* and in the epoll set */
@@ -221,6 +225,12 @@ RNN_CHECKED enum rnn_status loop_init(struct loop *loop,
                                       size_t index, struct rnn_error *err);
 void loop_release(struct loop *loop);
 void *loop_main(void *arg); /* the thread of the loop `arg` */
+
+/* Read the clock into now_ns and now_ms. */
+void loop_look_at_clock(struct loop *loop);
+
+/* Tell the metrics of what has been counted since the last time. */
+void loop_tell(struct loop *loop);
 
 /* Any thread: make the loop look around. */
 void loop_wake(struct loop *loop);

@@ -17,7 +17,7 @@ const char *http_method_name(enum http_method method)
 enum http_method http_method_parse(const char *name)
 {
     for (int i = 0; i < HTTP_OTHER; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (name[0] == names[i][0] && strcmp(name, names[i]) == 0)
             return (enum http_method)i;
     return HTTP_OTHER;
 }

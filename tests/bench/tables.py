@@ -147,6 +147,15 @@ def step(result):
         row = figures.get((isa, cell, m, 1))
         return f"{figure(row['best'])}, {row['ratio']:.2f}" if row else ""
 
+    def limit(cell, m):
+        row = figures.get((isa, cell, m, 1))
+        if not row or not row.get("limit"):
+            return ""
+        return (
+            f"{figure(row['limit'])}, {row['limit'] / row['bound']:.2f},"
+            f" {row['over_limit']:.2f}"
+        )
+
     def limits(cell, m):
         row = figures.get((isa, cell, m, 1))
         names = ("read", "product", "latency")
@@ -157,7 +166,11 @@ def step(result):
         [
             [f"{cell}{what}", *[make(cell, m) for m in shapes]]
             for cell in models.CELLS
-            for what, make in (("", one), (", bound B", limits))
+            for what, make in (
+                ("", one),
+                (", bound B", limits),
+                (", limit, over B, step over it", limit),
+            )
         ],
     )
     return f"{limits_text(result)}\n\n{first}\n\n{batch_table(result)}"
