@@ -180,7 +180,7 @@ static void measure(enum rnn_isa isa, const struct step_kind *kind,
     double whole = 0.0, products = 0.0, limit = 0.0;
 
     step_job_make(&batch.job, rnn_ukernels_find(isa, shape.units), kind, shape,
-                  rows);
+                  rows, 1);
     batch.steps = batch.job.steps_at_once < PIECE_STEPS
                       ? batch.job.steps_at_once
                       : PIECE_STEPS;

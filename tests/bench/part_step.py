@@ -60,7 +60,7 @@ def run(options, budget):
     best = ["avx512"] if options.quick and place.has("avx512f") else []
     table, batches, limits = {}, {}, {}
     for _ in budget.rounds():
-        read(output(options, "bench_step", *best, "1"), table, limits)
+        read(output(options, "bench_step", *best), table, limits)
         for _ in range(1 if options.quick else BATCH_TURNS):
             read(output(options, "bench_batch", *best, "32"), batches, limits)
         read(output(options, "bench_batch", *best, "8"), batches, limits)

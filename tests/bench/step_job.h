@@ -74,11 +74,13 @@ static inline void step_pack(struct step_job *job, size_t inputs, size_t units,
         exit(1);
 }
 
-/* To be given back by arena_release(&job->arena). */
+/* To be given back by arena_release(&job->arena).  `least` steps at once, even
+ * if their z does not stay in the nearer caches. */
 static inline void step_job_make(struct step_job *job,
                                  const struct rnn_ukernels *ukernels,
                                  const struct step_kind *kind,
-                                 struct step_shape shape, size_t rows)
+                                 struct step_shape shape, size_t rows,
+                                 size_t least)
 {
     struct arena *arena = &job->arena;
     size_t padded, stride;
@@ -96,6 +98,8 @@ static inline void step_job_make(struct step_job *job,
     padded = job->cell.recurrent.panels * ukernels->lanes;
     stride = job->input.stride;
     job->steps_at_once = 65536 / (rows * stride) + 1;
+    if (job->steps_at_once < least)
+        job->steps_at_once = least;
     if (job->steps_at_once > STEP_TIMESTEPS)
         job->steps_at_once = STEP_TIMESTEPS;
     job->x = step_random(arena, rows * STEP_TIMESTEPS * shape.inputs, 1.0f);
