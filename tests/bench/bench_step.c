@@ -2,16 +2,13 @@
  * this core, measured in the same run.
  *
  * Prints a table (or --csv) of all cells, or of those that the arguments
- * name: an instruction set, a cell, a batch size (avx2 LSTM 32).  Columns:
- * median and best ns for a step (of all rows of the batch), then at batch 1
- * the best over "bound B": the recurrent kernel read once at the measured rate
- * for its size, plus the input's product at the measured peak, plus the
- * latency that no step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU);
- * and over the "limit" (AVX-512, M >= 16): the same with multiply-adds instead
- * of mere reads (limit_sums.h), or what more the ports take: step_limit().
- * At larger batches the useful multiply-adds over the measured peak, in per
- * cent, and what they could be at most, since a cell's end (activations and
- * what joins gates) takes turns of the same two ports.
+ * name: an instruction set, a cell (avx2 LSTM).  One sequence; bench_batch.c
+ * has those of batches.  Columns: median and best ns for a step, then the best
+ * over "bound B": the recurrent kernel read once at the measured rate for its
+ * size, plus the input's product at the measured peak, plus the latency that
+ * no step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU); and over the
+ * "limit" (AVX-512, M >= 16): the same with multiply-adds instead of mere
+ * reads (limit_sums.h), or what more the ports take: step_limit().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,47 +17,29 @@
 #include "core/ukernels/ukernels.h"
 #include "tests/bench/limit_sums.h"
 #include "tests/bench/limits.h"
+#include "tests/bench/step_job.h"
 
-#define TIMESTEPS 100
-#define SAMPLES   15
+#define SAMPLES 15
+
+/* Steps at once, at least: enough rows of the input's product for full
+ * tiles. */
+#define LEAST_STEPS 24
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What limits are read from: 16 MiB. */
 #define LIMIT_FLOATS ((size_t)4 << 20)
 
-struct shape {
-    size_t inputs, units;
-};
-
-static const struct shape shapes[] = {{3, 5},    {16, 32},   {32, 64},
-                                      {64, 128}, {128, 256}, {256, 512}};
-static const size_t batches[] = {1, 8, 32};
-
-static const struct kind {
-    const char *name;
-    enum f32_cell_kind kind;
-    size_t gates;
+/* Beside step_kinds[]. */
+static const struct ends {
     double latency_cycles;
-    double end_512, end_256; /* operations of a cell's end, for a vector of
-                                units, that only the ports of multiply-adds
-                                take: in AVX-512 all, in AVX2 no look-ups and
-                                no logic (25 and 14 for a tanh, one more for a
-                                gate) */
-    double look_ups;         /* in tables, of a cell's end */
-} kinds[] = {
-    {"SimpleRNN", F32_CELL_SIMPLE, 1, 44.0, 25.0, 14.0, 8.0},
-    {"LSTM", F32_CELL_LSTM, 4, 106.0, 131.0, 76.0, 40.0},
-    {"GRU", F32_CELL_GRU_RESET_AFTER, 3, 95.0, 80.0, 47.0, 24.0},
-};
-
-struct job {
-    const struct rnn_ukernels *ukernels;
-    struct arena arena;
-    struct f32_product input;
-    struct f32_cell cell;
-    size_t rows, steps_at_once;
-    bool ahead; /* z is made beside the steps */
-    float *x, *z, *scratch;
-    struct f32_cell_row *row;
+    double operations; /* of a cell's end, for a vector of units, in AVX-512:
+                          all of them only the ports of multiply-adds take */
+    double look_ups;   /* in tables, among them */
+} ends[] = {
+    {44.0, 25.0, 8.0},
+    {106.0, 131.0, 40.0},
+    {95.0, 80.0, 24.0},
 };
 
 struct limits {
@@ -68,111 +47,40 @@ struct limits {
     char *memory;           /* LIMIT_FLOATS to read from */
 };
 
-static float *floats(struct arena *arena, size_t count)
-{
-    float *made = arena_zalloc(arena, count, sizeof(*made), 64);
-
-    if (!made)
-        exit(1);
-    return made;
-}
-
-static float *random_floats(struct arena *arena, size_t count, float scale)
-{
-    static unsigned seed = 1;
-    float *made = floats(arena, count);
-
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 1664525 + 1013904223;
-        made[i] = ((float)(seed >> 8) * 0x1p-23f - 1.0f) * scale;
-    }
-    return made;
-}
-
-static void job_make(struct job *job, const struct rnn_ukernels *ukernels,
-                     const struct kind *kind, struct shape shape, size_t rows)
-{
-    struct arena *arena = &job->arena;
-    const size_t columns = kind->gates * shape.units;
-    const float *w, *u;
-    size_t padded;
-
-    memset(job, 0, sizeof(*job));
-    arena_init(arena, 0);
-    w = random_floats(arena, shape.inputs * columns, 0.1f);
-    u = random_floats(arena, shape.units * columns, 0.1f);
-    job->ukernels = ukernels;
-    job->rows = rows;
-    job->cell.kind = kind->kind;
-    job->cell.activation.kind = RNN_ACT_TANH;
-    job->cell.recurrent_activation.kind = RNN_ACT_SIGMOID;
-    if (!rnn_product_pack(ukernels, shape.inputs, shape.units, kind->gates, 0,
-                          kind->gates, w, NULL, arena, &job->input) ||
-        !rnn_product_pack(ukernels, shape.units, shape.units, kind->gates, 0,
-                          kind->gates, u, NULL, arena, &job->cell.recurrent))
-        exit(1);
-    padded = job->cell.recurrent.panels * ukernels->lanes;
-    /* As many timesteps as keep z in the nearer caches, yet enough rows for
-     * full tiles. */
-    job->steps_at_once = 65536 / (rows * job->input.stride) + 1;
-    if (rows == 1 && job->steps_at_once < 24)
-        job->steps_at_once = 24;
-    if (job->steps_at_once > TIMESTEPS)
-        job->steps_at_once = TIMESTEPS;
-    job->x = random_floats(arena, rows * TIMESTEPS * shape.inputs, 1.0f);
-    job->z = floats(arena, rows * job->steps_at_once * job->input.stride);
-    job->scratch = floats(arena, rnn_cell_scratch_floats(&job->cell, rows));
-    job->row = arena_zalloc(arena, rows, sizeof(*job->row), 64);
-    if (!job->row)
-        exit(1);
-    for (size_t r = 0; r < rows; r++) {
-        job->row[r].h = floats(arena, padded);
-        job->row[r].c = floats(arena, padded);
-        job->row[r].z = job->z + r * job->steps_at_once * job->input.stride;
-    }
-}
-
-/* One call of TIMESTEPS steps. */
-static void job_run(struct job *job)
+/* One call of STEP_TIMESTEPS steps; is z made beside them? */
+static bool job_run(struct step_job *job)
 {
     const size_t inputs = job->input.inputs, stride = job->input.stride;
     const struct f32_sequence sequence = {
         .input = &job->input,
-        .steps = TIMESTEPS,
+        .steps = STEP_TIMESTEPS,
         .x = job->x,
         .x_stride = inputs,
         .row = job->row,
     };
     size_t count;
 
-    job->ahead = job->rows == 1 &&
-                 job->ukernels->sequence(&job->cell, &sequence, job->scratch);
-    if (job->ahead)
-        return;
-    for (size_t t = 0; t < TIMESTEPS; t += count) {
-        count = TIMESTEPS - t < job->steps_at_once ? TIMESTEPS - t
-                                                   : job->steps_at_once;
-        if (job->rows == 1)
-            job->ukernels->product(&job->input, count, job->x + t * inputs,
-                                   inputs, job->z, stride);
-        for (size_t i = 0; job->rows > 1 && i < count; i++)
-            job->ukernels->product(&job->input, job->rows,
-                                   job->x + (t + i) * inputs,
-                                   TIMESTEPS * inputs, job->z + i * stride,
-                                   job->steps_at_once * stride);
-        job->ukernels->cell(&job->cell, job->rows, count, job->row, stride, 0,
+    if (job->ukernels->sequence(&job->cell, &sequence, job->scratch))
+        return true;
+    for (size_t t = 0; t < STEP_TIMESTEPS; t += count) {
+        count = STEP_TIMESTEPS - t < job->steps_at_once ? STEP_TIMESTEPS - t
+                                                        : job->steps_at_once;
+        job->ukernels->product(&job->input, count, job->x + t * inputs, inputs,
+                               job->z, stride);
+        job->ukernels->cell(&job->cell, 1, count, job->row, stride, 0,
                             job->scratch);
     }
+    return false;
 }
 
 /* ns of processor time for a step of `turns` calls. */
-static double job_sample(struct job *job, size_t turns)
+static double job_sample(struct step_job *job, size_t turns)
 {
     const double start = cpu_ns();
 
     for (size_t n = 0; n < turns; n++)
         job_run(job);
-    return (cpu_ns() - start) / (double)(turns * TIMESTEPS);
+    return (cpu_ns() - start) / (double)(turns * STEP_TIMESTEPS);
 }
 
 static int compare(const void *a, const void *b)
@@ -182,13 +90,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void job_time(struct job *job, double *median, double *best)
+static void job_time(struct step_job *job, double *median, double *best)
 {
     double sample[SAMPLES], once;
     size_t turns;
 
     job_run(job);
-    once = job_sample(job, 1) * TIMESTEPS;
+    once = job_sample(job, 1) * STEP_TIMESTEPS;
     turns = once < 1e6 ? (size_t)(1e6 / once) + 1 : 1;
     for (size_t i = 0; i < SAMPLES; i++)
         sample[i] = job_sample(job, turns);
@@ -198,7 +106,7 @@ static void job_time(struct job *job, double *median, double *best)
 }
 
 /* ns for the sums of a step of `job`, with nothing else; 0: not measured. */
-static double sums_limit(const struct job *job, enum rnn_isa isa,
+static double sums_limit(const struct step_job *job, enum rnn_isa isa,
                          const char *memory)
 {
     const struct f32_product *u = &job->cell.recurrent;
@@ -215,10 +123,10 @@ static double sums_limit(const struct job *job, enum rnn_isa isa,
     if (u->lanes != 16 || u->inputs * u->stride > LIMIT_FLOATS)
         return 0.0;
     arena_init(&arena, 0);
-    sums.h = floats(&arena, u->inputs);
-    sums.tables = floats(&arena, sums.lines * 16);
-    sums.z = floats(&arena, SUMS_STEPS * u->stride);
-    sums.out = floats(&arena, u->stride);
+    sums.h = step_floats(&arena, u->inputs);
+    sums.tables = step_floats(&arena, sums.lines * 16);
+    sums.z = step_floats(&arena, SUMS_STEPS * u->stride);
+    sums.out = step_floats(&arena, u->stride);
     ns = sums_ns(isa, &sums);
     arena_release(&arena);
     return ns;
@@ -229,61 +137,54 @@ static double sums_limit(const struct job *job, enum rnn_isa isa,
  * input's part is made beside the steps, nothing but that and the two ports
  * for reads (at the rate of L1) keeps all from running at once: weights, h, x
  * and look-ups, each once a step. */
-static double step_limit(const struct job *job, const struct kind *kind,
-                         const struct limits *limits, double sums)
+static double step_limit(const struct step_job *job, const struct ends *end,
+                         const struct limits *limits, double sums, bool ahead)
 {
     const struct f32_product *u = &job->cell.recurrent;
     const double vectors = (double)u->stride / 16.0;
     const double panels = (double)u->panels;
     const double d = (double)job->input.inputs, m = (double)u->inputs;
     const double adds = vectors * (d + m), product = vectors * d;
-    const double latency = kind->latency_cycles / limits->ghz;
+    const double latency = end->latency_cycles / limits->ghz;
     const double add = 32.0 / limits->peak; /* ns for one */
-    const double ports = (adds + panels * kind->end_512) * add;
+    const double ports = (adds + panels * end->operations) * add;
     const double loads =
-        64.0 * (adds + d + m + panels * kind->look_ups) / limits->near;
+        64.0 * (adds + d + m + panels * end->look_ups) / limits->near;
     const double apart = sums + product * add + latency;
-    const double other = job->ahead ? loads : apart;
+    const double other = ahead ? loads : apart;
 
     return other > ports ? other : ports;
 }
 
-static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
-                    const struct kind *kind, struct shape shape, size_t rows,
+static void measure(enum rnn_isa isa, size_t which, struct step_shape shape,
                     const struct limits *limits, bool csv)
 {
+    const struct step_kind *kind = &step_kinds[which];
     const double m = (double)shape.units, d = (double)shape.inputs;
-    const double gates = (double)kind->gates;
-    const double flops = 2.0 * gates * m * (d + m) * (double)rows;
     const size_t bytes = kind->gates * shape.units * shape.units * 4;
+    const double latency = ends[which].latency_cycles / limits->ghz;
     double median, best, read = 0.0, product = 0.0, bound = 0.0;
-    double adds = 0.0, limit = 0.0;
-    const double latency = kind->latency_cycles / limits->ghz;
-    const double sums = gates * (d + m); /* for a vector of units */
-    const double end = isa == RNN_ISA_AVX512 ? kind->end_512 : kind->end_256;
-    struct job job;
+    double adds, limit = 0.0;
+    struct step_job job;
 
-    job_make(&job, ukernels, kind, shape, rows);
+    step_job_make(&job, rnn_ukernels_find(isa, shape.units), kind, shape, 1,
+                  LEAST_STEPS);
     job_time(&job, &median, &best);
-    if (rows == 1)
-        adds = sums_limit(&job, isa, limits->memory);
-    arena_release(&job.arena);
+    adds = sums_limit(&job, isa, limits->memory);
     if (limits->peak > 0.0) {
         if (bytes >= 512)
             read = (double)bytes / read_rate(isa, limits->memory, bytes);
-        product = 2.0 * gates * m * d / limits->peak;
+        product = 2.0 * (double)kind->gates * m * d / limits->peak;
         bound = read + product + latency;
     }
     if (adds > 0.0)
-        limit = step_limit(&job, kind, limits, adds);
-    printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.3f,%.1f,%.1f"
-               : "%-7s %-10s %4zu %4zu %3zu %10.1f %10.1f %10.1f %7.3f "
-                 "%6.1f %6.1f",
-           rnn_isa_name(isa), kind->name, shape.inputs, shape.units, rows,
-           median, best, bound, bound > 0.0 && rows == 1 ? best / bound : 0.0,
-           limits->peak > 0.0 ? 100.0 * flops / limits->peak / best : 0.0,
-           limits->peak > 0.0 ? 100.0 * sums / (sums + end) : 0.0);
-    printf(csv ? ",%.1f,%.3f" : " %10.1f %7.3f", limit,
+        limit = step_limit(&job, &ends[which], limits, adds, job_run(&job));
+    arena_release(&job.arena);
+    printf(csv ? "%s,%s,%zu,%zu,1,%.1f,%.1f,%.1f,%.3f,%.1f,%.3f"
+               : "%-7s %-10s %4zu %4zu %10.1f %10.1f %10.1f %7.3f %10.1f "
+                 "%7.3f",
+           rnn_isa_name(isa), kind->name, shape.inputs, shape.units, median,
+           best, bound, bound > 0.0 ? best / bound : 0.0, limit,
            limit > 0.0 ? best / limit : 0.0);
     if (csv)
         printf(",%.1f,%.1f,%.1f,%.1f", read, product, latency, adds);
@@ -291,11 +192,10 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
     fflush(stdout);
 }
 
-/* What to run; AUTO, NULL and 0 stand for all. */
+/* What to run; AUTO and NULL stand for all. */
 struct choice {
     enum rnn_isa isa;
     const char *cell;
-    size_t batch;
     bool csv;
 };
 
@@ -304,17 +204,13 @@ static bool choose(int argc, char **argv, struct choice *choice)
     for (int i = 1; i < argc; i++) {
         bool known = rnn_isa_parse(argv[i], &choice->isa);
 
-        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-            if (strcmp(argv[i], kinds[k].name) == 0) {
-                choice->cell = kinds[k].name;
+        for (size_t k = 0; k < COUNT(step_kinds); k++)
+            if (strcmp(argv[i], step_kinds[k].name) == 0) {
+                choice->cell = step_kinds[k].name;
                 known = true;
             }
         if (strcmp(argv[i], "--csv") == 0)
             choice->csv = known = true;
-        if (strtoul(argv[i], NULL, 10) > 0) {
-            choice->batch = strtoul(argv[i], NULL, 10);
-            known = true;
-        }
         if (!known)
             return false;
     }
@@ -326,14 +222,10 @@ static void measure_all(enum rnn_isa isa, struct limits *limits,
 {
     limits->peak = fma_peak(isa);
     limits->near = read_rate(isa, limits->memory, 1 << 14);
-    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-        for (size_t b = 0; b < sizeof(batches) / sizeof(batches[0]); b++)
-            for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
-                if ((!choice->cell || choice->cell == kinds[k].name) &&
-                    (!choice->batch || choice->batch == batches[b]))
-                    measure(rnn_ukernels_find(isa, shapes[s].units), isa,
-                            &kinds[k], shapes[s], batches[b], limits,
-                            choice->csv);
+    for (size_t k = 0; k < COUNT(step_kinds); k++)
+        for (size_t i = 0; i < COUNT(step_shapes); i++)
+            if (!choice->cell || choice->cell == step_kinds[k].name)
+                measure(isa, k, step_shapes[i], limits, choice->csv);
 }
 
 static void print_head(struct limits *limits, bool csv)
@@ -346,10 +238,10 @@ static void print_head(struct limits *limits, bool csv)
                    rnn_isa_name(isa), read_rate(isa, limits->memory, 1 << 14),
                    read_rate(isa, limits->memory, 1 << 18),
                    read_rate(isa, limits->memory, 1 << 22), fma_peak(isa));
-    puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,fma_percent,"
-               "most_percent,limit,over_limit,read,product,latency,sums"
-             : "# isa   cell          D    M   B  median ns    best ns    "
-               "bound B   ratio  fma %   most      limit    over");
+    puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,limit,over_limit,"
+               "read,product,latency,sums"
+             : "# isa   cell          D    M  median ns    best ns    "
+               "bound B   ratio      limit    over");
 }
 
 int main(int argc, char **argv)
@@ -359,11 +251,11 @@ int main(int argc, char **argv)
     struct arena arena;
 
     if (!choose(argc, argv, &choice)) {
-        fprintf(stderr, "usage: %s [--csv] [ISA] [CELL] [BATCH]\n", argv[0]);
+        fprintf(stderr, "usage: %s [--csv] [ISA] [CELL]\n", argv[0]);
         return 2;
     }
     arena_init(&arena, 0);
-    limits.memory = (char *)floats(&arena, LIMIT_FLOATS);
+    limits.memory = (char *)step_floats(&arena, LIMIT_FLOATS);
     print_head(&limits, choice.csv);
     for (enum rnn_isa isa = RNN_ISA_SCALAR; isa <= RNN_ISA_NEON; isa++)
         if (rnn_isa_available(isa) &&
