@@ -23,9 +23,9 @@ static void pass(struct node *node)
             node->outputs[i]->mask = first->mask;
 }
 
-enum rnn_status mask_settle(struct plan_builder *builder,
-                            const struct layer *layer, struct node *node,
-                            struct rnn_error *err)
+static enum rnn_status settle(struct plan_builder *builder,
+                              const struct layer *layer, struct node *node,
+                              struct rnn_error *err)
 {
     switch (layer->class->masking) {
     case MASK_UNTOLD:
@@ -58,6 +58,33 @@ enum rnn_status mask_settle(struct plan_builder *builder,
         break;
     }
     return RNN_OK;
+}
+
+/* Before Keras 3.11 the mask that a call is given is for its layer alone: on
+ * goes the one that came with the input. */
+static void pass_own(const struct plan_builder *builder, struct node *node)
+{
+    const struct value *first = node->given && node->given->input_count
+                                    ? node->given->inputs[0]
+                                    : NULL;
+
+    if (builder->keras_major != 3 || builder->keras_minor >= 11 || !first ||
+        !first->mask_is_given)
+        return;
+    for (size_t i = 0; i < node->output_count; i++)
+        if (node->outputs[i]->mask == first->mask)
+            node->outputs[i]->mask = first->own_mask;
+}
+
+enum rnn_status mask_settle(struct plan_builder *builder,
+                            const struct layer *layer, struct node *node,
+                            struct rnn_error *err)
+{
+    enum rnn_status status = settle(builder, layer, node, err);
+
+    if (!status && !layer->wrapper)
+        pass_own(builder, node);
+    return status;
 }
 
 static const struct value *root_of(const struct value *value)

@@ -70,6 +70,8 @@ enum rnn_status mask_take_keyword(struct plan_builder *builder,
     inputs = (struct value **)rest->inputs; /* made by cut_out() */
     places = mask->is_list ? mask->places : 1;
     for (size_t i = 0, next = mask->first; places; i++, places >>= 1) {
+        struct value *own;
+
         if (!(places & 1))
             continue;
         if (i >= call_positional_inputs(rest))
@@ -77,10 +79,12 @@ enum rnn_status mask_take_keyword(struct plan_builder *builder,
                             "layer \"%.100s\" is called with more masks than "
                             "tensors",
                             name);
+        own = inputs[i]->mask;
         inputs[i] = plan_with_mask(builder, inputs[i], given->inputs[next++]);
         if (!inputs[i])
             return no_memory(name, err);
         inputs[i]->mask_is_given = !is_model;
+        inputs[i]->own_mask = own;
     }
     return RNN_OK;
 }

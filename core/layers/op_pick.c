@@ -2,7 +2,8 @@
  *
  *     y_i = x_p(i)       along each axis
  *
- *     Take     p(i) is number i of a list, or one number: the axis goes
+ *     Take     p(i) is number i of a list, or one number: the axis goes; of a
+ *              constant: op_one_hot.c
  *     Repeat   each place several times, one after the other
  *     Tile     all places several times
  *     BroadcastTo  the one place of an axis as often as `shape` says; a batch
@@ -348,17 +349,28 @@ static const char *const words_roll[] = {"shift", "axis", "name", NULL};
 static const char *const words_pad[] = {"pad_width",       "paddings", "mode",
                                         "constant_values", "name",     NULL};
 
-#define PICK(label, keras)                                                    \
+static enum rnn_status connect_take(struct layer *layer, struct node *node,
+                                    struct plan_builder *builder,
+                                    struct rnn_error *err)
+{
+    const struct call_argument *first = call_position(node->given, 0);
+
+    return first && first->json && node->input_count
+               ? one_hot_take(layer, node, builder, err)
+               : pick_connect(layer, node, builder, err);
+}
+
+#define PICK(label, keras, connector)                                         \
     static const struct picking picking_##label = {read_##label};             \
     const struct layer_class operator_##label = {                             \
         OPERATOR_FIELDS(keras, words_##label, &picking_##label),              \
-        .connect = pick_connect,                                              \
+        .connect = (connector),                                               \
         .run = pick_run,                                                      \
     }
 
-PICK(take, "Take");
-PICK(repeat, "Repeat");
-PICK(tile, "Tile");
-PICK(broadcast_to, "BroadcastTo");
-PICK(roll, "Roll");
-PICK(pad, "Pad");
+PICK(take, "Take", connect_take);
+PICK(repeat, "Repeat", pick_connect);
+PICK(tile, "Tile", pick_connect);
+PICK(broadcast_to, "BroadcastTo", pick_connect);
+PICK(roll, "Roll", pick_connect);
+PICK(pad, "Pad", pick_connect);

@@ -187,6 +187,8 @@ bool pick_run(const struct node *node, struct run *run)
     const struct value *input = node->inputs[0];
     size_t units = nd_units(run, node->outputs[0], node->whole);
 
+    if (!pick) /* from a constant: another node has run */
+        return true;
     if (pick->drops)
         return move_run(&pick->move, 1, node, run);
     for (size_t i = 0; i < units; i++) {

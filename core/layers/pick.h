@@ -44,4 +44,11 @@ RNN_CHECKED enum rnn_status pick_connect(struct layer *layer,
                                          struct rnn_error *err);
 bool pick_run(const struct node *node, struct run *run);
 
+/* A Take whose first argument is a constant (op_one_hot.c): a node of its own,
+ * of which output 0 of `node` is the output. */
+RNN_CHECKED enum rnn_status one_hot_take(struct layer *layer,
+                                         struct node *node,
+                                         struct plan_builder *builder,
+                                         struct rnn_error *err);
+
 #endif

@@ -93,11 +93,12 @@ struct value {
     const struct scores *scores; /* how it is made when it is wanted, since it
                                     is as wide as there are timesteps; NULL */
     struct value *turned;        /* what it is with its axes exchanged; NULL */
-    struct value *later; /* what calls from now on see in its place; NULL */
-    bool mask_is_given;  /* by the call that reads it, as its keyword */
-    bool is_sum;         /* its clock is one */
-    size_t last_reader;  /* index of the last node that reads it */
-    size_t slot;         /* its buffer */
+    struct value *later;    /* what calls from now on see in its place; NULL */
+    bool mask_is_given;     /* by the call that reads it, as its keyword */
+    struct value *own_mask; /* then the one that it has without that */
+    bool is_sum;            /* its clock is one */
+    size_t last_reader;     /* index of the last node that reads it */
+    size_t slot;            /* its buffer */
     size_t place; /* floats, times items, from the start of all buffers; of
                      an input, from the start of the gathered inputs */
     struct value *next;

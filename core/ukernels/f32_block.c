@@ -68,8 +68,13 @@ VEC_INLINE void add_input(const float *x, const float *const w[BLOCK_WIDE],
 #undef ROW
 }
 
-/* The loop's end is foreseen, if it does not come too late. */
-#define UNROLL 4
+/* How often the loop is written down: its end is foreseen, if it does not come
+ * too late.  Of wide vectors only the tallest tiles are worth so much code
+ * (0.2 % of a batch of 32). */
+VEC_INLINE size_t unroll(const int rows, const int wide)
+{
+    return VEC_REGISTERS > 16 && rows * wide < 20 ? 2 : 4;
+}
 
 /* One tile. */
 VEC_INLINE void run_tile(const struct piece *piece, size_t row,
@@ -82,7 +87,8 @@ VEC_INLINE void run_tile(const struct piece *piece, size_t row,
     const float *const *const from = piece->from + row;
     const float *x = piece->x + row * F32_PIECE, *w[BLOCK_WIDE];
     const float *const end = x + piece->count;
-    const float *const most = x + piece->count / UNROLL * UNROLL;
+    const size_t times = unroll(rows, wide);
+    const float *const most = x + piece->count / times * times;
     const float *const last = piece->last, *const more = piece->more;
     float *const out = piece->out + row * stride;
     vec sum[TILE_ROWS][BLOCK_WIDE];
@@ -90,13 +96,13 @@ VEC_INLINE void run_tile(const struct piece *piece, size_t row,
 #define PLACE(r, v)                                                           \
     if ((v) < wide)                                                           \
         w[v] = piece->w + (v)*next_vector;
-/* Compilers are not to see which addresses belong together: they would write
- * them as sums of two registers, and a multiply-add with such an operand is
- * two operations. */
+/* Where registers are few, multiply-adds take weights from memory, and
+ * compilers are not to see which addresses belong together: they would write
+ * them as sums of two registers, which makes two operations of one. */
 #define NEXT(r, v)                                                            \
     if ((v) < wide) {                                                         \
         w[v] += ahead;                                                        \
-        if (gates == 1)                                                       \
+        if (gates == 1 && VEC_REGISTERS == 16)                                \
             __asm__("" : "+r"(w[v]));                                         \
     }
     EACH_VECTOR(PLACE, 0)
@@ -108,10 +114,10 @@ VEC_INLINE void run_tile(const struct piece *piece, size_t row,
                                  : from[r] + column + (v)*VEC_LANES);
     EACH(BEGIN)
 #undef BEGIN
-    for (; x < most; x += UNROLL) {
-        const size_t ahead = UNROLL * next_input;
+    for (; x < most; x += times) {
+        const size_t ahead = times * next_input;
 
-        for (size_t i = 0; i < UNROLL; i++) {
+        for (size_t i = 0; i < times; i++) {
             __builtin_prefetch(fetch, 0, 2);
             add_input(x + i, w, i * next_input, rows, wide, sum);
             fetch += next_input;

@@ -11,31 +11,43 @@
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
 
-/* From the sums of the gates to the new h of one vector. */
-VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
-                      const vec *sum, const struct cell_at *at)
+/* From the sums of the gates to what g is the activation of, and u. */
+VEC_INLINE struct cell_half head(const struct f32_cell *cell,
+                                 const enum cell_acts acts, const vec *sum,
+                                 const struct cell_at *at)
 {
     const struct rnn_activation *ract = &cell->recurrent_activation;
     const bool plain = acts != CELL_ANY;
     const vec z = vec_load(at->z + 2 * VEC_LANES);
-    vec h = vec_load(at->h), u, r, g;
+    struct cell_half half = {.h = vec_load(at->h)};
+    vec r;
 
     r = plain ? cell_gate(acts, sum[1]) : cell_activate(ract, sum[1]);
-    u = plain ? cell_gate(acts, sum[0]) : cell_activate(ract, sum[0]);
-    g = vec_fma(r, sum[2], z);
-    g = plain ? cell_tanh(acts, g) : cell_activate(&cell->activation, g);
-    h = vec_fma(u, vec_sub(h, g), g);
-    vec_store(at->out, h);
+    half.gate = plain ? cell_gate(acts, sum[0]) : cell_activate(ract, sum[0]);
+    half.value = vec_fma(r, sum[2], z);
+    return half;
+}
+
+VEC_INLINE vec tail(const struct f32_cell *cell, const enum cell_acts acts,
+                    const struct cell_half *half, float *out)
+{
+    vec g = acts == CELL_ANY ? cell_activate(&cell->activation, half->value)
+                             : cell_tanh(acts, half->value);
+    vec h = vec_fma(half->gate, vec_sub(half->h, g), g);
+
+    vec_store(out, h);
     return h;
 }
+
+#define FINISH ((struct cell_end){head, tail})
 
 /* As many sums at once as the registers hold. */
 #define WALK(panels, part, chains, acts)                                      \
     cell_walk(cell, walk,                                                     \
-              (struct cell_way){3, panels, part, chains, acts, finish})
+              (struct cell_way){3, panels, part, chains, acts, FINISH})
 #define LANES(chains)                                                         \
     lanes_walk(cell, walk,                                                    \
-               (struct cell_way){3, 1, 3, chains, CELL_SHORT, finish})
+               (struct cell_way){3, 1, 3, chains, CELL_SHORT, FINISH})
 
 void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
@@ -74,5 +86,5 @@ void F32(gru_step)(const struct f32_cell *cell, const struct f32_step *step,
                    size_t first, size_t end, float *scratch)
 {
     cell_lay(cell, step, scratch);
-    cell_step(cell, step, first, end, 3, 1, scratch, finish);
+    cell_step(cell, step, first, end, 3, 1, scratch, FINISH);
 }

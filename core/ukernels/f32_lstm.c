@@ -12,35 +12,44 @@
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
 
-/* From the sums of the gates i f c o to the new c and h of one vector. */
-VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
-                      const vec *sum, const struct cell_at *at)
+/* From the sums of the gates i f c o to the new c and o. */
+VEC_INLINE struct cell_half head(const struct f32_cell *cell,
+                                 const enum cell_acts acts, const vec *sum,
+                                 const struct cell_at *at)
 {
     const struct rnn_activation *act = &cell->activation;
     const struct rnn_activation *ract = &cell->recurrent_activation;
-    vec i, f, g, o, state, h;
+    struct cell_half half;
+    vec i, f, g;
 
     if (acts != CELL_ANY) {
         i = cell_gate(acts, sum[0]);
         f = cell_gate(acts, sum[1]);
         g = cell_tanh(acts, sum[2]);
-        o = cell_gate(acts, sum[3]);
-        state = vec_fma(f, vec_load(at->c), vec_mul(i, g));
-        vec_store(at->c, state);
-        h = vec_mul(o, cell_tanh(acts, state));
-        vec_store(at->out, h);
-        return h;
+        half.gate = cell_gate(acts, sum[3]);
+    } else {
+        i = cell_activate(ract, sum[0]);
+        f = cell_activate(ract, sum[1]);
+        g = cell_activate(act, sum[2]);
+        half.gate = cell_activate(ract, sum[3]);
     }
-    i = cell_activate(ract, sum[0]);
-    f = cell_activate(ract, sum[1]);
-    g = cell_activate(act, sum[2]);
-    o = cell_activate(ract, sum[3]);
-    state = vec_fma(f, vec_load(at->c), vec_mul(i, g));
-    vec_store(at->c, state);
-    h = vec_mul(o, cell_activate(act, state));
-    vec_store(at->out, h);
+    half.value = vec_fma(f, vec_load(at->c), vec_mul(i, g));
+    vec_store(at->c, half.value);
+    return half;
+}
+
+VEC_INLINE vec tail(const struct f32_cell *cell, const enum cell_acts acts,
+                    const struct cell_half *half, float *out)
+{
+    vec h = acts == CELL_ANY ? cell_activate(&cell->activation, half->value)
+                             : cell_tanh(acts, half->value);
+
+    h = vec_mul(half->gate, h);
+    vec_store(out, h);
     return h;
 }
+
+#define FINISH ((struct cell_end){head, tail})
 
 /* Floats of weights that are still in a nearest cache of 48 KiB when they
  * are needed again. */
@@ -49,11 +58,11 @@ VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
 /* As many sums at once as the registers hold. */
 #define WALK(panels, part, chains, acts)                                      \
     cell_walk(cell, walk,                                                     \
-              (struct cell_way){4, panels, part, chains, acts, finish})
+              (struct cell_way){4, panels, part, chains, acts, FINISH})
 #define PART(many, few) (VEC_REGISTERS > 16 ? (many) : (few))
 #define LANES(part, chains)                                                   \
     lanes_walk(cell, walk,                                                    \
-               (struct cell_way){4, 1, part, chains, CELL_SHORT, finish})
+               (struct cell_way){4, 1, part, chains, CELL_SHORT, FINISH})
 
 /* Does one panel, but not two, stay in the nearest cache from a step to the
  * next, which begins with the panels the one before ended with?  Two of them
@@ -87,9 +96,9 @@ static void walk_ahead(const struct f32_cell *cell,
         vec all[TILE_SUMS];
 
         cell_part(cell, &row, 0, 4, 0, 8, 1, all);
-        finish(cell, true, all, &row);
+        cell_end(cell, FINISH, CELL_SHORT, all, &row);
         ahead_make(walk, t, 4, 8, 1);
-        finish(cell, true, all + 4, &second);
+        cell_end(cell, FINISH, CELL_SHORT, all + 4, &second);
         h = row.out;
     }
 #else
@@ -142,5 +151,5 @@ void F32(lstm_step)(const struct f32_cell *cell, const struct f32_step *step,
                     size_t first, size_t end, float *scratch)
 {
     cell_lay(cell, step, scratch);
-    cell_step(cell, step, first, end, 4, 1, scratch, finish);
+    cell_step(cell, step, first, end, 4, 1, scratch, FINISH);
 }

@@ -11,25 +11,37 @@
 #include "core/ukernels/vec_lanes.h"
 #include "core/ukernels/vec_whole.h"
 
-/* From the sum of one panel to its new h. */
-VEC_INLINE vec finish(const struct f32_cell *cell, const enum cell_acts acts,
-                      const vec *sum, const struct cell_at *at)
+/* The sum of one panel waits for nothing. */
+VEC_INLINE struct cell_half head(const struct f32_cell *cell,
+                                 const enum cell_acts acts, const vec *sum,
+                                 const struct cell_at *at)
 {
-    vec h = acts == CELL_ANY ? cell_activate(&cell->activation, sum[0])
-                             : cell_tanh(acts, sum[0]);
+    (void)cell;
+    (void)acts;
+    (void)at;
+    return (struct cell_half){.value = sum[0]};
+}
 
-    vec_store(at->out, h);
+VEC_INLINE vec tail(const struct f32_cell *cell, const enum cell_acts acts,
+                    const struct cell_half *half, float *out)
+{
+    vec h = acts == CELL_ANY ? cell_activate(&cell->activation, half->value)
+                             : cell_tanh(acts, half->value);
+
+    vec_store(out, h);
     return h;
 }
 
+#define FINISH ((struct cell_end){head, tail})
+
 #define WALK(panels, chains, acts)                                            \
     cell_walk(cell, walk,                                                     \
-              (struct cell_way){1, panels, panels, chains, acts, finish})
+              (struct cell_way){1, panels, panels, chains, acts, FINISH})
 
 #define WHOLE(panels, group, chains)                                          \
     if (whole_suits(cell, walk, (struct whole_way){panels, group, chains})) { \
         whole_walk(cell, walk, (struct whole_way){panels, group, chains},     \
-                   finish);                                                   \
+                   FINISH);                                                   \
         return true;                                                          \
     }
 
@@ -76,7 +88,7 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     default:
         if (lanes_are_enough(cell))
             lanes_walk(cell, walk,
-                       (struct cell_way){1, 1, 1, 4, CELL_SHORT, finish});
+                       (struct cell_way){1, 1, 1, 4, CELL_SHORT, FINISH});
         else
             WALK(VEC_REGISTERS > 16 ? 4 : 2, 4, CELL_SHORT);
         break;
@@ -90,7 +102,7 @@ void F32(simple_step)(const struct f32_cell *cell, const struct f32_step *step,
     const size_t twos = end - (end - fours) % 2;
 
     cell_lay(cell, step, scratch);
-    cell_step(cell, step, first, fours, 1, 4, scratch, finish);
-    cell_step(cell, step, fours, twos, 1, 2, scratch, finish);
-    cell_step(cell, step, twos, end, 1, 1, scratch, finish);
+    cell_step(cell, step, first, fours, 1, 4, scratch, FINISH);
+    cell_step(cell, step, fours, twos, 1, 2, scratch, FINISH);
+    cell_step(cell, step, twos, end, 1, 1, scratch, FINISH);
 }

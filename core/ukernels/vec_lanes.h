@@ -82,7 +82,7 @@ VEC_INLINE void lanes_walk(const struct f32_cell *cell,
             lanes_part(cell, at.z, h, way.most, way, all);
         if (way.gates == 1)
             ahead_make(walk, t, 1, 1, way.chains);
-        h = way.end(cell, way.acts, all, &at);
+        h = cell_end(cell, way.end, way.acts, all, &at);
         before = at.out;
     }
 }

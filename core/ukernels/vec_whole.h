@@ -69,7 +69,8 @@ VEC_INLINE void whole_sums(const float *w, const float *z, const float *h,
 /* All steps of the walk. */
 VEC_INLINE void whole_walk(const struct f32_cell *cell,
                            const struct f32_walk *walk,
-                           const struct whole_way way, cell_end_fn *const end)
+                           const struct whole_way way,
+                           const struct cell_end end)
 {
     const float *w = cell->recurrent.kernel, *h = walk->h;
 
@@ -87,7 +88,7 @@ VEC_INLINE void whole_walk(const struct f32_cell *cell,
             for (int g = 0; g < way.group; g++) {
                 const struct cell_at at = {.out = out + (p + g) * VEC_LANES};
 
-                end(cell, CELL_SHORT, sum + g, &at);
+                cell_end(cell, end, CELL_SHORT, sum + g, &at);
             }
         }
         h = out;

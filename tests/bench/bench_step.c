@@ -6,7 +6,9 @@
  * median and best ns for a step (of all rows of the batch), then at batch 1
  * the best over "bound B": the recurrent kernel read once at the measured rate
  * for its size, plus the input's product at the measured peak, plus the
- * latency that no step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU).
+ * latency that no step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU);
+ * and over the "limit" (AVX-512, M >= 16): the same with multiply-adds instead
+ * of mere reads (limit_sums.h), or what more the ports take: step_limit().
  * At larger batches the useful multiply-adds over the measured peak, in per
  * cent, and what they could be at most, since a cell's end (activations and
  * what joins gates) takes turns of the same two ports.
@@ -16,10 +18,14 @@
 #include <string.h>
 
 #include "core/ukernels/ukernels.h"
+#include "tests/bench/limit_sums.h"
 #include "tests/bench/limits.h"
 
 #define TIMESTEPS 100
 #define SAMPLES   15
+
+/* What limits are read from: 16 MiB. */
+#define LIMIT_FLOATS ((size_t)4 << 20)
 
 struct shape {
     size_t inputs, units;
@@ -39,10 +45,11 @@ static const struct kind {
                                 take: in AVX-512 all, in AVX2 no look-ups and
                                 no logic (25 and 14 for a tanh, one more for a
                                 gate) */
+    double look_ups;         /* in tables, of a cell's end */
 } kinds[] = {
-    {"SimpleRNN", F32_CELL_SIMPLE, 1, 44.0, 25.0, 14.0},
-    {"LSTM", F32_CELL_LSTM, 4, 106.0, 131.0, 76.0},
-    {"GRU", F32_CELL_GRU_RESET_AFTER, 3, 95.0, 80.0, 47.0},
+    {"SimpleRNN", F32_CELL_SIMPLE, 1, 44.0, 25.0, 14.0, 8.0},
+    {"LSTM", F32_CELL_LSTM, 4, 106.0, 131.0, 76.0, 40.0},
+    {"GRU", F32_CELL_GRU_RESET_AFTER, 3, 95.0, 80.0, 47.0, 24.0},
 };
 
 struct job {
@@ -51,13 +58,14 @@ struct job {
     struct f32_product input;
     struct f32_cell cell;
     size_t rows, steps_at_once;
+    bool ahead; /* z is made beside the steps */
     float *x, *z, *scratch;
     struct f32_cell_row *row;
 };
 
 struct limits {
-    double ghz, peak;
-    char *memory; /* 16 MiB to read from */
+    double ghz, peak, near; /* near: reads of L1 */
+    char *memory;           /* LIMIT_FLOATS to read from */
 };
 
 static float *floats(struct arena *arena, size_t count)
@@ -137,8 +145,9 @@ static void job_run(struct job *job)
     };
     size_t count;
 
-    if (job->rows == 1 &&
-        job->ukernels->sequence(&job->cell, &sequence, job->scratch))
+    job->ahead = job->rows == 1 &&
+                 job->ukernels->sequence(&job->cell, &sequence, job->scratch);
+    if (job->ahead)
         return;
     for (size_t t = 0; t < TIMESTEPS; t += count) {
         count = TIMESTEPS - t < job->steps_at_once ? TIMESTEPS - t
@@ -188,6 +197,57 @@ static void job_time(struct job *job, double *median, double *best)
     *best = sample[0];
 }
 
+/* ns for the sums of a step of `job`, with nothing else; 0: not measured. */
+static double sums_limit(const struct job *job, enum rnn_isa isa,
+                         const char *memory)
+{
+    const struct f32_product *u = &job->cell.recurrent;
+    struct sums sums = {
+        .vectors = u->stride / 16,
+        .inputs = u->inputs,
+        .chains = u->chains,
+        .lines = job->cell.kind == F32_CELL_SIMPLE ? 8 : 16,
+        .w = (const float *)memory,
+    };
+    struct arena arena;
+    double ns;
+
+    if (u->lanes != 16 || u->inputs * u->stride > LIMIT_FLOATS)
+        return 0.0;
+    arena_init(&arena, 0);
+    sums.h = floats(&arena, u->inputs);
+    sums.tables = floats(&arena, sums.lines * 16);
+    sums.z = floats(&arena, SUMS_STEPS * u->stride);
+    sums.out = floats(&arena, u->stride);
+    ns = sums_ns(isa, &sums);
+    arena_release(&arena);
+    return ns;
+}
+
+/* What a step takes at best, the multiply-adds of its recurrent kernel taking
+ * `sums` ns.  All of them and the ends take turns of two ports.  Where the
+ * input's part is made beside the steps, nothing but that and the two ports
+ * for reads (at the rate of L1) keeps all from running at once: weights, h, x
+ * and look-ups, each once a step. */
+static double step_limit(const struct job *job, const struct kind *kind,
+                         const struct limits *limits, double sums)
+{
+    const struct f32_product *u = &job->cell.recurrent;
+    const double vectors = (double)u->stride / 16.0;
+    const double panels = (double)u->panels;
+    const double d = (double)job->input.inputs, m = (double)u->inputs;
+    const double adds = vectors * (d + m), product = vectors * d;
+    const double latency = kind->latency_cycles / limits->ghz;
+    const double add = 32.0 / limits->peak; /* ns for one */
+    const double ports = (adds + panels * kind->end_512) * add;
+    const double loads =
+        64.0 * (adds + d + m + panels * kind->look_ups) / limits->near;
+    const double apart = sums + product * add + latency;
+    const double other = job->ahead ? loads : apart;
+
+    return other > ports ? other : ports;
+}
+
 static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
                     const struct kind *kind, struct shape shape, size_t rows,
                     const struct limits *limits, bool csv)
@@ -197,6 +257,7 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
     const double flops = 2.0 * gates * m * (d + m) * (double)rows;
     const size_t bytes = kind->gates * shape.units * shape.units * 4;
     double median, best, read = 0.0, product = 0.0, bound = 0.0;
+    double adds = 0.0, limit = 0.0;
     const double latency = kind->latency_cycles / limits->ghz;
     const double sums = gates * (d + m); /* for a vector of units */
     const double end = isa == RNN_ISA_AVX512 ? kind->end_512 : kind->end_256;
@@ -204,6 +265,8 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
 
     job_make(&job, ukernels, kind, shape, rows);
     job_time(&job, &median, &best);
+    if (rows == 1)
+        adds = sums_limit(&job, isa, limits->memory);
     arena_release(&job.arena);
     if (limits->peak > 0.0) {
         if (bytes >= 512)
@@ -211,6 +274,8 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
         product = 2.0 * gates * m * d / limits->peak;
         bound = read + product + latency;
     }
+    if (adds > 0.0)
+        limit = step_limit(&job, kind, limits, adds);
     printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.3f,%.1f,%.1f"
                : "%-7s %-10s %4zu %4zu %3zu %10.1f %10.1f %10.1f %7.3f "
                  "%6.1f %6.1f",
@@ -218,8 +283,10 @@ static void measure(const struct rnn_ukernels *ukernels, enum rnn_isa isa,
            median, best, bound, bound > 0.0 && rows == 1 ? best / bound : 0.0,
            limits->peak > 0.0 ? 100.0 * flops / limits->peak / best : 0.0,
            limits->peak > 0.0 ? 100.0 * sums / (sums + end) : 0.0);
+    printf(csv ? ",%.1f,%.3f" : " %10.1f %7.3f", limit,
+           limit > 0.0 ? best / limit : 0.0);
     if (csv)
-        printf(",%.1f,%.1f,%.1f", read, product, latency);
+        printf(",%.1f,%.1f,%.1f,%.1f", read, product, latency, adds);
     puts("");
     fflush(stdout);
 }
@@ -258,6 +325,7 @@ static void measure_all(enum rnn_isa isa, struct limits *limits,
                         const struct choice *choice)
 {
     limits->peak = fma_peak(isa);
+    limits->near = read_rate(isa, limits->memory, 1 << 14);
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
         for (size_t b = 0; b < sizeof(batches) / sizeof(batches[0]); b++)
             for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
@@ -279,9 +347,9 @@ static void print_head(struct limits *limits, bool csv)
                    read_rate(isa, limits->memory, 1 << 18),
                    read_rate(isa, limits->memory, 1 << 22), fma_peak(isa));
     puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,fma_percent,"
-               "most_percent,read,product,latency"
+               "most_percent,limit,over_limit,read,product,latency,sums"
              : "# isa   cell          D    M   B  median ns    best ns    "
-               "bound B   ratio  fma %   most");
+               "bound B   ratio  fma %   most      limit    over");
 }
 
 int main(int argc, char **argv)
@@ -295,7 +363,7 @@ int main(int argc, char **argv)
         return 2;
     }
     arena_init(&arena, 0);
-    limits.memory = (char *)floats(&arena, 4 << 20);
+    limits.memory = (char *)floats(&arena, LIMIT_FLOATS);
     print_head(&limits, choice.csv);
     for (enum rnn_isa isa = RNN_ISA_SCALAR; isa <= RNN_ISA_NEON; isa++)
         if (rnn_isa_available(isa) &&

@@ -112,6 +112,15 @@ def step(result):
         row = figures.get((isa, cell, m, 1))
         return f"{figure(row['best'])}, {row['ratio']:.2f}" if row else ""
 
+    def limit(cell, m):
+        row = figures.get((isa, cell, m, 1))
+        if not row or not row.get("limit"):
+            return ""
+        return (
+            f"{figure(row['limit'])}, {row['limit'] / row['bound']:.2f},"
+            f" {row['over_limit']:.2f}"
+        )
+
     def limits(cell, m):
         row = figures.get((isa, cell, m, 1))
         names = ("read", "product", "latency")
@@ -122,7 +131,11 @@ def step(result):
         [
             [f"{cell}{what}", *[make(cell, m) for m in shapes]]
             for cell in models.CELLS
-            for what, make in (("", one), (", bound B", limits))
+            for what, make in (
+                ("", one),
+                (", bound B", limits),
+                (", limit, over B, step over it", limit),
+            )
         ],
     )
     def peak(row):

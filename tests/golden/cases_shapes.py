@@ -214,6 +214,22 @@ def products(keras):
     )
 
 
+def take_from_table(keras):
+    """Rows of constants, by ids from the start and from the end."""
+    take, layers = keras.ops.take, keras.layers
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    x = keras.Input((None, 3), name="x")
+    table = np.cos(np.arange(18)).reshape(6, 3).astype("float32")
+    rows = take(table, ids, axis=0)
+    back = take(table.reshape(6, 3, 1), ids - 6, axis=-3)
+    places = keras.ops.cast(keras.ops.floor(keras.ops.abs(x)), "int32")
+    numbers = take(np.arange(40.0) / 8, places)
+    y = layers.LSTM(3, return_sequences=True)(
+        layers.Concatenate()([rows, back[..., 0], numbers])
+    )
+    return keras.Model([ids, x], [y, rows])
+
+
 def einsum_constants(keras):
     """A constant before or behind, dots, and a tensor alone."""
     f = keras.ops.einsum
@@ -373,6 +389,14 @@ def bare_products(keras):
 
 CASES = [
     Case("bare_numbers", bare_numbers, streams=True),
+    Case(
+        "take_from_table",
+        take_from_table,
+        files="k3.keras",
+        vocabulary=6,
+        streams=True,
+        sharp=False,
+    ),
     Case(
         "einsum_constants",
         einsum_constants,

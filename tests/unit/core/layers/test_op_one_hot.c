@@ -1,9 +1,11 @@
 /* One number of a class becomes a row: of sequences, of inputs of ids, of ids
  * beside sequences, of numbers outside. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -55,6 +57,74 @@ static void numbers_become_rows(void **state)
     check("5", 1, true);
     check("null, 2", 2, true);
     check("5, 2", 2, true);
+}
+
+/* Rows of a constant, some of them from the end; what is outside has none. */
+static void check_table(const char *shape, size_t width, bool streams,
+                        const char *table, size_t numbers)
+{
+    struct model_builder b;
+    struct rnn_model *model;
+    char arguments[80];
+    float *y;
+
+    snprintf(arguments, sizeof(arguments), "%s, $x", table);
+    graph_begin(&b, "3.15.1");
+    graph_input(&b, "x", shape);
+    graph_operator(&b, "Take", "y",
+                   numbers == 1 ? "\"axis\": null" : "\"axis\": 0", arguments);
+    graph_end(&b, "x,0,0", "y,0,0", NULL);
+    model = model_load(&b, RNN_ISA_AUTO);
+    assert_true(rnn_model_info(model)->streams == streams);
+    rnn_model_free(model);
+    y = graph_run(&b, ids, T, 0);
+    for (size_t i = 0; i < T * width; i++)
+        for (size_t k = 0; k < numbers; k++) {
+            int id = (int)ids[i] < 0 ? (int)ids[i] + CLASSES : (int)ids[i];
+            float made = y[i * numbers + k];
+            float wanted = 1.5F * (float)id + 10.F * (float)k;
+
+            if (id < CLASSES ? made != wanted : !isnan(made))
+                fail_msg("number %zu of row %d is %g", k, id, (double)made);
+        }
+    model_builder_release(&b);
+    free(y);
+}
+
+static void rows_are_taken_from_a_table(void **state)
+{
+    static const char rows[] = "[[0, 10], [1.5, 11.5], [3, 13], [4.5, 14.5]]";
+
+    (void)state;
+    check_table("null", 1, true, rows, 2);
+    check_table("5", 1, true, rows, 2);
+    check_table("null, 2", 2, true, rows, 2);
+    check_table("5, 2", 2, true, rows, 2);
+    check_table("null, 2", 2, true, "[0, 1.5, 3, 4.5]", 1);
+    check_table("5, 2", 2, true, "[0, 1.5, 3, 4.5]", 1);
+}
+
+static void other_tables_are_refused(void **state)
+{
+    static const struct {
+        const char *fields, *arguments, *says;
+    } cases[] = {
+        {"\"axis\": 1", "[[1, 2], [3, 4]], $x", "takes rows"},
+        {"\"axis\": null", "[[1, 2], [3, 4]], $x", "takes rows"},
+        {"\"axis\": 0", "7, $x", "takes rows"},
+        {"\"axis\": 0", "[1, 2], $x, $x", "takes rows"},
+        {"\"axis\": 0", "[[[[[1]]]]], $x", "too many axes"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct model_builder b;
+
+        graph_begin(&b, "3.15.1");
+        graph_input(&b, "x", "null, 2, 1");
+        operator_assert_refused(&b, "Take", cases[i].fields,
+                                cases[i].arguments, cases[i].says);
+    }
 }
 
 /* Two inputs of ids, one beside a sequence of another length. */
@@ -114,6 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_become_rows),
+        cmocka_unit_test(rows_are_taken_from_a_table),
+        cmocka_unit_test(other_tables_are_refused),
         cmocka_unit_test(ids_may_stand_beside_sequences),
         cmocka_unit_test(what_cannot_be_done_is_refused),
     };
