@@ -8,7 +8,6 @@
  *
  * Sanitizers have their own, and keep them.
  */
-#undef _FORTIFY_SOURCE /* it would have them inline */
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,12 +23,17 @@
 
 #if !IS_SANITIZED
 
-ssize_t recv(int socket, void *bytes, size_t size, int flags)
+ssize_t direct_recv(int socket, void *bytes, size_t size,
+                    int flags) __asm__("recv");
+ssize_t direct_sendmsg(int socket, const struct msghdr *message,
+                       int flags) __asm__("sendmsg");
+
+ssize_t direct_recv(int socket, void *bytes, size_t size, int flags)
 {
     return syscall(SYS_recvfrom, socket, bytes, size, flags, NULL, NULL);
 }
 
-ssize_t sendmsg(int socket, const struct msghdr *message, int flags)
+ssize_t direct_sendmsg(int socket, const struct msghdr *message, int flags)
 {
     return syscall(SYS_sendmsg, socket, message, flags);
 }

@@ -27,7 +27,7 @@ void uri_split(char *target, const char **path, const char **query)
         *query = mark + 1;
     }
     *path = target;
-    if (strncasecmp(target, "http://", 7) == 0) {
+    if (target[0] != '/' && strncasecmp(target, "http://", 7) == 0) {
         char *slash = strchr(target + 7, '/');
 
         *path = slash ? slash : "/";

@@ -149,6 +149,10 @@ struct json_string json_string_check(const char *at)
                 return string;
             continue;
         }
+        if (byte >= 0x20 && byte < 0x80) {
+            at++;
+            continue;
+        }
         length = byte < 0x20 ? 0 : utf8_length(at);
         if (!length) {
             string.end = at;
