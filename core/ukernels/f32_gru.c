@@ -10,6 +10,7 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_streamed.h"
 
 /* From the sums of the gates to what g is the activation of, and u. */
 VEC_INLINE struct cell_half head(const struct f32_cell *cell,
@@ -49,6 +50,28 @@ VEC_INLINE vec tail(const struct f32_cell *cell, const enum cell_acts acts,
     lanes_walk(cell, walk,                                                    \
                (struct cell_way){3, 1, 3, chains, CELL_SHORT, FINISH})
 
+/* Two panels: what g is the activation of, u, g and the new h of each. */
+VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
+{
+    const struct cell_at at =
+        cell_at(ends->row, ends->panel + (size_t)(piece % 2), 3);
+    vec *value = ends->value + piece % 2 * 3, g;
+
+    switch (piece / 2) {
+    case 0:
+        value[2] = vec_fma(cell_gate(CELL_MANY, value[1]), value[2],
+                           vec_load(at.z + 2 * VEC_LANES));
+        break;
+    case 1:
+        value[0] = cell_gate(CELL_MANY, value[0]);
+        break;
+    default:
+        g = cell_tanh(CELL_MANY, value[2]);
+        vec_store(at.out, vec_fma(value[0], vec_sub(vec_load(at.h), g), g));
+        break;
+    }
+}
+
 void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
     if (!cell_is_plain(cell))
@@ -65,7 +88,11 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         }
     switch (cell->recurrent.chains) {
     case 1:
-        WALK(2, 6, 1, CELL_SHORT);
+        if (streamed_fits(cell, walk, 2))
+            streamed_walk(cell, walk,
+                          (struct streamed_way){3, 2, piece, FINISH});
+        else
+            WALK(2, 6, 1, CELL_SHORT);
         break;
     case 2:
         if (lanes_are_enough(cell))

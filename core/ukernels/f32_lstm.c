@@ -11,6 +11,7 @@
 #include "core/ukernels/vec_ahead.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_streamed.h"
 
 /* From the sums of the gates i f c o to the new c and o. */
 VEC_INLINE struct cell_half head(const struct f32_cell *cell,
@@ -107,6 +108,34 @@ static void walk_ahead(const struct f32_cell *cell,
 #endif
 }
 
+VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
+{
+    const struct cell_at at = cell_at(ends->row, ends->panel, 4);
+    vec *value = ends->value;
+
+    switch (piece) {
+    case 0: /* i */
+    case 1: /* f */
+        value[piece] = cell_gate(CELL_MANY, value[piece]);
+        break;
+    case 2: /* g, c' */
+        value[2] = cell_tanh(CELL_MANY, value[2]);
+        value[0] =
+            vec_fma(value[1], vec_load(at.c), vec_mul(value[0], value[2]));
+        vec_store(at.c, value[0]);
+        break;
+    case 3: /* o */
+        value[3] = cell_gate(CELL_MANY, value[3]);
+        break;
+    case 4:
+        value[0] = cell_tanh(CELL_MANY, value[0]);
+        break;
+    default:
+        vec_store(at.out, vec_mul(value[3], value[0]));
+        break;
+    }
+}
+
 void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
     if (!cell_is_plain(cell))
@@ -127,7 +156,10 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     }
     switch (cell->recurrent.chains) {
     case 1:
-        if (panel_fills_cache(cell))
+        if (streamed_fits(cell, walk, 1))
+            streamed_walk(cell, walk,
+                          (struct streamed_way){4, 1, piece, FINISH});
+        else if (panel_fills_cache(cell))
             WALK(1, 4, 1, CELL_SHORT);
         else
             WALK(2, 8, 1, CELL_SHORT);

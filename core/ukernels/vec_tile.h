@@ -79,16 +79,13 @@ VEC_INLINE void tile_block(const struct tile *tile, const int wide,
             sum[i] = vec_add(sum[i], sum[i + half * wide]);
 }
 
-/* The whole sums.  sum[v] holds the start and then the result; behind it is
- * room for the other chains, TILE_SUMS in all. */
-VEC_INLINE void tile_sum(const struct tile *tile, const int wide,
-                         const int chains, vec sum[TILE_SUMS])
+/* Adds the blocks from input `from` on, behind the first. */
+VEC_INLINE void tile_blocks(const struct tile *tile, const int wide,
+                            const int chains, size_t from, vec *sum)
 {
     const size_t block = (size_t)chains * F32_BLOCK;
-    size_t end = tile->inputs < block ? tile->inputs : block;
 
-    tile_block(tile, wide, chains, 0, end, sum);
-    for (size_t from = end; from < tile->inputs; from = end) {
+    for (size_t end; from < tile->inputs; from = end) {
         vec more[TILE_SUMS];
 
         end = tile->inputs - from < block ? tile->inputs : from + block;
@@ -98,6 +95,18 @@ VEC_INLINE void tile_sum(const struct tile *tile, const int wide,
         for (int v = 0; v < wide; v++)
             sum[v] = vec_add(sum[v], more[v]);
     }
+}
+
+/* The whole sums.  sum[v] holds the start and then the result; behind it is
+ * room for the other chains, TILE_SUMS in all. */
+VEC_INLINE void tile_sum(const struct tile *tile, const int wide,
+                         const int chains, vec sum[TILE_SUMS])
+{
+    const size_t block = (size_t)chains * F32_BLOCK;
+    size_t end = tile->inputs < block ? tile->inputs : block;
+
+    tile_block(tile, wide, chains, 0, end, sum);
+    tile_blocks(tile, wide, chains, end, sum);
 }
 
 /* ---- several rows ---------------------------------------------------- */
