@@ -20,7 +20,7 @@ VEC_INLINE struct cell_half head(const struct f32_cell *cell,
 {
     const struct rnn_activation *act = &cell->activation;
     const struct rnn_activation *ract = &cell->recurrent_activation;
-    struct cell_half half;
+    struct cell_half half = {.h = vec_set(0.0f)}; /* which is not read */
     vec i, f, g;
 
     if (acts != CELL_ANY) {

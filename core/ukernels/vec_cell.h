@@ -250,7 +250,8 @@ VEC_INLINE void cell_ends_many(const struct f32_cell *cell,
 {
     const struct f32_step *step = all->step;
     const float *sums = all->sums;
-    struct cell_half last;
+    const vec none = vec_set(0.0f);
+    struct cell_half last = {none, none, none};
     float *out = NULL;
 
     for (size_t r = all->row; r < all->row + all->rows; r++) {

@@ -216,7 +216,7 @@ static void calls_that_multiply_are_refused(void **state)
     struct model_builder b;
     struct rnn_model *model = NULL;
     struct rnn_error err;
-    char name[8], calls[64];
+    char name[24], calls[64];
 
     (void)state;
     graph_begin(&b, "2.15.0");
