@@ -91,24 +91,27 @@ static float *place_of(const struct f32_cell_row *row, size_t steps, size_t t,
     return (steps - 1 - t) % 2 == 0 ? row->h : spare;
 }
 
-/* All steps of the only sequence. */
-static void walk_steps(const struct f32_cell *cell, size_t steps,
-                       const struct f32_cell_row *row, const float *first_h,
-                       size_t z_stride, size_t y_stride, float *spare)
+/* All steps of the only sequence, whose z `walk` knows. */
+static void walk_steps(const struct f32_cell *cell, struct f32_walk *walk,
+                       const struct f32_cell_row *row, size_t y_stride,
+                       float *spare)
 {
-    const struct f32_walk walk = {
-        .steps = steps,
-        .end = cell->recurrent.panels,
-        .z = row->z,
-        .z_stride = z_stride,
-        .h = first_h,
-        .c = row->c,
-        .out = {place_of(row, steps, 0, 0, spare),
-                place_of(row, steps, 1, 0, spare)},
-        .out_stride = row->y ? y_stride : 0,
-    };
+    const size_t panels = cell->recurrent.panels, steps = walk->steps;
+    const size_t bytes = panels * cell->recurrent.lanes * sizeof(float);
 
-    run_walk(cell, &walk);
+    walk->end = panels;
+    walk->h = row->h;
+    walk->c = row->c;
+    walk->out[0] = place_of(row, steps, 0, 0, spare);
+    walk->out[1] = place_of(row, steps, 1, 0, spare);
+    walk->out_stride = row->y ? y_stride : 0;
+    if (!row->y && steps % 2 == 1) { /* the first goes into h */
+        memcpy(spare, row->h, bytes);
+        walk->h = spare;
+    }
+    run_walk(cell, walk);
+    if (row->y)
+        memcpy(row->h, row->y + (steps - 1) * y_stride, bytes);
 }
 
 /* Up to F32_CELL_ROWS sequences. */
@@ -122,6 +125,13 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
     float *spare = scratch, *inner = scratch + rows * padded;
     struct f32_step step = {.rows = rows};
 
+    if (rows == 1 && has_walk(cell)) {
+        struct f32_walk walk = {
+            .steps = steps, .z = row->z, .z_stride = z_stride};
+
+        walk_steps(cell, &walk, row, y_stride, spare);
+        return;
+    }
     for (size_t r = 0; r < rows; r++) {
         step.c[r] = row[r].c;
         step.h[r] = row[r].h;
@@ -129,13 +139,6 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
             memcpy(spare + r * padded, row[r].h, padded * sizeof(*spare));
             step.h[r] = spare + r * padded;
         }
-    }
-    if (rows == 1 && has_walk(cell)) {
-        walk_steps(cell, steps, row, step.h[0], z_stride, y_stride, spare);
-        if (row->y)
-            memcpy(row->h, row->y + (steps - 1) * y_stride,
-                   padded * sizeof(float));
-        return;
     }
     for (size_t t = 0; t < steps; t++) {
         step.back = t % 2 == 1;
@@ -193,37 +196,21 @@ bool F32(sequence)(const struct f32_cell *cell,
                    const struct f32_sequence *sequence, float *scratch)
 {
     const struct f32_product *input = sequence->input;
-    const struct f32_cell_row *row = sequence->row;
-    const size_t steps = sequence->steps, y_stride = sequence->y_stride;
-    const size_t padded = cell->recurrent.panels * VEC_LANES;
     float z[2 * AHEAD_FLOATS];
     struct f32_walk walk = {
-        .steps = steps,
-        .end = cell->recurrent.panels,
+        .steps = sequence->steps,
         .z = z,
         .z_stride = AHEAD_FLOATS,
         .input = input,
         .x = sequence->x,
         .x_stride = sequence->x_stride,
         .made = z,
-        .h = row->h,
-        .c = row->c,
-        .out_stride = row->y ? y_stride : 0,
     };
 
-    if (steps == 0 || !goes_ahead(cell, input))
+    if (walk.steps == 0 || !goes_ahead(cell, input))
         return false;
-    if (!row->y && steps % 2 == 1) { /* the first goes into h */
-        memcpy(scratch, row->h, padded * sizeof(*scratch));
-        walk.h = scratch;
-    }
-    walk.out[0] = place_of(row, steps, 0, 0, scratch);
-    walk.out[1] = place_of(row, steps, 1, 0, scratch);
     F32(product)(input, 1, sequence->x, sequence->x_stride, z, AHEAD_FLOATS);
-    run_walk(cell, &walk);
-    if (row->y)
-        memcpy(row->h, row->y + (steps - 1) * y_stride,
-               padded * sizeof(float));
+    walk_steps(cell, &walk, sequence->row, sequence->y_stride, scratch);
     return true;
 }
 

@@ -90,7 +90,8 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     case 1:
         if (streamed_fits(cell, walk, 2))
             streamed_walk(cell, walk,
-                          (struct streamed_way){3, 2, piece, FINISH});
+                          (struct cell_way){3, 2, 6, 1, CELL_SHORT, FINISH},
+                          piece);
         else
             WALK(2, 6, 1, CELL_SHORT);
         break;

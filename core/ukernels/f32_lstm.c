@@ -87,12 +87,7 @@ static void walk_ahead(const struct f32_cell *cell,
     const float *h = walk->h;
 
     for (size_t t = 0; t < walk->steps; t++) {
-        const struct cell_at row = {
-            .z = ahead_z(walk, t),
-            .h = h,
-            .c = walk->c,
-            .out = walk->out[t % 2] + t * walk->out_stride,
-        };
+        const struct cell_at row = cell_at_step(walk, t, h);
         const struct cell_at second = cell_at(&row, 1, 4);
         vec all[TILE_SUMS];
 
@@ -158,7 +153,8 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
     case 1:
         if (streamed_fits(cell, walk, 1))
             streamed_walk(cell, walk,
-                          (struct streamed_way){4, 1, piece, FINISH});
+                          (struct cell_way){4, 1, 4, 1, CELL_SHORT, FINISH},
+                          piece);
         else if (panel_fills_cache(cell))
             WALK(1, 4, 1, CELL_SHORT);
         else

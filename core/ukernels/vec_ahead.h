@@ -12,12 +12,6 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_tile.h"
 
-/* z of step t. */
-VEC_INLINE const float *ahead_z(const struct f32_walk *walk, size_t t)
-{
-    return walk->z + (walk->input ? t % 2 : t) * walk->z_stride;
-}
-
 /* Makes z of step t + 1, if there is one and nobody made it: `wide` vectors,
  * which is all of them. */
 VEC_INLINE void ahead_make(const struct f32_walk *walk, size_t t,

@@ -144,6 +144,20 @@ VEC_INLINE struct cell_at cell_at(const struct cell_at *row, size_t panel,
     };
 }
 
+/* The only row at step t of a walk, from `h` on. */
+VEC_INLINE struct cell_at cell_at_step(const struct f32_walk *walk, size_t t,
+                                       const float *h)
+{
+    const size_t z_step = walk->input ? t % 2 : t; /* ahead_make() */
+
+    return (struct cell_at){
+        .z = walk->z + z_step * walk->z_stride,
+        .h = h,
+        .c = walk->c,
+        .out = walk->out[t % 2] + t * walk->out_stride,
+    };
+}
+
 /* From the sums of the gates of one panel to its new h, which is returned. */
 VEC_INLINE vec cell_end(const struct f32_cell *cell, const struct cell_end end,
                         const enum cell_acts acts, const vec *sum,
@@ -170,6 +184,19 @@ VEC_INLINE void cell_part(const struct f32_cell *cell,
     tile_sum(&tile, part, chains, sum);
     for (int v = 0; v < part; v++)
         all[first + v] = sum[v];
+}
+
+/* The ends of the panels of a group, whose sums are `all`. */
+VEC_INLINE void cell_group_ends(const struct f32_cell *cell,
+                                const struct cell_at *row, size_t panel,
+                                const struct cell_way way, const int panels,
+                                const vec *all)
+{
+    for (int p = 0; p < panels; p++) {
+        const struct cell_at here = cell_at(row, panel + (size_t)p, way.gates);
+
+        cell_end(cell, way.end, way.acts, all + p * way.gates, &here);
+    }
 }
 
 /* One step of groups of `panels` panels of one row, while there are so many:
@@ -199,12 +226,7 @@ VEC_INLINE size_t cell_groups(const struct f32_cell *cell,
         if (3 * part < wide)
             cell_part(cell, row, panel, way.gates, 3 * part, part, way.chains,
                       all);
-        for (int p = 0; p < panels; p++) {
-            const struct cell_at here =
-                cell_at(row, panel + (size_t)p, way.gates);
-
-            cell_end(cell, way.end, way.acts, all + p * way.gates, &here);
-        }
+        cell_group_ends(cell, row, panel, way, panels, all);
     }
     return behind;
 }
@@ -422,12 +444,7 @@ VEC_INLINE void cell_walk(const struct f32_cell *cell,
     const float *h = walk->h;
 
     for (size_t t = 0; t < walk->steps; t++) {
-        const struct cell_at row = {
-            .z = walk->z + t * walk->z_stride,
-            .h = h,
-            .c = walk->c,
-            .out = walk->out[t % 2] + t * walk->out_stride,
-        };
+        const struct cell_at row = cell_at_step(walk, t, h);
         const bool back = way.chains == 1 && t % 2 == 1;
         size_t panel = walk->first;
 

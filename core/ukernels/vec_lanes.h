@@ -69,12 +69,7 @@ VEC_INLINE void lanes_walk(const struct f32_cell *cell,
     if (walk->first == walk->end) /* a part without panels */
         return;
     for (size_t t = 0; t < walk->steps; t++) {
-        const struct cell_at at = {
-            .z = ahead_z(walk, t),
-            .h = before,
-            .c = walk->c,
-            .out = walk->out[t % 2] + t * walk->out_stride,
-        };
+        const struct cell_at at = cell_at_step(walk, t, before);
         vec all[4];
 
         lanes_part(cell, at.z, h, 0, way, all);

@@ -29,13 +29,6 @@ struct streamed_ends {
 /* Piece `piece` of the ends. */
 typedef void streamed_piece_fn(struct streamed_ends *ends, const int piece);
 
-/* How a walk goes, all constants. */
-struct streamed_way {
-    int gates, panels; /* of a group: 1 or 2 */
-    streamed_piece_fn *piece;
-    struct cell_end end; /* in one piece, of the last group */
-};
-
 /* Is the kernel one of those, in whole groups of `panels`? */
 VEC_INLINE bool streamed_fits(const struct f32_cell *cell,
                               const struct f32_walk *walk, size_t panels)
@@ -48,7 +41,8 @@ VEC_INLINE bool streamed_fits(const struct f32_cell *cell,
 /* The sums of a group, with the ends of the one before among them, unless it
  * is the first (NULL). */
 VEC_INLINE void streamed_group(const struct tile *tile,
-                               const struct streamed_way way,
+                               const struct cell_way way,
+                               streamed_piece_fn *const piece,
                                struct streamed_ends *ends, vec *sum)
 {
     const int wide = way.gates * way.panels;
@@ -59,7 +53,7 @@ VEC_INLINE void streamed_group(const struct tile *tile,
 #define PIECE(i)                                                              \
     tile_inputs(tile, wide, 1, (i)*STREAMED_INPUTS,                           \
                 ((i) + 1) * STREAMED_INPUTS, sum);                            \
-    way.piece(ends, (i))
+    piece(ends, (i))
         PIECE(0);
         PIECE(1);
         PIECE(2);
@@ -73,20 +67,22 @@ VEC_INLINE void streamed_group(const struct tile *tile,
     tile_blocks(tile, wide, 1, end, sum);
 }
 
-/* One step, from `first` on or, `back`, from the last group on. */
+/* Step t, every other one from back to front. */
 VEC_INLINE void streamed_step(const struct f32_cell *cell,
-                              const struct cell_at *row, size_t first,
-                              size_t end, const bool back,
-                              const struct streamed_way way)
+                              const struct cell_at *row,
+                              const struct f32_walk *walk, size_t t,
+                              const struct cell_way way,
+                              streamed_piece_fn *const piece)
 {
     const size_t panels = (size_t)way.panels;
+    const size_t first = walk->first, end = walk->end;
     const int wide = way.gates * way.panels;
     struct streamed_ends ends = {.row = row};
 
     for (int v = 0; v < wide; v++)
         ends.value[v] = vec_set(0.0f);
     for (size_t at = first; at < end; at += panels) {
-        const size_t panel = back ? first + end - at - panels : at;
+        const size_t panel = t % 2 ? first + end - at - panels : at;
         struct tile tile = cell_tile(&cell->recurrent, way.gates, panel);
         vec sum[TILE_SUMS];
 
@@ -94,39 +90,31 @@ VEC_INLINE void streamed_step(const struct f32_cell *cell,
         for (int v = 0; v < wide; v++)
             sum[v] = cell_start(cell, row->z, panel, way.gates, v);
         if (at == first)
-            streamed_group(&tile, way, NULL, sum);
+            streamed_group(&tile, way, piece, NULL, sum);
         else
-            streamed_group(&tile, way, &ends, sum);
+            streamed_group(&tile, way, piece, &ends, sum);
         for (int v = 0; v < wide; v++)
             ends.value[v] = sum[v];
         ends.panel = panel;
     }
-    for (int p = 0; p < way.panels; p++) {
-        const struct cell_at at =
-            cell_at(row, ends.panel + (size_t)p, way.gates);
-
-        cell_end(cell, way.end, CELL_SHORT, ends.value + p * way.gates, &at);
-    }
+    cell_group_ends(cell, row, ends.panel, way, way.panels, ends.value);
 }
 
-/* All steps of a walk, every other one from back to front. */
+/* All steps of a walk; `way` is that of its groups, whose sums are taken all
+ * at a time, in one chain. */
 VEC_INLINE void streamed_walk(const struct f32_cell *cell,
                               const struct f32_walk *walk,
-                              const struct streamed_way way)
+                              const struct cell_way way,
+                              streamed_piece_fn *const piece)
 {
     const float *h = walk->h;
 
     if (walk->first == walk->end) /* a part without panels */
         return;
     for (size_t t = 0; t < walk->steps; t++) {
-        const struct cell_at row = {
-            .z = walk->z + t * walk->z_stride,
-            .h = h,
-            .c = walk->c,
-            .out = walk->out[t % 2] + t * walk->out_stride,
-        };
+        const struct cell_at row = cell_at_step(walk, t, h);
 
-        streamed_step(cell, &row, walk->first, walk->end, t % 2 == 1, way);
+        streamed_step(cell, &row, walk, t, way, piece);
         h = row.out;
     }
 }

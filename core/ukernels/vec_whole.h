@@ -75,23 +75,23 @@ VEC_INLINE void whole_walk(const struct f32_cell *cell,
     const float *w = cell->recurrent.kernel, *h = walk->h;
 
     for (size_t t = 0; t < walk->steps; t++) {
-        const float *z = ahead_z(walk, t);
-        float *out = walk->out[t % 2] + t * walk->out_stride;
+        const struct cell_at row = cell_at_step(walk, t, h);
 
         for (int p = 0; p < way.panels; p += way.group) {
             vec sum[TILE_SUMS];
 
             whole_sums(w + p * way.panels * VEC_LANES * VEC_LANES,
-                       z + p * VEC_LANES, h, way, sum);
+                       row.z + p * VEC_LANES, h, way, sum);
             if (VEC_LANES == 16 && p == 0)
                 ahead_make(walk, t, 1, way.panels, way.chains);
             for (int g = 0; g < way.group; g++) {
-                const struct cell_at at = {.out = out + (p + g) * VEC_LANES};
+                const struct cell_at at = {.out =
+                                               row.out + (p + g) * VEC_LANES};
 
                 cell_end(cell, end, CELL_SHORT, sum + g, &at);
             }
         }
-        h = out;
+        h = row.out;
     }
 }
 
