@@ -63,22 +63,26 @@ static uint64_t count_floats(const struct f32_cell *cell)
            (cell->recurrent.stride + cell->candidate.stride);
 }
 
-/* Would a helper pay? */
-static bool is_shared(const struct f32_cell *cell, const struct run *run,
-                      size_t rows, size_t steps)
+/* How many helpers would pay? */
+static size_t count_helpers(const struct f32_cell *cell, const struct run *run,
+                            size_t rows, size_t steps)
 {
-    uint64_t floats = count_floats(cell);
+    uint64_t floats = count_floats(cell), most = floats / SHARE_FLOATS;
+    size_t idle;
 
-    return run->team && rows == 1 && floats >= LEAST_FLOATS &&
-           steps >= LEAST_WORK / floats && !rnn_cell_takes_rows(cell) &&
-           run->team->idle(run->team) > 0;
+    if (!run->team || rows != 1 || floats < LEAST_FLOATS ||
+        steps < LEAST_WORK / floats || rnn_cell_takes_rows(cell))
+        return 0;
+    idle = run->team->idle(run->team);
+    most = most - 1 < HELPERS_MOST ? most - 1 : HELPERS_MOST;
+    return idle < most ? idle : (size_t)most;
 }
 
 bool long_steps_pay(const struct f32_cell *cell, const struct run *run,
                     size_t rows, size_t steps, uint64_t work)
 {
     return (run->keep_going && work > run->work_limit / 2) ||
-           is_shared(cell, run, rows, steps);
+           count_helpers(cell, run, rows, steps) > 0;
 }
 
 static void look_again(size_t looks)
@@ -212,19 +216,6 @@ static bool make_turn(struct job *job, struct run *run, size_t number)
 
 /* ---- the whole -----------------------------------------------------------*/
 
-static size_t count_helpers(const struct long_cell *at, const struct run *run,
-                            size_t steps)
-{
-    uint64_t most = count_floats(at->cell) / SHARE_FLOATS - 1;
-    size_t idle;
-
-    if (!is_shared(at->cell, run, at->rows, steps))
-        return 0;
-    idle = run->team->idle(run->team);
-    most = most < HELPERS_MOST ? most : HELPERS_MOST;
-    return idle < most ? idle : (size_t)most;
-}
-
 static void cut(struct job *job, const struct run *run, uint64_t work)
 {
     const struct f32_cell *cell = job->cell->cell;
@@ -294,7 +285,7 @@ bool long_steps_run(const struct long_cell *cell, struct run *run,
         .cell = cell,
         .row = run->cell_rows,
         .phases = rnn_cell_phases(cell->cell),
-        .helpers = count_helpers(cell, run, steps),
+        .helpers = count_helpers(cell->cell, run, cell->rows, steps),
     };
 
     cut(&job, run, work);
