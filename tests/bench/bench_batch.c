@@ -26,8 +26,6 @@
 #include "tests/bench/limits.h"
 #include "tests/bench/step_job.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Samples of a cell: at least and at most, and how long they may take. */
 #define LEAST  15
 #define MOST   400
@@ -203,41 +201,11 @@ static void measure(enum rnn_isa isa, const struct step_kind *kind,
     fflush(stdout);
 }
 
-/* What to run; AUTO, NULL and 0 stand for all. */
-struct choice {
-    enum rnn_isa isa;
-    const char *cell;
-    size_t batch;
-    bool csv;
-};
-
-static bool choose(int argc, char **argv, struct choice *choice)
+static void measure_all(enum rnn_isa isa, const struct step_choice *choice)
 {
-    for (int i = 1; i < argc; i++) {
-        bool known = rnn_isa_parse(argv[i], &choice->isa);
-
-        for (size_t k = 0; k < COUNT(step_kinds); k++)
-            if (strcmp(argv[i], step_kinds[k].name) == 0) {
-                choice->cell = step_kinds[k].name;
-                known = true;
-            }
-        if (strcmp(argv[i], "--csv") == 0)
-            choice->csv = known = true;
-        if (strtoul(argv[i], NULL, 10) > 1) {
-            choice->batch = strtoul(argv[i], NULL, 10);
-            known = true;
-        }
-        if (!known)
-            return false;
-    }
-    return true;
-}
-
-static void measure_all(enum rnn_isa isa, const struct choice *choice)
-{
-    for (size_t k = 0; k < COUNT(step_kinds); k++)
-        for (size_t b = 0; b < COUNT(batches); b++)
-            for (size_t s = 0; s < COUNT(step_shapes); s++)
+    for (size_t k = 0; k < STEP_COUNT(step_kinds); k++)
+        for (size_t b = 0; b < STEP_COUNT(batches); b++)
+            for (size_t s = 0; s < STEP_COUNT(step_shapes); s++)
                 if ((!choice->cell || choice->cell == step_kinds[k].name) &&
                     (!choice->batch || choice->batch == batches[b]))
                     measure(isa, &step_kinds[k], step_shapes[s], batches[b],
@@ -246,9 +214,9 @@ static void measure_all(enum rnn_isa isa, const struct choice *choice)
 
 int main(int argc, char **argv)
 {
-    struct choice choice = {.isa = RNN_ISA_AUTO};
+    struct step_choice choice = {.isa = RNN_ISA_AUTO};
 
-    if (!choose(argc, argv, &choice)) {
+    if (!step_choose(argc, argv, &choice)) {
         fprintf(stderr, "usage: %s [--csv] [ISA] [CELL] [BATCH]\n", argv[0]);
         return 2;
     }
@@ -257,9 +225,7 @@ int main(int argc, char **argv)
                     : "# isa   cell          D    M   B  median ns    best ns"
                       "   fma %  products       ends    most   limit");
     for (enum rnn_isa isa = RNN_ISA_SCALAR; isa <= RNN_ISA_NEON; isa++)
-        if (rnn_isa_available(isa) &&
-            (choice.isa == isa ||
-             (choice.isa == RNN_ISA_AUTO && isa != RNN_ISA_SCALAR)))
+        if (step_takes_isa(&choice, isa))
             measure_all(isa, &choice);
     return 0;
 }

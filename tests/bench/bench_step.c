@@ -25,8 +25,6 @@
  * tiles. */
 #define LEAST_STEPS 24
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* What limits are read from: 16 MiB. */
 #define LIMIT_FLOATS ((size_t)4 << 20)
 
@@ -192,38 +190,13 @@ static void measure(enum rnn_isa isa, size_t which, struct step_shape shape,
     fflush(stdout);
 }
 
-/* What to run; AUTO and NULL stand for all. */
-struct choice {
-    enum rnn_isa isa;
-    const char *cell;
-    bool csv;
-};
-
-static bool choose(int argc, char **argv, struct choice *choice)
-{
-    for (int i = 1; i < argc; i++) {
-        bool known = rnn_isa_parse(argv[i], &choice->isa);
-
-        for (size_t k = 0; k < COUNT(step_kinds); k++)
-            if (strcmp(argv[i], step_kinds[k].name) == 0) {
-                choice->cell = step_kinds[k].name;
-                known = true;
-            }
-        if (strcmp(argv[i], "--csv") == 0)
-            choice->csv = known = true;
-        if (!known)
-            return false;
-    }
-    return true;
-}
-
 static void measure_all(enum rnn_isa isa, struct limits *limits,
-                        const struct choice *choice)
+                        const struct step_choice *choice)
 {
     limits->peak = fma_peak(isa);
     limits->near = read_rate(isa, limits->memory, 1 << 14);
-    for (size_t k = 0; k < COUNT(step_kinds); k++)
-        for (size_t i = 0; i < COUNT(step_shapes); i++)
+    for (size_t k = 0; k < STEP_COUNT(step_kinds); k++)
+        for (size_t i = 0; i < STEP_COUNT(step_shapes); i++)
             if (!choice->cell || choice->cell == step_kinds[k].name)
                 measure(isa, k, step_shapes[i], limits, choice->csv);
 }
@@ -246,11 +219,11 @@ static void print_head(struct limits *limits, bool csv)
 
 int main(int argc, char **argv)
 {
-    struct choice choice = {.isa = RNN_ISA_AUTO};
+    struct step_choice choice = {.isa = RNN_ISA_AUTO};
     struct limits limits = {.ghz = clock_ghz()};
     struct arena arena;
 
-    if (!choose(argc, argv, &choice)) {
+    if (!step_choose(argc, argv, &choice) || choice.batch) {
         fprintf(stderr, "usage: %s [--csv] [ISA] [CELL]\n", argv[0]);
         return 2;
     }
@@ -258,9 +231,7 @@ int main(int argc, char **argv)
     limits.memory = (char *)step_floats(&arena, LIMIT_FLOATS);
     print_head(&limits, choice.csv);
     for (enum rnn_isa isa = RNN_ISA_SCALAR; isa <= RNN_ISA_NEON; isa++)
-        if (rnn_isa_available(isa) &&
-            (choice.isa == isa ||
-             (choice.isa == RNN_ISA_AUTO && isa != RNN_ISA_SCALAR)))
+        if (step_takes_isa(&choice, isa))
             measure_all(isa, &limits, &choice);
     arena_release(&arena);
     return 0;

@@ -1,5 +1,6 @@
 /* step_job.h: a cell of any kind and shape with weights, sequences and room
- * for them, as the benches of single steps run it.
+ * for them, as the benches of single steps run it, and how they are told
+ * which.
  */
 #ifndef TESTS_BENCH_STEP_JOB_H
 #define TESTS_BENCH_STEP_JOB_H
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #include "core/ukernels/ukernels.h"
+
+#define STEP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Timesteps of a sequence. */
 #define STEP_TIMESTEPS 100
@@ -114,6 +117,46 @@ static inline void step_job_make(struct step_job *job,
         job->row[r].c = step_floats(arena, padded);
         job->row[r].z = job->z + r * job->steps_at_once * stride;
     }
+}
+
+/* What to run; AUTO, NULL and 0 stand for all. */
+struct step_choice {
+    enum rnn_isa isa;
+    const char *cell;
+    size_t batch;
+    bool csv;
+};
+
+/* [--csv] [ISA] [CELL] [BATCH]; false: something else is among them. */
+static inline bool step_choose(int argc, char **argv,
+                               struct step_choice *choice)
+{
+    for (int i = 1; i < argc; i++) {
+        bool known = rnn_isa_parse(argv[i], &choice->isa);
+
+        for (size_t k = 0; k < STEP_COUNT(step_kinds); k++)
+            if (strcmp(argv[i], step_kinds[k].name) == 0) {
+                choice->cell = step_kinds[k].name;
+                known = true;
+            }
+        if (strcmp(argv[i], "--csv") == 0)
+            choice->csv = known = true;
+        if (strtoul(argv[i], NULL, 10) > 1) {
+            choice->batch = strtoul(argv[i], NULL, 10);
+            known = true;
+        }
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+static inline bool step_takes_isa(const struct step_choice *choice,
+                                  enum rnn_isa isa)
+{
+    return rnn_isa_available(isa) &&
+           (choice->isa == isa ||
+            (choice->isa == RNN_ISA_AUTO && isa != RNN_ISA_SCALAR));
 }
 
 #endif
