@@ -27,7 +27,9 @@ static void assert_row(const float *row, float id, float on, float off)
             fail_msg("class %d of %g is %g", c, (double)id, (double)row[c]);
 }
 
-static void check(const char *shape, size_t width, bool streams)
+/* What one operator makes of the ids; free() it. */
+static float *run_operator(const char *shape, bool streams, const char *name,
+                           const char *fields, const char *arguments)
 {
     struct model_builder b;
     struct rnn_model *model;
@@ -35,18 +37,25 @@ static void check(const char *shape, size_t width, bool streams)
 
     graph_begin(&b, "3.15.1");
     graph_input(&b, "x", shape);
-    graph_operator(&b, "OneHot", "y",
-                   "\"num_classes\": 4, \"axis\": -1, \"dtype\": null, "
-                   "\"sparse\": false",
-                   "$x");
+    graph_operator(&b, name, "y", fields, arguments);
     graph_end(&b, "x,0,0", "y,0,0", NULL);
     model = model_load(&b, RNN_ISA_AUTO);
     assert_true(rnn_model_info(model)->streams == streams);
     rnn_model_free(model);
     y = graph_run(&b, ids, T, 0);
+    model_builder_release(&b);
+    return y;
+}
+
+static void check(const char *shape, size_t width, bool streams)
+{
+    float *y = run_operator(shape, streams, "OneHot",
+                            "\"num_classes\": 4, \"axis\": -1, "
+                            "\"dtype\": null, \"sparse\": false",
+                            "$x");
+
     for (size_t i = 0; i < T * width; i++)
         assert_row(y + i * CLASSES, ids[i], 1, 0);
-    model_builder_release(&b);
     free(y);
 }
 
@@ -63,21 +72,13 @@ static void numbers_become_rows(void **state)
 static void check_table(const char *shape, size_t width, bool streams,
                         const char *table, size_t numbers)
 {
-    struct model_builder b;
-    struct rnn_model *model;
     char arguments[80];
     float *y;
 
     snprintf(arguments, sizeof(arguments), "%s, $x", table);
-    graph_begin(&b, "3.15.1");
-    graph_input(&b, "x", shape);
-    graph_operator(&b, "Take", "y",
-                   numbers == 1 ? "\"axis\": null" : "\"axis\": 0", arguments);
-    graph_end(&b, "x,0,0", "y,0,0", NULL);
-    model = model_load(&b, RNN_ISA_AUTO);
-    assert_true(rnn_model_info(model)->streams == streams);
-    rnn_model_free(model);
-    y = graph_run(&b, ids, T, 0);
+    y = run_operator(shape, streams, "Take",
+                     numbers == 1 ? "\"axis\": null" : "\"axis\": 0",
+                     arguments);
     for (size_t i = 0; i < T * width; i++)
         for (size_t k = 0; k < numbers; k++) {
             int id = (int)ids[i] < 0 ? (int)ids[i] + CLASSES : (int)ids[i];
@@ -87,7 +88,6 @@ static void check_table(const char *shape, size_t width, bool streams,
             if (id < CLASSES ? made != wanted : !isnan(made))
                 fail_msg("number %zu of row %d is %g", k, id, (double)made);
         }
-    model_builder_release(&b);
     free(y);
 }
 
