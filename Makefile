@@ -95,6 +95,7 @@ FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
 PEER_BIN  := $(addprefix $(BUILD)/tests/bench/peer_,onednn \
                 simdjson.so simdjson_document.so yyjson.so)
+TURN_BIN  := $(call programs,$(wildcard tests/bench/*_http.c))
 CRASH_BIN := $(call programs,$(wildcard tests/crash/*.c))
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
@@ -204,7 +205,8 @@ fuzz-targets: $(FUZZ_BIN)
 # keeps the parts that are done; peers that cannot be built are left out.
 bench: ## measure beside peers (B=name, QUICK=1, MINUTES=45, RESUME=1)
 	@.ci/deps.sh run test bench
-	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN)
+	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN) \
+	    $(TURN_BIN)
 	-@tests/conformance/venv.sh build/venv-bench tests/bench/requirements.txt
 	-@$(MAKE) -ks --no-print-directory $(PEER_BIN)
 	@tests/bench/bench.py --build $(BUILD) $(addprefix --part ,$(B)) \
@@ -340,6 +342,11 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 PEER = @mkdir -p $(@D)
 $(BUILD)/tests/bench/peer_onednn: tests/bench/peer_onednn.c tests/bench/worker.h
 	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< -ldnnl
+$(BUILD)/tests/bench/mhd_http: HTTP_LIBS = $(shell $(PKG_CONFIG) --libs \
+    libmicrohttpd) -lpthread
+$(BUILD)/tests/bench/%_http: tests/bench/%_http.c
+	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< \
+	    $(HTTP_LIBS)
 $(BUILD)/tests/bench/peer_simdjson_document.so: PEER_FLAGS := -DJSON_PEER_DOCUMENT
 $(BUILD)/tests/bench/peer_simdjson%so: tests/bench/peer_simdjson.cpp
 	$(PEER); $(CXX) $(CPPFLAGS) $(PEER_FLAGS) -std=c++17 -O3 -march=native \
