@@ -51,7 +51,7 @@ struct asker {
     size_t sample_count;
 };
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "ask_http: %s: %s\n", what, strerror(errno));
     exit(1);

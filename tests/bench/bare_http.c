@@ -18,7 +18,7 @@
 
 #define EVENTS_AT_ONCE 128 /* as libmicrohttpd's */
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     perror(what);
     exit(1);

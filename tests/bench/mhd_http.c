@@ -20,7 +20,7 @@
 #define EVENTS_AT_ONCE    16
 #define CONNECTION_MEMORY ((size_t)8192)
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     perror(what);
     exit(1);
