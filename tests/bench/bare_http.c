@@ -2,8 +2,8 @@
  *
  *     bare_http PORT FILE
  *
- * One epoll, one recv() and one sendmsg() for each request, on the sockets
- * that rnnd has: edge-triggered, without delay.  What is received is not
+ * One epoll, one recv() and one send() for each request, on the sockets that
+ * rnnd has: edge-triggered, without delay.  What is received is not
  * looked at, what is sent are the bytes of FILE; each request must come in
  * one piece.  No server on these sockets can take less.
  */
@@ -54,28 +54,27 @@ static void take_in(int epoll, int listening)
     watch(epoll, fd, EPOLLIN | EPOLLET);
 }
 
-static void serve(int fd, struct iovec *answer)
+static void serve(int fd, const char *answer, size_t length)
 {
     static char request[65536];
-    struct msghdr message = {.msg_iov = answer, .msg_iovlen = 1};
 
     if (recv(fd, request, sizeof(request), 0) <= 0)
         close(fd);
-    else if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
-        die("sendmsg");
+    else if (send(fd, answer, length, MSG_NOSIGNAL) < 0)
+        die("send");
 }
 
 int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    static char bytes[65536];
-    struct iovec answer = {.iov_base = bytes};
+    static char answer[65536];
+    size_t length;
     FILE *file = argc == 3 ? fopen(argv[2], "rb") : NULL;
     int epoll = epoll_create1(0), listening;
 
     if (!file || epoll < 0)
         die("bare_http PORT FILE");
-    answer.iov_len = fread(bytes, 1, sizeof(bytes), file);
+    length = fread(answer, 1, sizeof(answer), file);
     fclose(file);
     listening = listen_at((uint16_t)strtoul(argv[1], NULL, 10));
     watch(epoll, listening, EPOLLIN);
@@ -86,6 +85,6 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listening)
                 take_in(epoll, listening);
             else
-                serve(events[i].data.fd, &answer);
+                serve(events[i].data.fd, answer, length);
     }
 }

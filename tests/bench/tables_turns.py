@@ -100,7 +100,7 @@ def tables(result):
         f" {turns.CONNECTIONS} connections, asked by a client that never"
         " sleeps; medians, those over nginx of the ratios turn by turn. Two"
         " programs send what rnnd sends. *The kernel alone* is one"
-        " `epoll_wait` for all that is ready, one `recv` and one `sendmsg` for"
+        " `epoll_wait` for all that is ready, one `recv` and one `send` for"
         " each request, looking at nothing: no server on these sockets takes"
         " less, so this is the limit of the goals above."
     )
