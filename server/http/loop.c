@@ -13,8 +13,10 @@
 #include "server/clock.h"
 
 #define EVENTS_AT_ONCE 16
-/* Rounds of requests before timers and new connections get their turn. */
-#define ROUNDS_MOST 8
+/* Rounds of requests, and of more than one at a time some requests, before
+ * timers and new connections get their turn. */
+#define ROUNDS_MOST   8
+#define REQUESTS_MOST 64
 /* Requests that come one at a time until that counts as the rule. */
 #define CROWD_ROUNDS 8
 /* After the last accept a handshake that had begun may still end. */
@@ -191,10 +193,13 @@ static void run_timers(struct loop *loop, uint64_t now_ms)
     connection_sweep(loop, now_ms);
 }
 
-/* All that is ready; then what several of them left to be done as one. */
+/* All that is ready; then what several of them left to be done as one.  Where
+ * there were several, more have come meanwhile: libmicrohttpd is asked again
+ * before our own epoll is. */
 static void run_round(struct loop *loop)
 {
-    unsigned rounds = 0;
+    unsigned rounds = 0, requests = 0;
+    bool has_more;
 
     /* What is left after the last round wakes the next epoll_wait(). */
     do {
@@ -204,7 +209,10 @@ static void run_round(struct loop *loop)
             loop->crowd = CROWD_ROUNDS;
         else if (loop->crowd)
             loop->crowd -= loop->calls;
-    } while (exchange_take_gathered(loop) && ++rounds < ROUNDS_MOST);
+        requests += loop->calls;
+        has_more = loop->calls > 1 && requests < REQUESTS_MOST;
+    } while ((exchange_take_gathered(loop) || has_more) &&
+             ++rounds < ROUNDS_MOST);
 }
 
 void loop_tell(struct loop *loop)
