@@ -43,6 +43,13 @@ PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(CURDIR)/$(SYSROOT) \
               PKG_CONFIG_LIBDIR=$(ARM_LIB)/pkgconfig pkg-config
 endif
 
+# gcc clears and copies some hundred bytes by `rep stos` and `rep movs`, which
+# take longer to begin than that many stores, or a call of memcpy().
+ifeq ($(MACHINE)$(findstring clang,$(CC)),x86_64)
+STRUCTS := -mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign \
+           -mmemcpy-strategy=libcall:-1:noalign
+endif
+
 # Each ukernel source is compiled once for each instruction set.
 ISAS_x86_64  := scalar avx2 avx512
 ISAS_aarch64 := scalar neon
@@ -291,7 +298,7 @@ $(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
-	$(COMPILE) -c $< -o $@
+	$(COMPILE) $(STRUCTS) -c $< -o $@
 $(BUILD)/server/store/redis_script.o: server/store/redis_script.lua
 
 # An archive is made anew when one of its members, or their list, has changed.
