@@ -30,6 +30,8 @@ LOADS = {
 LIMIT, GIVEN = "bare", "libmicrohttpd"
 PROGRAMS = {LIMIT: "bare_http", GIVEN: "mhd_http"}
 SERVERS = ("rnnd", "nginx", LIMIT, GIVEN)
+# nginx asked to GET, the least that it can do, among the turns of this load.
+LEAST, JUDGED = "nginx GET", "seed json"
 
 
 def raw(load, number):
@@ -76,7 +78,7 @@ class Asker:
     """ask_http.c at one server with one load."""
 
     def __init__(self, options, server, load, requests):
-        self.server, self.load = server, load
+        self.server, self.name = server, server.name
         count = max(LOADS[load].sessions, 1)
         self.process = subprocess.Popen(
             place.pinned(
@@ -96,7 +98,7 @@ class Asker:
         self.process.stdin.flush()
         words = self.process.stdout.readline().split()
         if not words:
-            raise RuntimeError(f"{self.server.name}: no answer to {self.load}")
+            raise RuntimeError(f"{self.server.name}: no answer")
         spent = self.server.cpu_ns() - before
         count, ns, median, slow = map(int, words)
         return {
@@ -164,20 +166,22 @@ class Turns:
             for load, name in itertools.product(LOADS, SERVERS):
                 asker = self.ask_one(load, name)
                 askers[load] += [asker] if asker else []
+            least = self.ask_one("livez", "nginx")
+            if least:
+                least.name = LEAST
+                askers[JUDGED].append(least)
             for number in range(rounds):
                 for which, load in enumerate(LOADS):
                     self.taken.append(gaps.measure())
-                    self.measure(askers[load], number, which)
+                    order = samples.rotated(askers[load], number + which)
+                    self.measure(load, order, number % 2)
         finally:
             for asker in itertools.chain(*askers.values()):
                 asker.stop()
 
-    def measure(self, askers, number, which):
-        """A turn of each, in an order that changes."""
-        order = samples.rotated(askers, number + which)
-        for asker in reversed(order) if number % 2 else order:
-            key = (asker.load, asker.server.name)
-            samples.add(self.table, key, **asker.turn())
+    def measure(self, load, askers, is_reversed):
+        for asker in reversed(askers) if is_reversed else askers:
+            samples.add(self.table, (load, asker.name), **asker.turn())
 
     def result(self):
         return {
