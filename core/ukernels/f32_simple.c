@@ -9,6 +9,7 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_whole.h"
 
 /* The sum of one panel waits for nothing. */
