@@ -13,8 +13,10 @@
 #include "server/clock.h"
 
 #define EVENTS_AT_ONCE 16
-/* Rounds of requests before timers and new connections get their turn. */
+/* Rounds of requests before timers and new connections get their turn; and
+ * no other round is begun for requests after so long. */
 #define ROUNDS_MOST 8
+#define ROUNDS_NS   1000000
 /* Requests that come one at a time until that counts as the rule. */
 #define CROWD_ROUNDS 8
 /* After the last accept a handshake that had begun may still end. */
@@ -191,20 +193,35 @@ static void run_timers(struct loop *loop, uint64_t now_ms)
     connection_sweep(loop, now_ms);
 }
 
+/* All that is ready now. */
+static void take_ready(struct loop *loop)
+{
+    loop->calls = 0;
+    MHD_run(loop->daemon);
+    if (loop->calls > 1)
+        loop->crowd = CROWD_ROUNDS;
+    else if (loop->crowd)
+        loop->crowd -= loop->calls;
+}
+
+/* Where several requests have come, others have come meanwhile: they are
+ * looked for at once, without asking for all else that may be ready. */
+static bool expects_more(const struct loop *loop, uint64_t began_ns)
+{
+    return loop->calls > 1 && loop->now_ns - began_ns < ROUNDS_NS;
+}
+
 /* All that is ready; then what several of them left to be done as one. */
 static void run_round(struct loop *loop)
 {
+    uint64_t began_ns = loop->now_ns;
     unsigned rounds = 0;
 
     /* What is left after the last round wakes the next epoll_wait(). */
-    do {
-        loop->calls = 0;
-        MHD_run(loop->daemon);
-        if (loop->calls > 1)
-            loop->crowd = CROWD_ROUNDS;
-        else if (loop->crowd)
-            loop->crowd -= loop->calls;
-    } while (exchange_take_gathered(loop) && ++rounds < ROUNDS_MOST);
+    do
+        take_ready(loop);
+    while ((exchange_take_gathered(loop) || expects_more(loop, began_ns)) &&
+           ++rounds < ROUNDS_MOST);
 }
 
 void loop_tell(struct loop *loop)
