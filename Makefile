@@ -43,6 +43,13 @@ PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(CURDIR)/$(SYSROOT) \
               PKG_CONFIG_LIBDIR=$(ARM_LIB)/pkgconfig pkg-config
 endif
 
+# gcc clears and copies some hundred bytes by `rep stos` and `rep movs`, which
+# take longer to begin than that many stores, or a call of memcpy().
+ifeq ($(MACHINE)$(findstring clang,$(CC)),x86_64)
+STRUCTS := -mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign \
+           -mmemcpy-strategy=libcall:-1:noalign
+endif
+
 # Each ukernel source is compiled once for each instruction set.
 ISAS_x86_64  := scalar avx2 avx512
 ISAS_aarch64 := scalar neon
@@ -95,6 +102,7 @@ FUZZ_BIN  := $(call programs,$(FUZZ_SRC))
 BENCH_BIN := $(call programs,$(wildcard tests/bench/bench_*.c))
 PEER_BIN  := $(addprefix $(BUILD)/tests/bench/peer_,onednn \
                 simdjson.so simdjson_document.so yyjson.so)
+TURN_BIN  := $(call programs,$(wildcard tests/bench/*_http.c))
 CRASH_BIN := $(call programs,$(wildcard tests/crash/*.c))
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,\
                 $(FUZZ_SRC))
@@ -204,7 +212,8 @@ fuzz-targets: $(FUZZ_BIN)
 # keeps the parts that are done; peers that cannot be built are left out.
 bench: ## measure beside peers (B=name, QUICK=1, MINUTES=45, RESUME=1)
 	@.ci/deps.sh run test bench
-	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN)
+	@$(MAKE) -j$(JOBS) -s --no-print-directory $(PROGRAMS) $(BENCH_BIN) \
+	    $(TURN_BIN)
 	-@tests/conformance/venv.sh build/venv-bench tests/bench/requirements.txt
 	-@$(MAKE) -ks --no-print-directory $(PEER_BIN)
 	@tests/bench/bench.py --build $(BUILD) $(addprefix --part ,$(B)) \
@@ -289,7 +298,7 @@ $(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/%.o: %.c
-	$(COMPILE) -c $< -o $@
+	$(COMPILE) $(STRUCTS) -c $< -o $@
 $(BUILD)/server/store/redis_script.o: server/store/redis_script.lua
 
 # An archive is made anew when one of its members, or their list, has changed.
@@ -340,6 +349,11 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 PEER = @mkdir -p $(@D)
 $(BUILD)/tests/bench/peer_onednn: tests/bench/peer_onednn.c tests/bench/worker.h
 	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< -ldnnl
+$(BUILD)/tests/bench/mhd_http: HTTP_LIBS = $(shell $(PKG_CONFIG) --libs \
+    libmicrohttpd) -lpthread
+$(BUILD)/tests/bench/%_http: tests/bench/%_http.c
+	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< \
+	    $(HTTP_LIBS)
 $(BUILD)/tests/bench/peer_simdjson_document.so: PEER_FLAGS := -DJSON_PEER_DOCUMENT
 $(BUILD)/tests/bench/peer_simdjson%so: tests/bench/peer_simdjson.cpp
 	$(PEER); $(CXX) $(CPPFLAGS) $(PEER_FLAGS) -std=c++17 -O3 -march=native \

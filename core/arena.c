@@ -67,6 +67,25 @@ void arena_release(struct arena *arena)
     arena_init(arena, arena->limit);
 }
 
+/* Apart from arena_alloc(), which a request calls some twenty times: without
+ * it that needs no register but those it may spoil. */
+static __attribute__((noinline)) void *alloc_in_new(struct arena *arena,
+                                                    size_t bytes)
+{
+    size_t grown = arena->total < BLOCK_BYTES ? BLOCK_BYTES : arena->total;
+    /* Doubling keeps the number of blocks small; close to the limit only what
+     * is needed is asked for. */
+    struct arena_block *block =
+        add_block(arena, bytes > grown ? bytes : grown);
+
+    if (!block)
+        block = add_block(arena, bytes);
+    if (!block)
+        return NULL;
+    arena->used = bytes;
+    return block_bytes(block);
+}
+
 void *arena_alloc(struct arena *arena, size_t count, size_t size, size_t align)
 {
     struct arena_block *block = arena->blocks;
@@ -76,18 +95,8 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size, size_t align)
         return NULL;
     bytes = count * size;
     start = (arena->used + align - 1) & ~(align - 1);
-    if (!block || start > block->size || bytes > block->size - start) {
-        size_t grown = arena->total < BLOCK_BYTES ? BLOCK_BYTES : arena->total;
-
-        /* Doubling keeps the number of blocks small; close to the limit
-         * only what is needed is asked for. */
-        block = add_block(arena, bytes > grown ? bytes : grown);
-        if (!block)
-            block = add_block(arena, bytes);
-        if (!block)
-            return NULL;
-        start = 0;
-    }
+    if (!block || start > block->size || bytes > block->size - start)
+        return alloc_in_new(arena, bytes);
     arena->used = start + bytes;
     return block_bytes(block) + start;
 }

@@ -25,7 +25,12 @@ size_t rnn_output_shape_of(const struct rnn_model *model, size_t index,
     size_t rank = value->shape.rank, added = !value->has_time && every_step;
 
     assert(rank + added <= RNN_MAX_RANK);
-    memcpy(shape + added, value->shape.dim, rank * sizeof(shape[0]));
+    /* As many as there may be: fewer would be a call of memcpy(). */
+    if (added)
+        memcpy(shape + 1, value->shape.dim,
+               (RNN_MAX_RANK - 1) * sizeof(shape[0]));
+    else
+        memcpy(shape, value->shape.dim, RNN_MAX_RANK * sizeof(shape[0]));
     if (value->has_time || every_step)
         shape[0] =
             steps_of(value, sequence->input_timesteps, sequence->timesteps);

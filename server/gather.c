@@ -190,8 +190,8 @@ static void make(struct call *call, struct metrics *metrics)
         return;
     for (size_t s = 0; s < call->count; s++)
         timesteps += call->sequences[s].timesteps;
-    metrics_compute(metrics, call->jobs[0]->model->index, call->count,
-                    timesteps, end_ns - began_ns);
+    metrics_compute(metrics, call->jobs[0]->tally, call->jobs[0]->model->index,
+                    call->count, timesteps, end_ns - began_ns);
 }
 
 /* Move the jobs that are like the first into a call. */

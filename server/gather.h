@@ -32,8 +32,9 @@ struct gather_job {
     uint64_t deadline_ms;
     bool (*keep_going)(void *arg);
     void *arg;
-    struct arena *arena;   /* for scratch */
-    struct rnn_team *team; /* NULL: on this thread alone */
+    struct arena *arena;         /* for scratch */
+    struct rnn_team *team;       /* NULL: on this thread alone */
+    struct metrics_tally *tally; /* of this thread, or NULL */
     struct gather_job *next;
 
     /* Set by gather_run(). */

@@ -64,7 +64,7 @@ void metrics_add(struct metrics *metrics, enum metric metric, int64_t delta)
                               memory_order_relaxed);
 }
 
-void metrics_tell(struct metrics *metrics, struct metrics_tally *tally)
+static void tell_answers(struct metrics *metrics, struct metrics_tally *tally)
 {
     const struct metrics_answer *answer = &tally->answer;
     struct route_metrics *route = &metrics->routes[answer->route];
@@ -79,6 +79,24 @@ void metrics_tell(struct metrics *metrics, struct metrics_tally *tally)
     tally->count = tally->sum_ns = 0;
 }
 
+static void tell_calls(struct metrics *metrics, struct metrics_calls *calls)
+{
+    struct model_metrics *model = &metrics->models[calls->model];
+
+    if (!calls->count)
+        return;
+    add(&model->sequences, calls->sequences);
+    add(&model->timesteps, calls->timesteps);
+    observe(&model->compute, calls->bucket, calls->count, calls->sum_ns);
+    calls->count = 0;
+}
+
+void metrics_tell(struct metrics *metrics, struct metrics_tally *tally)
+{
+    tell_answers(metrics, tally);
+    tell_calls(metrics, &tally->calls);
+}
+
 void metrics_count(struct metrics *metrics, struct metrics_tally *tally,
                    const struct metrics_answer *answer, uint64_t ns)
 {
@@ -87,7 +105,7 @@ void metrics_count(struct metrics *metrics, struct metrics_tally *tally,
     if (bucket != tally->bucket || answer->route != tally->answer.route ||
         answer->status != tally->answer.status ||
         answer->method != tally->answer.method) {
-        metrics_tell(metrics, tally);
+        tell_answers(metrics, tally);
         tally->answer = *answer;
         tally->bucket = bucket;
     }
@@ -95,14 +113,30 @@ void metrics_count(struct metrics *metrics, struct metrics_tally *tally,
     tally->sum_ns += ns;
 }
 
-void metrics_compute(struct metrics *metrics, size_t model_index,
-                     uint64_t sequences, uint64_t timesteps, uint64_t ns)
+void metrics_compute(struct metrics *metrics, struct metrics_tally *tally,
+                     size_t model_index, uint64_t sequences,
+                     uint64_t timesteps, uint64_t ns)
 {
-    struct model_metrics *model = &metrics->models[model_index];
+    struct metrics_calls one = {.model = model_index,
+                                .bucket = bucket_of(ns),
+                                .count = 1,
+                                .sequences = sequences,
+                                .timesteps = timesteps,
+                                .sum_ns = ns};
+    struct metrics_calls *calls = tally ? &tally->calls : NULL;
 
-    add(&model->sequences, sequences);
-    add(&model->timesteps, timesteps);
-    observe(&model->compute, bucket_of(ns), 1, ns);
+    if (!calls) {
+        tell_calls(metrics, &one);
+    } else if (calls->count && calls->model == one.model &&
+               calls->bucket == one.bucket) {
+        calls->count++;
+        calls->sequences += sequences;
+        calls->timesteps += timesteps;
+        calls->sum_ns += ns;
+    } else {
+        tell_calls(metrics, calls);
+        *calls = one;
+    }
 }
 
 void metrics_sessions(struct metrics *metrics, size_t model_index,

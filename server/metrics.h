@@ -66,12 +66,21 @@ struct metrics_answer {
     unsigned status;
 };
 
-/* Answers of one thread that are alike, counted without locked instructions,
- * of which each takes as long as a timestep of a small network. */
+/* Calls of rnn_infer() for one model. */
+struct metrics_calls {
+    size_t model;
+    size_t bucket; /* of how long each took */
+    uint64_t count, sequences, timesteps, sum_ns;
+};
+
+/* Answers and calls of one thread that are alike, counted without locked
+ * instructions, of which each takes as long as a timestep of a small
+ * network. */
 struct metrics_tally {
     struct metrics_answer answer;
     size_t bucket; /* of how long it took */
     uint64_t count, sum_ns;
+    struct metrics_calls calls;
 };
 
 /* One more, which took `ns`.  One that is not like those before makes them
@@ -81,9 +90,11 @@ void metrics_count(struct metrics *metrics, struct metrics_tally *tally,
 /* Tell everybody; the tally is empty then. */
 void metrics_tell(struct metrics *metrics, struct metrics_tally *tally);
 
-/* One rnn_infer() of model `model_index`. */
-void metrics_compute(struct metrics *metrics, size_t model_index,
-                     uint64_t sequences, uint64_t timesteps, uint64_t ns);
+/* One rnn_infer() of model `model_index`; without a tally everybody is told
+ * at once. */
+void metrics_compute(struct metrics *metrics, struct metrics_tally *tally,
+                     size_t model_index, uint64_t sequences,
+                     uint64_t timesteps, uint64_t ns);
 
 /* A live session more (+1) or less (-1) of model `model_index`. */
 void metrics_sessions(struct metrics *metrics, size_t model_index,

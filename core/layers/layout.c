@@ -11,6 +11,12 @@
 #define AHEAD_ITEMS ((size_t)32)
 #define AHEAD_BYTES ((size_t)32 * 1024)
 
+/* A chunk's items: so many of a large model, and as many of a small one as
+ * take so many bytes. */
+#define LEAST_ITEMS ((size_t)64)
+#define MOST_ITEMS  ((size_t)1024)
+#define CHUNK_BYTES ((size_t)256 * 1024)
+
 static size_t take(size_t *total, size_t bytes)
 {
     size_t offset = *total;
@@ -60,6 +66,18 @@ static struct plan_layout lay_out(const struct plan *plan, size_t rows,
     }
     at.scratch = take_floats(&at.total, most, 1);
     return at;
+}
+
+size_t plan_choose_items(const struct plan *plan)
+{
+    const size_t few = lay_out(plan, plan->block_rows, LEAST_ITEMS).total;
+    const size_t twice =
+        lay_out(plan, plan->block_rows, 2 * LEAST_ITEMS).total;
+    const size_t each = (twice - few) / LEAST_ITEMS + 1;
+
+    if (twice == SIZE_MAX || CHUNK_BYTES / each < LEAST_ITEMS)
+        return LEAST_ITEMS;
+    return CHUNK_BYTES / each > MOST_ITEMS ? MOST_ITEMS : CHUNK_BYTES / each;
 }
 
 void plan_lay_out_ahead(struct plan *plan)

@@ -20,6 +20,11 @@ struct plan_layout plan_layout(const struct plan *plan, size_t rows,
  * batch runs in the scratch of the whole. */
 size_t plan_layout_bytes(const struct plan *plan, size_t rows, size_t items);
 
+/* How many items make a chunk: enough to spread the reading of a kernel over
+ * many rows and what stands around a chunk over many timesteps, few enough
+ * that all they take stays in a core's second cache. */
+size_t plan_choose_items(const struct plan *plan);
+
 /* Once, at the end of a plan. */
 void plan_lay_out_ahead(struct plan *plan);
 

@@ -175,6 +175,7 @@ struct plan {
     size_t slots_stride;      /* of all of them */
     size_t input_stride;      /* floats of an item of all inputs together */
     size_t block_rows;        /* sequences that run together */
+    size_t chunk_items;       /* of all of them together (layout.h) */
     uint64_t timed_cost;      /* multiply-adds of a timestep */
     uint64_t square_cost;     /* of a timestep with each other */
     uint64_t untimed_cost;    /* and of an end */

@@ -257,6 +257,7 @@ enum rnn_status plan_settle(struct plan_builder *builder,
             plan->square_cost =
                 plan_add_cost(plan->square_cost,
                               scores_cost(plan->outputs[i].value->scores), 1);
+    plan->chunk_items = plan_choose_items(plan);
     plan_lay_out_ahead(plan);
     return RNN_OK;
 }

@@ -384,6 +384,48 @@ static bool run_sequence(const struct node *node, struct run *run)
     return own->ukernels->sequence(&own->cell, &sequence, run->scratch);
 }
 
+/* All sequences from their inputs on, step by step; false: stopped. */
+static bool run_batch(const struct node *node, struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct view x = run_view(run, node->inputs[0]);
+    const size_t steps = run_steps(run, node->inputs[0]);
+    const uint64_t work = run_work(node->cost, run->rows);
+    const size_t fit = steps_at_once(run, steps, work);
+    const size_t most = recurrent_returns_each(node, run) || !fit ? 1 : fit;
+    struct f32_batch batch = {
+        .input = &own->input,
+        .rows = run->rows,
+        .row = run->cell_rows,
+        .x_stride = x.stride,
+        .y_stride = node->outputs[0]->stride,
+    };
+
+    for (size_t t = 0; t < steps; t += batch.steps) {
+        batch.steps = steps - t < most ? steps - t : most;
+        if (!run_may_go_on(run, batch.steps * work))
+            return false;
+        for (size_t r = 0; r < run->rows; r++)
+            run->cell_rows[r] = recurrent_row(node, run, x, r, t);
+        own->ukernels->batch(&own->cell, &batch, run->scratch);
+        recurrent_return_each(node, run, t);
+    }
+    return true;
+}
+
+/* Does a batch go so?  One step of it is not cut: so many sequences compute
+ * for a quarter of the time that their work stands for. */
+static bool takes_batch(const struct node *node, const struct run *run)
+{
+    const struct recurrent *own = node->layer->own;
+    const struct recurrent_call *call = node->own;
+
+    return !call->mask && !own->way.go_backwards &&
+           rnn_cell_takes_batch(&own->cell, &own->input, run->rows) &&
+           (!run->keep_going ||
+            run_work(node->cost, run->rows) <= 2 * run->work_limit);
+}
+
 /* z of all steps, then the steps; false: stopped. */
 static bool run_all(const struct node *node, struct run *run)
 {
@@ -401,6 +443,14 @@ static bool run_all(const struct node *node, struct run *run)
                       : run_steps_of_all(node, run, z);
 }
 
+/* In the way that suits the cell and the call; false: stopped. */
+static bool run_chunk(const struct node *node, struct run *run)
+{
+    if (takes_batch(node, run))
+        return run_batch(node, run);
+    return run_sequence(node, run) || run_all(node, run);
+}
+
 bool recurrent_run(const struct node *node, struct run *run)
 {
     const struct recurrent *own = node->layer->own;
@@ -410,7 +460,7 @@ bool recurrent_run(const struct node *node, struct run *run)
     bool timed = run_is_timed(run, output);
 
     recurrent_begin(node, run);
-    if (!run_sequence(node, run) && !run_all(node, run))
+    if (!run_chunk(node, run))
         return false;
     for (size_t i = 0; !timed && i < run->ending_count; i++)
         memcpy(y.data + i * y.stride, run->state[run->ending[i]] + call->h,

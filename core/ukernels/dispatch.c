@@ -10,6 +10,7 @@
         .depthwise = f32_depthwise_##isa_name,                                \
         .cell = (cells),                                                      \
         .sequence = f32_sequence_##isa_name,                                  \
+        .batch = f32_batch_##isa_name,                                        \
         .cell_part = f32_cell_part_##isa_name,                                \
         .activate = f32_activate_##isa_name,                                  \
         .gate_activate = f32_gate_activate_##isa_name,                        \

@@ -267,10 +267,10 @@ static void run(const struct piece *piece, piece_fn *const *tile,
 void F32(block)(const struct block *block, size_t wide, bool again, float *out,
                 size_t out_stride)
 {
-    static const float zero[BLOCK_WIDE * VEC_LANES];
+    static const TILE_ALIGNED float zero[BLOCK_WIDE * VEC_LANES];
     const struct heights heights = choose_heights(block->rows, wide);
     const size_t next_input = block->gates * VEC_LANES;
-    float sums[F32_CELL_ROWS * BLOCK_WIDE * VEC_LANES];
+    TILE_ALIGNED float sums[F32_CELL_ROWS * BLOCK_WIDE * VEC_LANES];
     const float *own[F32_CELL_ROWS], *zeros[F32_CELL_ROWS];
     struct piece piece = {
         .x = block->x,

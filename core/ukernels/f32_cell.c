@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/ukernels/tables.h"
+#include "core/ukernels/vec_block.h"
 
 /* Floats of z of the cells that make it step by step, at most. */
 #define AHEAD_FLOATS 128
@@ -58,7 +59,7 @@ static void run_step(const struct f32_cell *cell, const struct f32_step *step,
         F32(rows_step)(cell, step, first, end, scratch);
         return;
     }
-    if (step->rows == 1 && has_walk(cell)) {
+    if (step->rows == 1 && has_walk(cell) && !step->input) {
         walk_step(cell, step, first, end);
         return;
     }
@@ -114,22 +115,25 @@ static void walk_steps(const struct f32_cell *cell, struct f32_walk *walk,
         memcpy(row->h, row->y + (steps - 1) * y_stride, bytes);
 }
 
-/* Up to F32_CELL_ROWS sequences. */
-static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
-                      const struct f32_cell_row *row, size_t z_stride,
-                      size_t y_stride, float *scratch)
+/* Up to F32_CELL_ROWS sequences; `laid` is where their inputs are laid out, if
+ * there is an input. */
+static void run_block(const struct f32_cell *cell,
+                      const struct f32_batch *block, float *laid,
+                      float *scratch)
 {
+    const struct f32_cell_row *row = block->row;
+    const size_t rows = block->rows, steps = block->steps;
     const size_t panels = cell->recurrent.panels;
     const size_t padded = panels * cell->recurrent.lanes;
     const size_t phases = rnn_cell_phases(cell);
     float *spare = scratch, *inner = scratch + rows * padded;
-    struct f32_step step = {.rows = rows};
+    struct f32_step step = {.rows = rows, .input = block->input, .x = laid};
 
-    if (rows == 1 && has_walk(cell)) {
+    if (rows == 1 && has_walk(cell) && !block->input) {
         struct f32_walk walk = {
-            .steps = steps, .z = row->z, .z_stride = z_stride};
+            .steps = steps, .z = row->z, .z_stride = block->x_stride};
 
-        walk_steps(cell, &walk, row, y_stride, spare);
+        walk_steps(cell, &walk, row, block->y_stride, spare);
         return;
     }
     for (size_t r = 0; r < rows; r++) {
@@ -143,10 +147,12 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
     for (size_t t = 0; t < steps; t++) {
         step.back = t % 2 == 1;
         for (size_t r = 0; r < rows; r++) {
-            step.z[r] = row[r].z + t * z_stride;
-            step.out[r] =
-                place_of(row + r, steps, t, y_stride, spare + r * padded);
+            step.z[r] = row[r].z + t * block->x_stride;
+            step.out[r] = place_of(row + r, steps, t, block->y_stride,
+                                   spare + r * padded);
         }
+        if (block->input)
+            F32(block_lay)(step.z, rows, block->input->inputs, laid);
         for (size_t phase = 0; phase < phases; phase++)
             run_step(cell, &step, phase, 0, panels, inner);
         for (size_t r = 0; r < rows; r++)
@@ -157,20 +163,36 @@ static void run_block(const struct f32_cell *cell, size_t rows, size_t steps,
             memcpy(row[r].h, step.h[r], padded * sizeof(float));
 }
 
+static void run_blocks(const struct f32_cell *cell, struct f32_batch batch,
+                       float *laid, float *scratch)
+{
+    if (batch.steps == 0)
+        return;
+    for (size_t left = batch.rows; left > 0; left -= batch.rows) {
+        const size_t blocks = (left + F32_CELL_ROWS - 1) / F32_CELL_ROWS;
+
+        batch.rows = (left + blocks - 1) / blocks;
+        run_block(cell, &batch, laid, scratch);
+        batch.row += batch.rows;
+    }
+}
+
 void F32(cell)(const struct f32_cell *cell, size_t rows, size_t steps,
                const struct f32_cell_row *row, size_t z_stride,
                size_t y_stride, float *scratch)
 {
-    if (steps == 0)
-        return;
-    while (rows > 0) {
-        size_t blocks = (rows + F32_CELL_ROWS - 1) / F32_CELL_ROWS;
-        size_t count = (rows + blocks - 1) / blocks;
+    const struct f32_batch batch = {NULL, rows,     steps,
+                                    row,  z_stride, y_stride};
 
-        run_block(cell, count, steps, row, z_stride, y_stride, scratch);
-        row += count;
-        rows -= count;
-    }
+    run_blocks(cell, batch, NULL, scratch);
+}
+
+void F32(batch)(const struct f32_cell *cell, const struct f32_batch *batch,
+                float *scratch)
+{
+    TILE_ALIGNED float laid[F32_CELL_ROWS * F32_BLOCK];
+
+    run_blocks(cell, *batch, laid, scratch);
 }
 
 /* Is a walk from the inputs on written for the cell, and does it win? */

@@ -10,6 +10,7 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_streamed.h"
 
 /* From the sums of the gates to what g is the activation of, and u. */

@@ -42,7 +42,7 @@ VEC_INLINE void run_gates(const struct f32_cell *cell,
     struct tile tile = cell_tile(&cell->recurrent, 2, panel);
     const size_t unit = panel * VEC_LANES, wide = 2 * panels;
     const bool plain = cell_is_plain(cell);
-    float sums[TILE_SUMS * VEC_LANES];
+    TILE_ALIGNED float sums[TILE_SUMS * VEC_LANES];
     size_t rows, tiles = 0;
 
     tile.next_start = 3 * VEC_LANES;
@@ -81,7 +81,7 @@ VEC_INLINE void run_candidate(const struct f32_cell *cell,
     struct tile tile = cell_tile(&cell->candidate, 1, panel);
     const size_t unit = panel * VEC_LANES;
     const bool plain = cell_is_plain(cell);
-    float sums[TILE_SUMS * VEC_LANES];
+    TILE_ALIGNED float sums[TILE_SUMS * VEC_LANES];
     size_t rows, tiles = 0;
 
     tile.next_start = 3 * VEC_LANES;

@@ -11,6 +11,7 @@
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
 #include "core/ukernels/vec_pair.h"
+#include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_streamed.h"
 
 /* From the sums of the gates i f c o to the new c and o. */

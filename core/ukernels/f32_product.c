@@ -63,7 +63,7 @@ static void run_block(const struct job *job, const float *const *x,
     const struct f32_product *product = job->product;
     const size_t next_input = product->gates * VEC_LANES;
     const float *start[F32_CELL_ROWS];
-    float laid[F32_CELL_ROWS * F32_BLOCK];
+    TILE_ALIGNED float laid[F32_CELL_ROWS * F32_BLOCK];
     struct block block = {
         .x = laid,
         .rows = rows,

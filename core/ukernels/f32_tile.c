@@ -182,7 +182,7 @@ static chains_fn *find(size_t rows, size_t wide, size_t gates)
 /* The first chain of a block.  All but that of the first start from zero. */
 static struct chain first_chain(const struct tile *tile, size_t from)
 {
-    static const float zero[4 * VEC_LANES];
+    static const TILE_ALIGNED float zero[4 * VEC_LANES];
     static const float *const zeros[TILE_ROWS] = {zero, zero, zero, zero,
                                                   zero, zero, zero, zero};
     const size_t block = tile->chains * F32_BLOCK;
@@ -208,7 +208,8 @@ static struct chain first_chain(const struct tile *tile, size_t from)
 static void run_chains(const struct tile *tile, chains_fn *run, size_t wide,
                        const struct chain *first)
 {
-    float odd[TILE_SUMS * VEC_LANES], even[TILE_SUMS * VEC_LANES];
+    TILE_ALIGNED float odd[TILE_SUMS * VEC_LANES];
+    TILE_ALIGNED float even[TILE_SUMS * VEC_LANES];
     const struct chain zero = first_chain(tile, 1);
     struct chain chain[TILE_CHAINS];
     size_t count = 0;

@@ -37,6 +37,8 @@ struct f32_step {
     const float *h[F32_CELL_ROWS];
     float *c[F32_CELL_ROWS];
     float *out[F32_CELL_ROWS];
+    const struct f32_product *input; /* or NULL: z is there; */
+    const float *x; /* its inputs laid out for blocks (vec_block.h) */
 };
 
 /* Many timesteps of one sequence, panels [first, end) of each (all of them,
@@ -71,6 +73,7 @@ typedef void f32_step_fn(const struct f32_cell *cell,
     f32_depthwise_fn f32_depthwise_##isa;                                     \
     f32_cell_fn f32_cell_##isa, f32_narrow_cell_##isa;                        \
     f32_sequence_fn f32_sequence_##isa;                                       \
+    f32_batch_fn f32_batch_##isa;                                             \
     f32_cell_part_fn f32_cell_part_##isa;                                     \
     f32_step_fn f32_simple_step_##isa, f32_lstm_step_##isa,                   \
         f32_gru_step_##isa, f32_gru_gates_##isa, f32_gru_candidate_##isa,     \

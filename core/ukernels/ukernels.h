@@ -141,6 +141,22 @@ typedef bool f32_sequence_fn(const struct f32_cell *cell,
                              const struct f32_sequence *sequence,
                              float *scratch);
 
+/* Several sequences from their inputs on: what `z` of each row points to is
+ * x [steps][x_stride].  (Without an input it is z, as for `cell`.) */
+struct f32_batch {
+    const struct f32_product *input;
+    size_t rows, steps;
+    const struct f32_cell_row *row; /* [rows] */
+    size_t x_stride, y_stride;
+};
+
+/* The same bits as `product` and then `cell`, for what
+ * rnn_cell_takes_batch(): z of a few units at a time is made right before
+ * their own sums begin with it, and goes nowhere else.  `scratch` as for
+ * `cell`. */
+typedef void f32_batch_fn(const struct f32_cell *cell,
+                          const struct f32_batch *batch, float *scratch);
+
 /* Part of one timestep, for callers that must look up in the middle of a long
  * one: panels [first_panel, end_panel) of one phase.  Every panel once, in any
  * order, one part after the other; all parts of a phase before any of the
@@ -171,6 +187,7 @@ struct rnn_ukernels {
     f32_depthwise_fn *depthwise;
     f32_cell_fn *cell;
     f32_sequence_fn *sequence;
+    f32_batch_fn *batch;
     f32_cell_part_fn *cell_part;
     f32_activate_fn *activate;
     f32_activate_fn *gate_activate; /* the sigmoid that cells of tanh have
@@ -190,6 +207,10 @@ static inline bool rnn_cell_takes_rows(const struct f32_cell *cell)
     return rnn_activation_takes_rows(&cell->activation) ||
            rnn_activation_takes_rows(&cell->recurrent_activation);
 }
+
+/* Does `batch` know how to run it, and does it win? */
+bool rnn_cell_takes_batch(const struct f32_cell *cell,
+                          const struct f32_product *input, size_t rows);
 
 size_t rnn_cell_phases(const struct f32_cell *cell);
 

@@ -15,6 +15,10 @@
 #define TILE_SUMS   24 /* vectors, all chains together */
 #define TILE_CHAINS 4  /* at most, but for those in lanes */
 
+/* For sums in memory: a vector that lies across two lines of the cache is read
+ * and written twice. */
+#define TILE_ALIGNED _Alignas(64)
+
 struct tile {
     const float *x[TILE_ROWS]; /* inputs of each row */
     const float *kernel;       /* input 0, first vector */

@@ -39,21 +39,27 @@ void *on_uri(void *loop, const char *target, struct MHD_Connection *channel)
     return exchange;
 }
 
+/* Of what libmicrohttpd answered by itself, which is counted too; 0: none. */
+static unsigned status_of(struct MHD_Connection *channel)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(channel, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    return info ? info->http_status : 0;
+}
+
 void on_completed(void *loop, struct MHD_Connection *channel, void **context,
                   enum MHD_RequestTerminationCode code)
 {
     struct exchange *exchange = *context;
-    const union MHD_ConnectionInfo *info;
 
     (void)loop;
     (void)code;
     if (!exchange)
         return;
     *context = NULL;
-    /* What libmicrohttpd answered by itself is counted too. */
-    info = MHD_get_connection_info(channel, MHD_CONNECTION_INFO_HTTP_STATUS);
-    if (!exchange->status && info)
-        exchange->status = info->http_status;
+    if (!exchange->status)
+        exchange->status = status_of(channel);
     exchange->connection->exchange = NULL;
     connection_rest(exchange->connection);
     if (exchange->phase == EXCHANGE_HANDLING)

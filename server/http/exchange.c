@@ -78,6 +78,30 @@ static void to_pool(struct exchange *exchange)
     loop->pool_count++;
 }
 
+/* All but the query, of which nobody reads more than there is: to clear that
+ * would be most of the work. */
+static void reset_request(struct exchange *exchange)
+{
+    struct http_request *request = &exchange->request;
+
+    request->method = HTTP_OTHER;
+    for (size_t i = 0; i < HTTP_MAX_PARAMS; i++)
+        request->params[i] = NULL;
+    request->query_count = 0;
+    request->content_type = request->accept = NULL;
+    request->has_origin = false;
+    request->body = no_body;
+    request->body_length = 0;
+    request->request_id = exchange->request_id;
+    request->on_worker = false;
+    request->gather = NULL;
+    request->team = NULL;
+    request->arena = &exchange->arena;
+    request->tally = NULL;
+    request->wake_at_ms = 0;
+    request->task = NULL;
+}
+
 struct exchange *exchange_begin(struct loop *loop,
                                 struct connection *connection,
                                 struct MHD_Connection *channel,
@@ -96,13 +120,9 @@ struct exchange *exchange_begin(struct loop *loop,
         return NULL;
     }
     request = &exchange->request;
-    *request = (struct http_request){
-        .body = no_body,
-        .request_id = exchange->request_id,
-        .arena = &exchange->arena,
-    };
+    reset_request(exchange);
     uri_split(copy, &request->path, &request->raw_query);
-    exchange->response = (struct http_response){.status = 200};
+    http_response_reset(&exchange->response);
     exchange->connection = connection;
     exchange->channel = channel;
     exchange->phase = EXCHANGE_HEAD;

@@ -14,13 +14,14 @@ void exchange_call(struct exchange *exchange, bool on_worker,
 
     request->on_worker = on_worker;
     request->gather = gather;
+    request->tally = on_worker ? NULL : &exchange->loop->tally;
     request->team =
         on_worker ? workers_team(exchange->loop->shared->workers) : NULL;
     request->wake_at_ms = 0;
     exchange->is_late =
         (on_worker ? clock_monotonic_ms() : exchange->loop->now_ms) >=
         request->deadline_ms;
-    exchange->response = (struct http_response){.status = 200};
+    http_response_reset(&exchange->response);
     exchange->result = http_routes[exchange->route].handler(
         exchange->loop->app, request, &exchange->response, &exchange->problem);
 }

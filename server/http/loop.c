@@ -13,8 +13,10 @@
 #include "server/clock.h"
 
 #define EVENTS_AT_ONCE 16
-/* Rounds of requests before timers and new connections get their turn. */
+/* Rounds of requests before timers and new connections get their turn; and
+ * none is begun to look for more of them after so many. */
 #define ROUNDS_MOST 8
+#define CALLS_MOST  64
 /* Requests that come one at a time until that counts as the rule. */
 #define CROWD_ROUNDS 8
 /* After the last accept a handshake that had begun may still end. */
@@ -191,20 +193,32 @@ static void run_timers(struct loop *loop, uint64_t now_ms)
     connection_sweep(loop, now_ms);
 }
 
-/* All that is ready; then what several of them left to be done as one. */
+/* All that is ready now. */
+static void take_ready(struct loop *loop)
+{
+    loop->calls = 0;
+    MHD_run(loop->daemon);
+    if (loop->calls > 1)
+        loop->crowd = CROWD_ROUNDS;
+    else if (loop->crowd)
+        loop->crowd -= loop->calls;
+}
+
+/* All that is ready; then what several of them left to be done as one.  Where
+ * several have come, others have come meanwhile: they are looked for at once,
+ * without asking for all else that may be ready. */
 static void run_round(struct loop *loop)
 {
-    unsigned rounds = 0;
+    unsigned rounds = 0, calls = 0;
+    bool expects_more;
 
     /* What is left after the last round wakes the next epoll_wait(). */
     do {
-        loop->calls = 0;
-        MHD_run(loop->daemon);
-        if (loop->calls > 1)
-            loop->crowd = CROWD_ROUNDS;
-        else if (loop->crowd)
-            loop->crowd -= loop->calls;
-    } while (exchange_take_gathered(loop) && ++rounds < ROUNDS_MOST);
+        take_ready(loop);
+        calls += loop->calls;
+        expects_more = loop->calls > 1 && calls < CALLS_MOST;
+    } while ((exchange_take_gathered(loop) || expects_more) &&
+             ++rounds < ROUNDS_MOST);
 }
 
 void loop_tell(struct loop *loop)

@@ -23,6 +23,7 @@ struct app;
 struct gather;
 struct http_request;
 struct http_response;
+struct metrics_tally;
 
 /* What a handler says when it returns. */
 enum route_result {
@@ -69,10 +70,11 @@ struct http_request {
     const unsigned char *body; /* never NULL; HTTP_BODY_PADDING zeros follow */
     size_t body_length;
     const char *request_id;
-    uint64_t deadline_ms;  /* monotonic: the time for the answer */
-    bool on_worker;        /* this call is on a worker thread */
-    struct gather *gather; /* NULL: there are no others to wait for */
-    struct rnn_team *team; /* NULL: nobody may take a part of it */
+    uint64_t deadline_ms;        /* monotonic: the time for the answer */
+    bool on_worker;              /* this call is on a worker thread */
+    struct gather *gather;       /* NULL: there are no others to wait for */
+    struct rnn_team *team;       /* NULL: nobody may take a part of it */
+    struct metrics_tally *tally; /* of this thread; NULL: it has none */
     struct arena *arena;
     uint64_t wake_at_ms; /* set before ROUTE_WAIT; 0: the deadline */
     void *task;          /* the handler's own, kept between its calls */
@@ -90,6 +92,17 @@ struct http_response {
     struct http_header headers[HTTP_MAX_HEADERS];
     size_t header_count;
 };
+
+/* 200 without a body.  Not `= {.status = 200}`: that clears the headers, of
+ * which nobody reads more than there are. */
+static inline void http_response_reset(struct http_response *response)
+{
+    response->status = 200;
+    response->content_type = NULL;
+    response->body = NULL;
+    response->body_length = 0;
+    response->header_count = 0;
+}
 
 /* Add a header; both strings must outlive the response. */
 void http_response_header(struct http_response *response, const char *name,

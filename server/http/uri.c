@@ -36,11 +36,14 @@ void uri_split(char *target, const char **path, const char **query)
 
 bool uri_path_check(const char *path, struct problem *problem)
 {
-    size_t length = strlen(path);
+    size_t length;
 
     if (path[0] != '/' && strcmp(path, "*") != 0)
         return problem_set(problem, PROBLEM_BAD_REQUEST,
                            "the request target does not begin with /");
+    if (!strchr(path, '%'))
+        return true;
+    length = strlen(path);
     for (size_t i = 0; i < length; i++) {
         int byte;
 

@@ -149,7 +149,8 @@ static bool place_outputs(struct predict *p, struct problem *problem)
         p->sequences[s].outputs = outputs + s * output_count;
         for (size_t o = 0; o < output_count; o++) {
             outputs[s * output_count + o] = next;
-            next += output_of(p, s, o);
+            if (s + 1 < p->count || o + 1 < output_count)
+                next += output_of(p, s, o);
         }
     }
     return true;
@@ -248,6 +249,7 @@ static bool prepare(struct predict *p, struct problem *problem)
     p->job.arg = p->request;
     p->job.arena = p->request->arena;
     p->job.team = p->request->team;
+    p->job.tally = p->request->tally;
     return true;
 }
 

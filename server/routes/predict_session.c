@@ -94,7 +94,7 @@ static enum route_result begin_again(struct predict *p,
                                      struct http_response *response,
                                      struct problem *problem)
 {
-    *response = (struct http_response){.status = 200};
+    http_response_reset(response);
     if (!predict_begin_again(p, problem))
         return ROUTE_PROBLEM;
     return predict_in_session(p, response, problem);

@@ -6,12 +6,15 @@
  *
  *   median, best  ns for a step, the input's product included
  *   fma %         the useful multiply-adds of the best over the peak
- *   products %    the same for nothing but the two products, without ends
+ *   products %    the same for nothing but the two products, without ends;
+ *                 for one product of all inputs where a cell has but that
  *   ends          ns for the ends (activations and what joins gates) alone
  *   most          what the ends leave of the peak: they take turns of the
  *                 same ports, each operation of theirs one
  *   limit         what is left with the products as fast as they are alone
- *                 and ends of nothing but their operations
+ *                 and ends of nothing but their operations; no less than what
+ *                 was reached (a product goes through its kernel one way, a
+ *                 cell back and forth, which leaves more of it in the caches)
  *
  * Samples are short, the peak's (a bare loop of multiply-adds) and the four
  * kinds in turns, and the best of each kind stands for it: on a virtual
@@ -35,6 +38,7 @@
 #define PIECE_STEPS 8
 
 static const size_t batches[] = {8, 32};
+#define MOST_ROWS 32
 
 /* What is timed in turns. */
 enum what { PEAK, WHOLE, PRODUCTS, ENDS, KINDS };
@@ -44,6 +48,9 @@ struct batch {
     enum rnn_isa isa;
     size_t steps;    /* of a sample */
     float *h, *sums; /* for products alone */
+    bool at_once;    /* both products are one, as they are for `cell` */
+    struct f32_product both;
+    struct f32_cell_row from_x[MOST_ROWS];
 };
 
 /* Operations of a cell's end, for a vector of units, that only the ports of
@@ -85,6 +92,26 @@ static void run_cell(struct batch *batch, const struct f32_cell *cell)
                         job->input.stride, 0, job->scratch);
 }
 
+/* From the inputs on. */
+static void run_whole(struct batch *batch)
+{
+    struct step_job *job = &batch->job;
+    const struct f32_batch all = {
+        .input = &job->input,
+        .rows = job->rows,
+        .steps = batch->steps,
+        .row = batch->from_x,
+        .x_stride = job->input.inputs,
+    };
+
+    if (batch->at_once) {
+        job->ukernels->batch(&job->cell, &all, job->scratch);
+        return;
+    }
+    make_z(batch);
+    run_cell(batch, &job->cell);
+}
+
 /* The ends of a cell whose sums have one input. */
 static void run_ends(struct batch *batch)
 {
@@ -96,24 +123,23 @@ static void run_ends(struct batch *batch)
 
 static void run_products(struct batch *batch)
 {
-    const struct f32_product *u = &batch->job.cell.recurrent;
+    const struct f32_product *u =
+        batch->at_once ? &batch->both : &batch->job.cell.recurrent;
 
-    make_z(batch);
+    if (!batch->at_once)
+        make_z(batch);
     for (size_t t = 0; t < batch->steps; t++)
-        batch->job.ukernels->product(u, batch->job.rows, batch->h, u->units,
+        batch->job.ukernels->product(u, batch->job.rows, batch->h, u->inputs,
                                      batch->sums, u->stride);
 }
 
-/* ns of a step; of PEAK: for one multiply-add, counted twice. */
-static double sample(struct batch *batch, enum what what)
+/* False: cannot be. */
+static bool run(struct batch *batch, enum what what, double *units)
 {
-    const double start = now_ns();
-    double units = (double)batch->steps;
-
+    *units = (double)batch->steps;
     switch (what) {
     case WHOLE:
-        make_z(batch);
-        run_cell(batch, &batch->job.cell);
+        run_whole(batch);
         break;
     case PRODUCTS:
         run_products(batch);
@@ -123,10 +149,21 @@ static double sample(struct batch *batch, enum what what)
         break;
     case PEAK:
     case KINDS:
-        if (!run_fma(batch->isa, 2000, &units))
-            return 0.0;
-        break;
+        return run_fma(batch->isa, 2000, units);
     }
+    return true;
+}
+
+/* ns of a step; of PEAK: for one multiply-add, counted twice.  What the kind
+ * before has left in the caches does not count. */
+static double sample(struct batch *batch, enum what what)
+{
+    double start, units;
+
+    if (!run(batch, what, &units))
+        return 0.0;
+    start = now_ns();
+    run(batch, what, &units);
     return (now_ns() - start) / units;
 }
 
@@ -166,6 +203,28 @@ static struct result take_turns(struct batch *batch)
     return result;
 }
 
+/* The rest of what is timed. */
+static void prepare(struct batch *batch, struct step_shape shape)
+{
+    struct step_job *job = &batch->job;
+    const struct f32_product *u = &job->cell.recurrent;
+    const size_t inputs = shape.inputs + shape.units;
+
+    batch->steps =
+        job->steps_at_once < PIECE_STEPS ? job->steps_at_once : PIECE_STEPS;
+    batch->h = step_random(&job->arena, job->rows * inputs, 1.0f);
+    batch->sums = step_floats(&job->arena, job->rows * u->stride);
+    batch->at_once = rnn_cell_takes_batch(&job->cell, &job->input, job->rows);
+    make_z(batch); /* the ends' sums are never of numbers slow to add */
+    if (!batch->at_once)
+        return;
+    step_pack(job, inputs, shape.units, u->gates, &batch->both);
+    for (size_t r = 0; r < job->rows; r++) {
+        batch->from_x[r] = job->row[r];
+        batch->from_x[r].z = job->x + r * STEP_TIMESTEPS * shape.inputs;
+    }
+}
+
 static void measure(enum rnn_isa isa, const struct step_kind *kind,
                     struct step_shape shape, size_t rows, bool csv)
 {
@@ -179,18 +238,14 @@ static void measure(enum rnn_isa isa, const struct step_kind *kind,
 
     step_job_make(&batch.job, rnn_ukernels_find(isa, shape.units), kind, shape,
                   rows, 1);
-    batch.steps = batch.job.steps_at_once < PIECE_STEPS
-                      ? batch.job.steps_at_once
-                      : PIECE_STEPS;
-    batch.h = step_random(&batch.job.arena, rows * shape.units, 1.0f);
-    batch.sums =
-        step_floats(&batch.job.arena, rows * batch.job.cell.recurrent.stride);
+    prepare(&batch, shape);
     result = take_turns(&batch);
     arena_release(&batch.job.arena);
     if (result.best[PEAK] > 0.0) {
         whole = flops * result.best[PEAK] / result.best[WHOLE];
         products = flops * result.best[PEAK] / result.best[PRODUCTS];
         limit = 1.0 / (1.0 / products + share);
+        limit = limit > whole ? limit : whole;
     }
     printf(csv ? "%s,%s,%zu,%zu,%zu,%.1f,%.1f,%.1f,%.1f,%.1f,%.1f,%.1f\n"
                : "%-7s %-10s %4zu %4zu %3zu %10.1f %10.1f %7.1f %9.1f "

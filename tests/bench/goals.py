@@ -1,9 +1,4 @@
-"""goals.py: the goals of the project beside what was measured.
-
-A goal is a number that is not to be passed (most) or to be reached (least);
-`of the goal` is 1 or more where it is met.  Where a goal stands for many
-cells, the worst one counts and is named.
-"""
+"""goals.py: the goals of the project beside what was measured."""
 
 import os
 
@@ -11,51 +6,8 @@ import place
 import samples
 import tables
 import tables_http
-
-UNKNOWN = "not measured"
-
-
-class Row:
-    """what: text; goal: a number; at_most: may not pass it; cells: (name,
-    value) of which the worst counts; unit behind numbers; limits: name -> what
-    was measured to be the best that the machine can do, where it was."""
-
-    def __init__(
-        self, what, goal, cells, at_most=False, unit="", limits=None
-    ):
-        self.what, self.goal, self.at_most = what, goal, at_most
-        self.cells = [(n, v) for n, v in cells if v is not None]
-        self.unit = unit
-        self.limits = limits or {}
-
-    def share(self, value):
-        if self.at_most:
-            return self.goal / value if value else float("inf")
-        return value / self.goal
-
-    def texts(self):
-        sign = "≤" if self.at_most else "≥"
-        goal = f"{sign} {self.goal:g}{self.unit}"
-        if not self.cells:
-            return [self.what, goal, UNKNOWN, "", ""]
-        name, value = min(self.cells, key=lambda c: self.share(c[1]))
-        reached = f"{tables.figure(value)}{self.unit}"
-        if name:
-            reached += f" ({name})"
-        met = sum(self.share(v) >= 1 for _, v in self.cells)
-        verdict = "yes" if met == len(self.cells) else "**no**"
-        if len(self.cells) > 1 and met < len(self.cells):
-            verdict = f"**in {met} of {len(self.cells)}**"
-            cannot = sum(
-                self.share(value) < 1
-                and name in self.limits
-                and self.share(self.limits[name]) < 1
-                for name, value in self.cells
-            )
-            if cannot:
-                verdict += f", {cannot} cannot: their limit misses it"
-        return [self.what, goal, reached, f"{self.share(value):.2f}", verdict]
-
+import tables_turns
+from goal_row import Row
 
 def step_rows(result):
     figures = tables.step_figures(result) if result else {}
@@ -125,10 +77,11 @@ def compute_rows(result):
         yield Row(f"the same, SimpleRNN at batch 1, {what}", 1.4, found)
 
 
-def over(figures, load, name, mine, theirs, connections=16, theirs_load=None):
-    """What `mine` has over what `theirs` has; None where not measured."""
-    a = figures.get((load, connections), {}).get(mine)
-    b = figures.get((theirs_load or load, connections), {}).get(theirs)
+def over(figures, load, name, mine, theirs):
+    """What `mine` has over what `theirs` has, at 16 connections; None where
+    not measured."""
+    a = figures.get((load, 16), {}).get(mine)
+    b = figures.get((load, 16), {}).get(theirs)
     if not a or not b:
         return None
     return samples.over(a["samples"][name], b["samples"][name])
@@ -140,10 +93,6 @@ PEERS = {"fastapi+onnxruntime": "FastAPI + ORT", "triton": "Triton"}
 def http_rows(result):
     figures = tables_http.figures_of(result) if result else {}
 
-    def nginx(load, name):
-        value = over(figures, load, name, "rnnd", "nginx", 16, "livez")
-        return [("", value)]
-
     def peers(loads):
         return [
             (f"{peer}, {load}", over(figures, load, "cpu_us", name, "rnnd"))
@@ -151,29 +100,6 @@ def http_rows(result):
             for name, peer in PEERS.items()
         ]
 
-    def own(name, connections):
-        return [
-            (load, row[name])
-            for load, row in (
-                (load, figures.get((load, connections), {}).get("rnnd"))
-                for load in ("livez", "seed json", "seed binary")
-            )
-            if row
-        ]
-
-    predict = "`POST /predict`, seed, JSON"
-    yield Row(
-        "`GET /livez`, req/s over nginx, 16 connections",
-        1.0,
-        nginx("livez", "rate"),
-    )
-    yield Row(f"{predict}, req/s over nginx", 0.85, nginx("seed json", "rate"))
-    yield Row(
-        "`GET /livez`, CPU over nginx", 1.0, nginx("livez", "cpu_us"), True
-    )
-    yield Row(
-        f"{predict}, CPU over nginx", 1.2, nginx("seed json", "cpu_us"), True
-    )
     yield Row(
         "CPU of a peer / ours, small models",
         10,
@@ -183,17 +109,6 @@ def http_rows(result):
         "the same, LSTM(64)", 10, peers(["lstm64 json", "lstm64 step json"])
     )
     yield Row("the same, GRU(128) T = 252", 1.3, peers(["gru128 json"]))
-    tails = [
-        (name, p99 / p50)
-        for (name, p99), (_, p50) in zip(own("p99_us", 16), own("p50_us", 16))
-    ]
-    yield Row("p99 / p50 at 16 connections", 1.5, tails, True)
-    yield Row(
-        "the same over nginx's for the same requests",
-        1.1,
-        list(tails_over_nginx(figures)),
-        True,
-    )
     stalls = [
         (f"{load}, {count}", over_rate(figures, load, count))
         for load in ("livez", "seed json")
@@ -202,22 +117,6 @@ def http_rows(result):
     yield Row(
         "no stall: req/s at 128 and 256 connections over 16", 0.5, stalls
     )
-
-
-def tails_over_nginx(figures):
-    """Ours and nginx's share every disturbance of the machine."""
-    loads = ("livez", *(f"seed {mode}" for mode in tables_http.MODES if mode))
-    for load in loads:
-        tails = [
-            row["p99_us"] / row["p50_us"]
-            for row in (
-                figures.get((load, 16), {}).get(name)
-                for name in ("rnnd", "nginx")
-            )
-            if row
-        ]
-        if len(tails) == 2:
-            yield load, tails[0] / tails[1]
 
 
 def over_rate(figures, load, count):
@@ -313,6 +212,7 @@ def goals(results):
     rows = [
         *step_rows(results.get("step")),
         *compute_rows(results.get("compute")),
+        *tables_turns.goal_rows(results.get("http")),
         *http_rows(results.get("http")),
         *json_rows(results.get("json")),
         *start_rows(results.get("start")),

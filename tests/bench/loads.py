@@ -224,6 +224,8 @@ def begin_sessions(server, model):
             raise RuntimeError(f"{server.name}: {status} {answer[:200]!r}")
 
 
+MODES = ("json", "binary", "step json", "step binary")
+
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7}
 
 

@@ -3,30 +3,23 @@
 Every server is pinned to one core and wrk to another; all are up all the time
 and take turns at each load.  With two cores the client is the limit above some
 ten thousand requests a second: then the processor time of the server for each
-request is the figure that compares.  What the machine itself takes away is
-measured beside every load at 16 connections (gaps.py).
+request is the figure that compares.  What is close, rnnd and nginx at 16
+connections, is measured by short turns (turns.py), at the beginning and at the
+end.
 """
 
 import shutil
 import subprocess
 
-import gaps
 import loads
 import place
 import samples
 import servers
+import turns
 
 CONNECTIONS = (16, 1, 128, 256)
 # mode -> connections at which a peer is asked, and by whom it is known
 PEERS = {
-    # The same requests to a server that answers them all alike: how long the
-    # slowest of them take here.
-    "nginx": {
-        "json": (16,),
-        "binary": (16,),
-        "step json": (16,),
-        "step binary": (16,),
-    },
     "fastapi+onnxruntime": {
         "json": (1, 16, 128, 256),
         "binary": (16,),
@@ -39,20 +32,15 @@ PEERS = {
         "step json": (1, 16, 128, 256),
     },
 }
-OURS = ("json", "binary", "step json", "step binary")
 
 
-def asks(name, model, mode, connections):
+def asks(name, mode, connections):
     if name == "rnnd":
-        return mode in OURS
-    if name == "nginx" and model != "seed":
-        return False
+        return True
     return connections in PEERS.get(name, {}).get(mode, ())
 
 
-# What the goals compare closely is asked again between the others.
-CLOSE = (("livez", 16, None, None), ("seed json", 16, "seed", "json"))
-CLOSE_SERVERS = ("rnnd", "nginx")
+LIVE = ("rnnd", "nginx")  # who has a /livez
 
 
 def plan(options):
@@ -62,22 +50,21 @@ def plan(options):
     for connections in counts:
         yield "livez", connections, None, None
         for model in chosen:
-            for mode in OURS:
+            for mode in loads.MODES:
                 yield f"{model} {mode}", connections, model, mode
-        yield from CLOSE
 
 
 def make_load(server, model, mode, connections):
     if model is None:
-        known = server.name in CLOSE_SERVERS
-        return loads.Load("/livez") if known else None
-    if not asks(server.name, model, mode, connections):
+        return loads.Load("/livez") if server.name in LIVE else None
+    if not asks(server.name, mode, connections):
         return None
     return loads.MAKERS[server.name](model, mode)
 
 
 def begin_one(server, options):
-    modes = OURS if server.name == "rnnd" else PEERS.get(server.name, ())
+    ours = server.name == "rnnd"
+    modes = loads.MODES if ours else PEERS.get(server.name, ())
     for model in {model for _, _, model, _ in plan(options) if model}:
         if "step json" in modes:
             loads.begin_sessions(server, model)
@@ -118,17 +105,21 @@ def ask(server, load, name, connections, table, missing):
     samples.add(table, (name, connections, server.name), **figures)
 
 
-def result(table, missing, taken):
-    return {
-        "missing": missing,
-        "gaps": taken,
-        "rows": samples.as_rows(table, ("load", "connections", "server")),
-    }
-
-
 def prepare(options):
     for name in ("bench", "triton"):
         place.venv(name)
+
+
+def measure_all(running, turn, budget, options, table, missing):
+    """One round; yields now and then."""
+    for number, (name, connections, model, mode) in enumerate(plan(options)):
+        if budget.is_over():
+            break
+        for server in samples.rotated(running, turn + number):
+            load = make_load(server, model, mode, connections)
+            ask(server, load, name, connections, table, missing)
+        if number % 8 == 7:
+            yield
 
 
 def run(options, budget):
@@ -136,29 +127,28 @@ def run(options, budget):
         raise RuntimeError("wrk is not installed")
     served = servers.served_models(options.build)
     running, missing = servers.start(options, served)
-    table, taken = {}, []
+    table, close, half = {}, None, turns.ROUNDS[options.quick] // 2
+
+    def result():
+        names = ("load", "connections", "server")
+        rows = samples.as_rows(table, names)
+        return {"missing": missing, "rows": rows, **close.result()}
+
     try:
         begin(running, missing, options)
+        close = turns.Turns(options, running)
+        close.take(half)
         budget.start()
         for turn in budget.rounds():
-            seen = set()
-            for number, (name, connections, model, mode) in enumerate(
-                plan(options)
+            for _ in measure_all(
+                running, turn, budget, options, table, missing
             ):
-                if budget.is_over():
-                    break
-                again = (name, connections, model, mode) in seen
-                seen.add((name, connections, model, mode))
-                if connections == 16:
-                    taken.append(gaps.measure())
-                for server in samples.rotated(running, turn + number):
-                    if again and server.name not in CLOSE_SERVERS:
-                        continue
-                    load = make_load(server, model, mode, connections)
-                    ask(server, load, name, connections, table, missing)
-                if number % 8 == 7:
-                    yield result(table, missing, taken)
-            yield result(table, missing, taken)
+                yield result()
+            yield result()
+        close.take(half)
+        yield result()
     finally:
+        if close:
+            close.stop()
         for server in running:
             server.stop()

@@ -17,12 +17,19 @@ import pictures
 import place
 import tables
 import tables_http
+import tables_turns
+
+
+def http(result):
+    parts = [*tables_turns.tables(result), tables_http.http(result)]
+    return "\n\n".join(parts)
+
 
 PARTS = {
     "step": tables.step,
     "compute": tables.compute,
     "json": tables.json,
-    "http": tables_http.http,
+    "http": http,
     "start": tables_http.start,
     "scale": pictures.scale,
     "store": tables_http.store,

@@ -97,29 +97,12 @@ def summary(figures, connections):
     return table(["CPU µs (over rnnd)", *PEER_NAMES.values()], rows)
 
 
-def gaps_text(result):
-    """What a loop that does nothing lost on the server's core meanwhile."""
-    taken = result.get("gaps")
-    if not taken:
-        return []
-    percents = [one["percent"] for one in taken]
-    longest = max(one["longest_ms"] for one in taken)
-    return [
-        "Meanwhile a loop that does nothing lost"
-        f" {figure(samples.median(percents))} % of its time on the server's"
-        f" core in gaps of more than 100 µs (at most {figure(max(percents))} %"
-        f" of 0.2 s, the longest gap {figure(longest)} ms): from 1 % on, a p99"
-        " is such a gap, whoever serves."
-    ]
-
-
 def http(result):
     figures = figures_of(result)
     parts = [
         "Processor time of the server, all its processes, for each request at"
         " 16 connections. " + spreads(result["rows"], "cpu_us"),
         summary(figures, 16),
-        *gaps_text(result),
     ]
     for model, title in MODELS.items():
         inner = []

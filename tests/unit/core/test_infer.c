@@ -247,8 +247,9 @@ static void scratch_does_not_grow_with_time_or_batch(void **state)
                      rnn_scratch_size(model, 1, SIZE_MAX, false));
     assert_int_equal(rnn_scratch_size(model, 1000, 1000, true),
                      rnn_scratch_size(model, SIZE_MAX, SIZE_MAX, true));
+    /* A chunk takes 256 KiB, and what belongs to 32 sequences little more. */
     assert_in_range(rnn_scratch_size(model, SIZE_MAX, SIZE_MAX, true), 1,
-                    100000);
+                    272 * 1024);
     /* A short call of a small model is laid out as one of 32 timesteps. */
     assert_int_equal(rnn_scratch_size(model, 1, 1, false),
                      rnn_scratch_size(model, 1, 32, false));
@@ -259,6 +260,39 @@ static void scratch_does_not_grow_with_time_or_batch(void **state)
                         rnn_scratch_size(model, 1, 32, false));
     rnn_model_free(model);
     model_builder_release(&b);
+}
+
+static size_t scratch_of_one_layer(size_t units, size_t count)
+{
+    struct model_builder b;
+    struct rnn_model *model;
+    size_t size;
+
+    model_builder_init(&b, 0, 16);
+    model_builder_add(
+        &b, &(struct model_layer){.class_name = "LSTM", .units = units});
+    model = model_load(&b, RNN_ISA_AUTO);
+    size = rnn_scratch_size(model, count, 1000, false);
+    rnn_model_free(model);
+    model_builder_release(&b);
+    return size;
+}
+
+/* Chunks of a small model have more timesteps, those of a large one no fewer
+ * than 64 items; neither takes more than it needs to. */
+static void a_chunk_is_as_long_as_the_model_is_small(void **state)
+{
+    const size_t item = (4 + 1) * 256 * sizeof(float); /* z and y */
+    const size_t row = 7 * 256 * sizeof(float); /* what a sequence has */
+
+    (void)state;
+    assert_in_range(scratch_of_one_layer(16, 32), 240 * 1024, 300 * 1024);
+    assert_in_range(scratch_of_one_layer(32, 32), 240 * 1024, 300 * 1024);
+    assert_in_range(scratch_of_one_layer(256, 32), 64 * item,
+                    66 * item + 33 * row);
+    /* One sequence has 32 timesteps at once, whatever the model. */
+    assert_in_range(scratch_of_one_layer(256, 1), 32 * item,
+                    32 * item + 3 * row);
 }
 
 /* A buffer is used again as soon as its last reader has run. */
@@ -346,6 +380,7 @@ int main(void)
         cmocka_unit_test(no_sequences_are_fine),
         cmocka_unit_test(the_caller_can_stop_a_long_call),
         cmocka_unit_test(scratch_does_not_grow_with_time_or_batch),
+        cmocka_unit_test(a_chunk_is_as_long_as_the_model_is_small),
         cmocka_unit_test(scratch_hardly_grows_with_depth),
         cmocka_unit_test(the_cost_grows_with_time_and_saturates),
         cmocka_unit_test(a_model_without_time_runs_once_and_does_not_stream),

@@ -112,8 +112,8 @@ static void a_request_is_counted_by_route_method_and_status(void **state)
 static void runs_of_models_are_counted_for_each(void **state)
 {
     (void)state;
-    metrics_compute(metrics, 1, 3, 30, 1000);
-    metrics_compute(metrics, 1, 1, 10, 1000);
+    metrics_compute(metrics, NULL, 1, 3, 30, 1000);
+    metrics_compute(metrics, NULL, 1, 1, 10, 1000);
     metrics_sessions(metrics, 0, 5);
     metrics_sessions(metrics, 0, -2);
     write_text();
@@ -127,6 +127,35 @@ static void runs_of_models_are_counted_for_each(void **state)
         "format=\"keras\"} 1\n");
     has("\nrnnd_model_parameters{model=\"seed\"} 57\n");
     has("isa=\"scalar\"} 1\n");
+}
+
+static void runs_of_models_are_told_with_the_tally(void **state)
+{
+    struct metrics_tally tally = {.count = 0};
+
+    (void)state;
+    metrics_compute(metrics, &tally, 1, 3, 30, 1000);
+    metrics_compute(metrics, &tally, 1, 1, 10, 2000);
+    write_text();
+    has("\nrnnd_timesteps_total{model=\"a\\\"b\\\\c\\n\"} 40\n");
+    /* One that took longer, and one of another model: those before first. */
+    metrics_compute(metrics, &tally, 1, 1, 10, 30000);
+    write_text();
+    has("\nrnnd_timesteps_total{model=\"a\\\"b\\\\c\\n\"} 80\n");
+    metrics_compute(metrics, &tally, 0, 1, 7, 30000);
+    write_text();
+    has("\nrnnd_timesteps_total{model=\"a\\\"b\\\\c\\n\"} 90\n");
+    has("\nrnnd_timesteps_total{model=\"seed\"} 0\n");
+    metrics_tell(metrics, &tally);
+    metrics_tell(metrics, &tally); /* there is nothing more to tell */
+    write_text();
+    has("\nrnnd_timesteps_total{model=\"seed\"} 7\n");
+    has("\nrnnd_sequences_total{model=\"a\\\"b\\\\c\\n\"} 9\n");
+    has("_duration_seconds_bucket{model=\"a\\\"b\\\\c\\n\",le=\"2e-05\"} "
+        "4\n");
+    has("_duration_seconds_sum{model=\"a\\\"b\\\\c\\n\"} 0.000035000\n");
+    has("\nrnnd_compute_duration_seconds_count{model=\"a\\\"b\\\\c\\n\"} "
+        "5\n");
 }
 
 static void gauges_go_up_and_down(void **state)
@@ -183,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_counted_by_route_method_and_status),
         cmocka_unit_test(runs_of_models_are_counted_for_each),
+        cmocka_unit_test(runs_of_models_are_told_with_the_tally),
         cmocka_unit_test(gauges_go_up_and_down),
         cmocka_unit_test(a_family_is_announced_once),
         cmocka_unit_test(an_arena_that_is_out_is_null),

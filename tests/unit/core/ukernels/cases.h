@@ -161,6 +161,7 @@ struct cell_setup {
     struct f32_product input;
     struct f32_cell cell;
     size_t padded;
+    bool from_inputs; /* cell_run() goes from the inputs on */
 };
 
 static inline bool cell_setup_make(struct cell_setup *setup,
@@ -195,6 +196,27 @@ static inline bool cell_setup_make(struct cell_setup *setup,
     return ok;
 }
 
+/* `rows` and steps at once, from their z, or inputs, on. */
+static inline void cell_run_rows(const struct cell_setup *setup, size_t rows,
+                                 size_t steps, const struct f32_cell_row *row,
+                                 float *scratch)
+{
+    const struct f32_batch batch = {
+        .input = &setup->input,
+        .rows = rows,
+        .steps = steps,
+        .row = row,
+        .x_stride = setup->input.inputs,
+        .y_stride = setup->padded,
+    };
+
+    if (setup->from_inputs)
+        setup->ukernels->batch(&setup->cell, &batch, scratch);
+    else
+        setup->ukernels->cell(&setup->cell, rows, steps, row,
+                              setup->input.stride, setup->padded, scratch);
+}
+
 /* Rows [first, first + rows) of the case in pieces of `piece` steps, with y
  * wanted or not (then result->y stays as it is). */
 static inline void cell_run(struct cell_setup *setup,
@@ -227,10 +249,11 @@ static inline void cell_run(struct cell_setup *setup,
 
         for (size_t r = 0; r < rows; r++) {
             row[r].z = z + (r * steps + t) * stride;
+            if (setup->from_inputs)
+                row[r].z = it->x + ((first + r) * steps + t) * it->inputs;
             row[r].y = want_y ? y + (r * steps + t) * padded : NULL;
         }
-        setup->ukernels->cell(&setup->cell, rows, now, row, stride, padded,
-                              scratch);
+        cell_run_rows(setup, rows, now, row, scratch);
     }
     for (size_t r = 0; r < rows; r++) {
         memcpy(result->h + (first + r) * units, row[r].h,

@@ -85,11 +85,12 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
 }
 
 /* One sequence alone, whose walk depends on the shape: up to eight units,
- * whole vectors of them, and panels that fill a nearest cache. */
+ * whole vectors of them, panels that fill a nearest cache, and so many that
+ * fewer go at a time; of the last, sums of two blocks. */
 static void one_sequence_gives_the_bits_of_scalar(void **state)
 {
-    static const size_t units[] = {1,  4,  5,  7,  8,  9,   15,  16, 17,
-                                   24, 31, 32, 33, 64, 112, 128, 130};
+    static const size_t units[] = {1,  4,  5,  7,  8,   9,   15,  16,  17, 24,
+                                   31, 32, 33, 64, 112, 128, 130, 161, 300};
     struct random random = {5};
 
     (void)state;
@@ -308,6 +309,64 @@ static void large_batches_are_run_in_blocks_of_the_same_bits(void **state)
         }
 }
 
+/* From the inputs on, in pieces of two steps; returns whether it can. */
+static bool goes_from_inputs(const struct cell_case *it, enum rnn_isa isa)
+{
+    const struct rnn_ukernels *ukernels = rnn_ukernels_find(isa, it->units);
+    struct cell_result want = cell_result_make(it);
+    struct cell_result got = cell_result_make(it);
+    struct cell_setup setup = {0};
+
+    if (ukernels) {
+        assert_true(cell_setup_make(&setup, ukernels, it));
+        cell_run(&setup, it, 0, it->rows, it->steps, true, &want);
+        setup.from_inputs =
+            rnn_cell_takes_batch(&setup.cell, &setup.input, 32);
+        assert_false(rnn_cell_takes_batch(&setup.cell, &setup.input, 8));
+        cell_run(&setup, it, 0, it->rows, 2, true, &got);
+        assert_true(same_bits(got.all, want.all, want.count));
+        cell_run(&setup, it, 0, it->rows, it->steps, false, &got);
+        assert_true(same_bits(got.all, want.all, want.count));
+        arena_release(&setup.arena);
+    }
+    free(want.all);
+    free(got.all);
+    return setup.from_inputs;
+}
+
+/* z that is made right before its own sums begin with it is the same z. */
+static void batches_from_inputs_on_give_the_bits_of_product_and_cell(
+    void **state)
+{
+    static const size_t units[] = {33, 43, 128, 131, 300};
+    static const size_t inputs[] = {33, 64, 129, 256, 257};
+    static const size_t rows[] = {24, 33, 61, 1, 2};
+    struct random random = {8};
+    size_t count = 0;
+
+    (void)state;
+    for (size_t turn = 0; turn < 4 * 5 * 5; turn++) {
+        struct cell_case it = {
+            .kind = (enum f32_cell_kind)(turn % 4),
+            .activation = named(turn % 3 ? "tanh" : "relu"),
+            .recurrent_activation =
+                named(turn % 9 == 7 ? "softmax" : "sigmoid"),
+            .inputs = inputs[turn / 20],
+            .units = units[turn / 4 % 5],
+            .rows = rows[(turn / 4 + turn / 20) % 5],
+            .steps = 3,
+        };
+
+        cell_case_fill(&it, &random);
+        for (int isa = RNN_ISA_SCALAR; isa <= RNN_ISA_NEON; isa++)
+            count += goes_from_inputs(&it, (enum rnn_isa)isa);
+        cell_case_free(&it);
+    }
+#if defined(__x86_64__)
+    assert_true(count >= 20 || !rnn_isa_available(RNN_ISA_AVX2));
+#endif
+}
+
 static size_t at_most(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -384,6 +443,8 @@ int main(void)
         cmocka_unit_test(any_cut_gives_the_bits_of_the_whole),
         cmocka_unit_test(the_last_h_is_the_same_whether_y_is_wanted_or_not),
         cmocka_unit_test(large_batches_are_run_in_blocks_of_the_same_bits),
+        cmocka_unit_test(
+            batches_from_inputs_on_give_the_bits_of_product_and_cell),
         cmocka_unit_test(parts_of_a_step_give_the_bits_of_the_whole),
     };
 
