@@ -7,6 +7,7 @@
 #include RNN_VEC_HEADER
 
 #include "core/ukernels/tables.h"
+#include "core/ukernels/vec_between.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
 #include "core/ukernels/vec_step.h"
@@ -52,6 +53,10 @@ static bool whole_walks(const struct f32_cell *cell,
 {
 #if VEC_LANES == 16
     WHOLE(2, 2, 4)
+    if (between_suits(cell, walk)) {
+        between_walk(cell, walk);
+        return true;
+    }
     WHOLE(4, 4, 2)
 #elif VEC_LANES == 8
     WHOLE(2, 2, 4)

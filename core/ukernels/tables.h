@@ -44,8 +44,8 @@ struct f32_step {
 /* Many timesteps of one sequence, panels [first, end) of each (all of them,
  * unless it is one step).  Step t reads the h that step t - 1 wrote and leaves
  * its own at out[t % 2] + t * out_stride.  With an `input` z holds two rows
- * in turn, of which the first is made; step t makes the next one from row
- * t + 1 of x. */
+ * in turn, of which the first is made; step t makes a later one from row
+ * t + 1 or t + 2 of x. */
 struct f32_walk {
     size_t steps, first, end;
     const float *z;
