@@ -1,6 +1,7 @@
 /* recurrent.h: what SimpleRNN, LSTM and GRU share: everything but the gates.
  *
- *     z_t = x_t . kernel + bias        for all timesteps of a chunk at once
+ *     z_t = x_t . kernel + bias        for all timesteps of a chunk at once,
+ *                                      or right before what begins with it
  *     h_t, c_t = cell(z_t, h_t-1, c_t-1)
  *
  * h and c begin at zero, or at what the call is given behind x
