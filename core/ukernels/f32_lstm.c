@@ -8,9 +8,9 @@
 #include RNN_VEC_HEADER
 
 #include "core/ukernels/tables.h"
-#include "core/ukernels/vec_ahead.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_pair.h"
 #include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_streamed.h"
 
@@ -78,32 +78,6 @@ static bool panel_fills_cache(const struct f32_cell *cell)
            floats <= NEAR_FLOATS;
 }
 
-/* 32 units in vectors of 16, from the inputs on.  (z is made between the two
- * ends, since the first is what the ports have most to do with; before or
- * behind both it takes 3 and 6 ns of 139 more.) */
-static void walk_ahead(const struct f32_cell *cell,
-                       const struct f32_walk *walk)
-{
-#if VEC_LANES == 16
-    const float *h = walk->h;
-
-    for (size_t t = 0; t < walk->steps; t++) {
-        const struct cell_at row = cell_at_step(walk, t, h);
-        const struct cell_at second = cell_at(&row, 1, 4);
-        vec all[TILE_SUMS];
-
-        cell_part(cell, &row, 0, 4, 0, 8, 1, all);
-        cell_end(cell, FINISH, CELL_SHORT, all, &row);
-        ahead_make(walk, t, 4, 8, 1);
-        cell_end(cell, FINISH, CELL_SHORT, all + 4, &second);
-        h = row.out;
-    }
-#else
-    (void)cell;
-    (void)walk;
-#endif
-}
-
 VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
 {
     const struct cell_at at = cell_at(ends->row, ends->panel, 4);
@@ -146,10 +120,12 @@ void F32(lstm_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
             WALK(1, PART(4, 2), 4, CELL_ANY);
             return;
         }
-    if (VEC_LANES == 16 && walk->input) {
-        walk_ahead(cell, walk);
+#if VEC_LANES == 16
+    if (pair_suits(cell, walk)) {
+        pair_walk(cell, walk);
         return;
     }
+#endif
     switch (cell->recurrent.chains) {
     case 1:
         if (streamed_fits(cell, walk, 1))

@@ -63,6 +63,22 @@ static bool whole_walks(const struct f32_cell *cell,
     return false;
 }
 
+/* Do four panels at a time do better than eight?  Each is a stream of weights
+ * of its own, and of those from the second-level cache four come sooner;
+ * eight have the shorter beginnings and ends, which is more where they are
+ * all there are.  (Measured: see BENCHMARKS.md.) */
+static bool streams_are_few(const struct f32_cell *cell)
+{
+    return VEC_LANES == 16 && cell->recurrent.panels > 8;
+}
+
+/* A function of its own: beside it compilers make the other's loops slower. */
+__attribute__((noinline)) static void walk_fours(const struct f32_cell *cell,
+                                                 const struct f32_walk *walk)
+{
+    WALK(4, 1, CELL_SHORT);
+}
+
 void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
     if (!cell_is_plain(cell))
@@ -81,7 +97,10 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         return;
     switch (cell->recurrent.chains) {
     case 1:
-        WALK(8, 1, CELL_SHORT);
+        if (streams_are_few(cell))
+            walk_fours(cell, walk);
+        else
+            WALK(8, 1, CELL_SHORT);
         break;
     case 2:
         WALK(VEC_REGISTERS > 16 ? 8 : 4, 2, CELL_SHORT);

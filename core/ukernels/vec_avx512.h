@@ -98,7 +98,7 @@ static inline vec vec_abs(vec a)
 
 static inline vec vec_flip(vec a, vec b)
 {
-    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
+    const __m512i sign = _mm512_castps_si512(_mm512_set1_ps(-0.0f));
 
     /* 0x78: a xor (b and sign) */
     return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(

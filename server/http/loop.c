@@ -14,9 +14,9 @@
 
 #define EVENTS_AT_ONCE 16
 /* Rounds of requests before timers and new connections get their turn; and
- * no other round is begun for requests after so long. */
+ * none is begun to look for more of them after so many. */
 #define ROUNDS_MOST 8
-#define ROUNDS_NS   1000000
+#define CALLS_MOST  64
 /* Requests that come one at a time until that counts as the rule. */
 #define CROWD_ROUNDS 8
 /* After the last accept a handshake that had begun may still end. */
@@ -204,24 +204,21 @@ static void take_ready(struct loop *loop)
         loop->crowd -= loop->calls;
 }
 
-/* Where several requests have come, others have come meanwhile: they are
- * looked for at once, without asking for all else that may be ready. */
-static bool expects_more(const struct loop *loop, uint64_t began_ns)
-{
-    return loop->calls > 1 && loop->now_ns - began_ns < ROUNDS_NS;
-}
-
-/* All that is ready; then what several of them left to be done as one. */
+/* All that is ready; then what several of them left to be done as one.  Where
+ * several have come, others have come meanwhile: they are looked for at once,
+ * without asking for all else that may be ready. */
 static void run_round(struct loop *loop)
 {
-    uint64_t began_ns = loop->now_ns;
-    unsigned rounds = 0;
+    unsigned rounds = 0, calls = 0;
+    bool expects_more;
 
     /* What is left after the last round wakes the next epoll_wait(). */
-    do
+    do {
         take_ready(loop);
-    while ((exchange_take_gathered(loop) || expects_more(loop, began_ns)) &&
-           ++rounds < ROUNDS_MOST);
+        calls += loop->calls;
+        expects_more = loop->calls > 1 && calls < CALLS_MOST;
+    } while ((exchange_take_gathered(loop) || expects_more) &&
+             ++rounds < ROUNDS_MOST);
 }
 
 void loop_tell(struct loop *loop)

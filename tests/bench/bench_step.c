@@ -31,13 +31,13 @@
 /* Beside step_kinds[]. */
 static const struct ends {
     double latency_cycles;
-    double operations; /* of a cell's end, for a vector of units, in AVX-512:
-                          all of them only the ports of multiply-adds take */
-    double look_ups;   /* in tables, among them */
+    double operations; /* of a cell's end, for a vector of units, in AVX-512,
+                          the fewest known: all of them only the ports of
+                          multiply-adds take */
 } ends[] = {
-    {44.0, 25.0, 8.0},
-    {106.0, 131.0, 40.0},
-    {95.0, 80.0, 24.0},
+    {44.0, 23.0},
+    {106.0, 121.0},
+    {95.0, 74.0},
 };
 
 struct limits {
@@ -133,8 +133,8 @@ static double sums_limit(const struct step_job *job, enum rnn_isa isa,
 /* What a step takes at best, the multiply-adds of its recurrent kernel taking
  * `sums` ns.  All of them and the ends take turns of two ports.  Where the
  * input's part is made beside the steps, nothing but that and the two ports
- * for reads (at the rate of L1) keeps all from running at once: weights, h, x
- * and look-ups, each once a step. */
+ * for reads (at the rate of L1) keeps all from running at once: weights, h and
+ * x, each once a step (tables may stay in registers). */
 static double step_limit(const struct step_job *job, const struct ends *end,
                          const struct limits *limits, double sums, bool ahead)
 {
@@ -146,8 +146,7 @@ static double step_limit(const struct step_job *job, const struct ends *end,
     const double latency = end->latency_cycles / limits->ghz;
     const double add = 32.0 / limits->peak; /* ns for one */
     const double ports = (adds + panels * end->operations) * add;
-    const double loads =
-        64.0 * (adds + d + m + panels * end->look_ups) / limits->near;
+    const double loads = 64.0 * (adds + d + m) / limits->near;
     const double apart = sums + product * add + latency;
     const double other = ahead ? loads : apart;
 

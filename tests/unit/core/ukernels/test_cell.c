@@ -85,11 +85,12 @@ static void every_instruction_set_gives_the_bits_of_scalar(void **state)
 }
 
 /* One sequence alone, whose walk depends on the shape: up to eight units,
- * whole vectors of them, and panels that fill a nearest cache. */
+ * whole vectors of them, panels that fill a nearest cache, and so many that
+ * fewer go at a time; of the last, sums of two blocks. */
 static void one_sequence_gives_the_bits_of_scalar(void **state)
 {
-    static const size_t units[] = {1,  4,  5,  7,  8,  9,   15,  16, 17,
-                                   24, 31, 32, 33, 64, 112, 128, 130};
+    static const size_t units[] = {1,  4,  5,  7,  8,   9,   15,  16,  17, 24,
+                                   31, 32, 33, 64, 112, 128, 130, 161, 300};
     struct random random = {5};
 
     (void)state;
