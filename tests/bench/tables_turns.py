@@ -147,10 +147,9 @@ def delayed(figures, load):
 def goal_rows(result):
     figures = figures_of(result) if result else {}
 
-    def over_get(name):
-        """nginx asked to GET, which is the least that it can do."""
-        least = {"livez": "nginx", turns.JUDGED: turns.LEAST}
-        return lambda key: over(figures, key, (key[0], least[key[0]]), name)
+    def over_nginx(name):
+        """nginx asked the same."""
+        return lambda key: over(figures, key, (key[0], "nginx"), name)
 
     def tail(key):
         if key[1] == turns.LIMIT:
@@ -162,14 +161,14 @@ def goal_rows(result):
         if key[1] == turns.LIMIT:
             least = delayed(figures, key[0])
             return least / nginx if least and nginx else None
-        return over(figures, key, (key[0], "nginx"), "tail")
+        return over_nginx("tail")(key)
 
     live, predict = ["livez"], [turns.JUDGED]
     for what, name, least, most in (
         ("req/s over nginx", "rate", (1.0, 0.85), False),
         ("CPU over nginx", "cpu_us", (1.0, 1.2), True),
     ):
-        value = over_get(name)
+        value = over_nginx(name)
         yield row(
             f"`GET /livez`, {what}, 16 connections",
             least[0],
