@@ -71,18 +71,26 @@ static bool whole_walks(const struct f32_cell *cell,
 /* Do four panels at a time do better than eight?  Each is a stream of weights
  * of its own, and of those from the second-level cache four come sooner;
  * eight have the shorter beginnings and ends, which is more where they are
- * all there are.  (Measured: see BENCHMARKS.md.) */
-static bool streams_are_few(const struct f32_cell *cell)
+ * all there are.  (Measured: see BENCHMARKS.md.)
+ * A function of its own: beside it compilers make the other's loops slower. */
+#if VEC_LANES == 16
+__attribute__((noinline)) static bool walks_fours(const struct f32_cell *cell,
+                                                  const struct f32_walk *walk)
 {
-    return VEC_LANES == 16 && cell->recurrent.panels > 8;
-}
-
-/* A function of its own: beside it compilers make the other's loops slower. */
-__attribute__((noinline)) static void walk_fours(const struct f32_cell *cell,
-                                                 const struct f32_walk *walk)
-{
+    if (cell->recurrent.panels <= 8)
+        return false;
     WALK(4, 1, CELL_SHORT);
+    return true;
 }
+#else
+static bool walks_fours(const struct f32_cell *cell,
+                        const struct f32_walk *walk)
+{
+    (void)cell;
+    (void)walk;
+    return false;
+}
+#endif
 
 void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {
@@ -102,9 +110,7 @@ void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
         return;
     switch (cell->recurrent.chains) {
     case 1:
-        if (streams_are_few(cell))
-            walk_fours(cell, walk);
-        else
+        if (!walks_fours(cell, walk))
             WALK(8, 1, CELL_SHORT);
         break;
     case 2:
