@@ -57,7 +57,8 @@ ISAS := $(or $(ISAS_$(MACHINE)),scalar)
 # Less code where it is not what a request waits for: without AVX2 and NEON a
 # multiply-add is a call of the C library, and -Os costs 2 to 18 % beside it.
 SMALLER    := $(if $(filter -O3,$(CFLAGS)),-O2)
-ISA_scalar := $(if $(SMALLER),-Os)
+SMALLEST   := $(if $(SMALLER),-Os)
+ISA_scalar := $(SMALLEST)
 ISA_avx2   := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
               -mprefer-vector-width=512
@@ -289,11 +290,15 @@ $(BUILD)/%.$(1).o: %.c
 endef
 $(foreach isa,$(ISAS),$(eval $(call ukernel_rule,$(isa))))
 
-$(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/ \
-    server/store/ $(addprefix core/layers/,mask_ merge_ op_ plain_ plan_))) \
+$(addprefix $(BUILD)/,$(addsuffix %.o,config/ core/format/ server/move/) \
+    core/sniff.o $(patsubst %,server/%.o,import_child log metrics_text \
+    problem startup summary json/state_safetensors routes/models)): \
+  COMPILE += $(SMALLEST)
+$(addprefix $(BUILD)/,$(addsuffix %.o,server/store/ \
+    $(addprefix core/layers/,mask_ merge_ op_ plain_ plan_))) \
   $(patsubst %,$(BUILD)/core/layers/%.o,dot logical mask plan rearrange \
-    subscripts) $(patsubst %,$(BUILD)/server/%.o,log session_list \
-    session_share json/state_safetensors routes/predict_place): \
+    subscripts) $(patsubst %,$(BUILD)/server/%.o,session_list session_share \
+    routes/predict_place): \
   COMPILE += $(SMALLER)
 $(BUILD)/core/import/%.o: COMPILE += $(HDF5_FLAGS)
 $(BUILD)/tests/%.o: COMPILE += $(HDF5_FLAGS)
