@@ -13,10 +13,6 @@
 
 #include "server/json/float_powers.h"
 
-#define DIGITS_ROOM                                                           \
-    24 /* of a decimal's digits, 17 at most, copied at once                   \
-        */
-
 /* digits * 10^exponent */
 struct decimal {
     uint32_t digits;
@@ -59,7 +55,8 @@ static inline uint32_t multiply_to_odd(uint64_t power, uint32_t number)
 /* The float is significand * 2^q.  Everything that rounds to it lies between
  * `low` and `high`; in units of 10^k (k such that this interval is at least
  * one unit long and less than ten) and times 4, to keep the middles whole. */
-static struct decimal shortest(uint32_t significand, int q, bool is_uneven)
+static inline __attribute__((always_inline)) struct decimal shortest(
+    uint32_t significand, int q, bool is_uneven)
 {
     uint32_t four = 4 * significand;
     bool is_odd = significand & 1;
@@ -106,15 +103,16 @@ static struct decimal decimal_of(uint32_t bits)
 
 /* Digits of a decimal stand in a buffer of '0's, so that copying may begin
  * before them and go on behind them. */
-#define DIGITS_BEFORE 4 /* 0.0001 is the smallest number without exponent */
-#define DIGITS_ROOM   24
-#define DIGITS_BUFFER (DIGITS_BEFORE + 9 + 16 + DIGITS_ROOM)
+#define DIGITS_BEFORE 4  /* 0.0001 is the smallest number without exponent */
+#define FLOAT_ROOM    16 /* what is copied at once of a float32's 9 digits */
+#define DOUBLE_ROOM   24 /* of 17, and of zeros up to a decimal point */
+#define DIGITS_BUFFER (DIGITS_BEFORE + 9 + 16 + DOUBLE_ROOM)
 
 /* Write the first `count` digits d1 d2 ... as d1.d2... * 10^exponent.  Copies
- * have a fixed size and signs are added, not branched on: the digits of real
- * data cannot be predicted. */
+ * have a fixed size, `room`, and signs are added, not branched on: the digits
+ * of real data cannot be predicted. */
 static inline size_t lay_out(bool is_negative, const char *digits, int count,
-                             int exponent, char *text)
+                             int exponent, const size_t room, char *text)
 {
     char *out = text;
     int size = exponent < 0 ? -exponent : exponent;
@@ -127,16 +125,16 @@ static inline size_t lay_out(bool is_negative, const char *digits, int count,
         int whole = 1 + (size & ~is_below_1);
         int rest = count + zeros - whole;
 
-        memcpy(out, digits - zeros, DIGITS_ROOM);
+        memcpy(out, digits - zeros, room);
         out += whole;
         *out++ = '.';
-        memcpy(out, digits - zeros + whole, DIGITS_ROOM);
+        memcpy(out, digits - zeros + whole, room);
         out += rest > 1 ? rest : 1;
         return (size_t)(out - text);
     }
     *out++ = digits[0];
     *out = '.';
-    memcpy(out + 1, digits + 1, DIGITS_ROOM);
+    memcpy(out + 1, digits + 1, room);
     out += count > 1 ? count : 0;
     *out++ = 'e';
     *out++ = exponent < 0 ? '-' : '+';
@@ -153,23 +151,29 @@ static const char pairs[] =
     "7071727374757677787980818283848586878889909192939495969798"
     "99";
 
-static inline void put_pair(char *text, uint32_t number)
+static inline uint64_t pair(uint32_t number)
 {
-    memcpy(text, pairs + 2 * number, 2);
+    uint16_t two;
+
+    memcpy(&two, pairs + 2 * number, 2);
+    return le16toh(two);
 }
 
-/* All 9 digits of a number below 10^9, leading zeros included. */
-static inline void put_9_digits(char *text, uint32_t number)
+/* All 9 digits of a number below 10^9, leading zeros included; the last 8 as
+ * a word, the first of them lowest. */
+static inline uint64_t put_9_digits(char *text, uint32_t number)
 {
     uint32_t high = number / 10000, low = number % 10000;
     uint32_t top = high / 10000;
+    uint64_t word, stored;
 
     high %= 10000;
+    word = pair(high / 100) | pair(high % 100) << 16 | pair(low / 100) << 32 |
+           pair(low % 100) << 48;
+    stored = htole64(word);
     text[0] = (char)('0' + top);
-    put_pair(text + 1, high / 100);
-    put_pair(text + 3, high % 100);
-    put_pair(text + 5, low / 100);
-    put_pair(text + 7, low % 100);
+    memcpy(text + 1, &stored, 8);
+    return word;
 }
 
 static int digit_count(uint32_t number)
@@ -181,13 +185,10 @@ static int digit_count(uint32_t number)
     return count + (number >= powers[count]);
 }
 
-/* '0's at the end of the 8 characters at `text`. */
-static inline int trailing_zeros(const char *text)
+/* '0's at the end of 8 characters, the first of which is lowest. */
+static inline int trailing_zeros(uint64_t word)
 {
-    uint64_t word;
-
-    memcpy(&word, text, 8);
-    word = le64toh(word) ^ UINT64_C(0x3030303030303030);
+    word ^= UINT64_C(0x3030303030303030);
     return word ? __builtin_clzll(word) / 8 : 8;
 }
 
@@ -196,6 +197,7 @@ size_t json_float_text(float number, char *text)
     char buffer[DIGITS_BUFFER], *nine = buffer + DIGITS_BEFORE;
     struct decimal decimal;
     uint32_t bits;
+    uint64_t eight;
     int length;
 
     memcpy(&bits, &number, sizeof(bits));
@@ -209,10 +211,10 @@ size_t json_float_text(float number, char *text)
     decimal = decimal_of(bits);
     length = digit_count(decimal.digits);
     memset(buffer, '0', sizeof(buffer));
-    put_9_digits(nine, decimal.digits);
+    eight = put_9_digits(nine, decimal.digits);
     return lay_out(bits >> 31, nine + 9 - length,
-                   length - trailing_zeros(nine + 1),
-                   decimal.exponent + length - 1, text);
+                   length - trailing_zeros(eight),
+                   decimal.exponent + length - 1, FLOAT_ROOM, text);
 }
 
 /* ---- float64 -------------------------------------------------------------*/
@@ -244,5 +246,6 @@ size_t json_double_text(double number, char *text)
     }
     while (count > 1 && digits[count - 1] == '0')
         count--;
-    return lay_out(signbit(number), digits, count, exponent, text);
+    return lay_out(signbit(number), digits, count, exponent, DOUBLE_ROOM,
+                   text);
 }
