@@ -356,7 +356,7 @@ $(BUILD)/tests/bench/peer_onednn: tests/bench/peer_onednn.c tests/bench/worker.h
 	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< -ldnnl
 $(BUILD)/tests/bench/mhd_http: HTTP_LIBS = $(shell $(PKG_CONFIG) --libs \
     libmicrohttpd) -lpthread
-$(BUILD)/tests/bench/%_http: tests/bench/%_http.c
+$(BUILD)/tests/bench/%_http: tests/bench/%_http.c tests/bench/http_peer.h
 	$(PEER); $(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O2 -o $@ $< \
 	    $(HTTP_LIBS)
 $(BUILD)/tests/bench/peer_simdjson_document.so: PEER_FLAGS := -DJSON_PEER_DOCUMENT

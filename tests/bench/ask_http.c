@@ -29,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/http_peer.h"
+
 #define CONNECTIONS_MOST 256
 #define ANSWER_MOST      4096
 #define SAMPLES_MOST     ((size_t)1 << 22)
@@ -50,12 +52,6 @@ struct asker {
     uint32_t *samples; /* ns of each request of this turn */
     size_t sample_count;
 };
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "ask_http: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static uint64_t now_ns(void)
 {

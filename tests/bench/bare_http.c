@@ -7,7 +7,6 @@
  * looked at, what is sent are the bytes of FILE; each request must come in
  * one piece.  No server on these sockets can take less.
  */
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,33 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/http_peer.h"
+
 #define EVENTS_AT_ONCE 128 /* as libmicrohttpd's */
-
-static _Noreturn void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static int listen_at(uint16_t port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-        bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1024))
-        die("listen");
-    return fd;
-}
-
-static void watch(int epoll, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.fd = fd};
-
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
-        die("epoll_ctl");
-}
 
 static void take_in(int epoll, int listening)
 {

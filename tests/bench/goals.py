@@ -9,6 +9,7 @@ import tables_http
 import tables_turns
 from goal_row import Row
 
+
 def step_rows(result):
     figures = tables.step_figures(result) if result else {}
     best = tables.best_isa(figures) if figures else None

@@ -6,7 +6,6 @@
  * threads as there; each request is answered with the same response object,
  * which has the headers and the body of FILE, an answer as rnnd sent it.
  */
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -17,14 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/http_peer.h"
+
 #define EVENTS_AT_ONCE    16
 #define CONNECTION_MEMORY ((size_t)8192)
-
-static _Noreturn void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
 
 static enum MHD_Result on_access(void *response,
                                  struct MHD_Connection *channel,
@@ -79,26 +74,6 @@ static struct MHD_Response *make_response(const char *path)
     return response;
 }
 
-static void watch(int epoll, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
-        die("epoll_ctl");
-}
-
-static int listen_at(uint16_t port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-        bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1024))
-        die("listen");
-    return fd;
-}
-
 static void take_in(struct MHD_Daemon *daemon, int listening)
 {
     struct sockaddr_storage peer;
@@ -134,9 +109,10 @@ int main(int argc, char **argv)
 
     if (!daemon || pthread_create(&other, NULL, sleep_on, NULL))
         die("mhd_http");
-    watch(epoll, listening);
+    watch(epoll, listening, EPOLLIN);
     watch(epoll,
-          MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+          MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+          EPOLLIN);
     for (;;) {
         int count = epoll_wait(epoll, events, EVENTS_AT_ONCE, -1);
 
