@@ -218,7 +218,7 @@ bool F32(sequence)(const struct f32_cell *cell,
                    const struct f32_sequence *sequence, float *scratch)
 {
     const struct f32_product *input = sequence->input;
-    float z[2 * AHEAD_FLOATS] __attribute__((aligned(64)));
+    TILE_ALIGNED float z[2 * AHEAD_FLOATS];
     struct f32_walk walk = {
         .steps = sequence->steps,
         .z = z,

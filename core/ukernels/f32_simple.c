@@ -73,24 +73,14 @@ static bool whole_walks(const struct f32_cell *cell,
  * eight have the shorter beginnings and ends, which is more where they are
  * all there are.  (Measured: see BENCHMARKS.md.)
  * A function of its own: beside it compilers make the other's loops slower. */
-#if VEC_LANES == 16
 __attribute__((noinline)) static bool walks_fours(const struct f32_cell *cell,
                                                   const struct f32_walk *walk)
 {
-    if (cell->recurrent.panels <= 8)
+    if (VEC_LANES != 16 || cell->recurrent.panels <= 8)
         return false;
     WALK(4, 1, CELL_SHORT);
     return true;
 }
-#else
-static bool walks_fours(const struct f32_cell *cell,
-                        const struct f32_walk *walk)
-{
-    (void)cell;
-    (void)walk;
-    return false;
-}
-#endif
 
 void F32(simple_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
 {

@@ -36,28 +36,21 @@ void uri_split(char *target, const char **path, const char **query)
 
 bool uri_path_check(const char *path, struct problem *problem)
 {
-    size_t length;
-
     if (path[0] != '/' && strcmp(path, "*") != 0)
         return problem_set(problem, PROBLEM_BAD_REQUEST,
                            "the request target does not begin with /");
-    if (!strchr(path, '%'))
-        return true;
-    length = strlen(path);
-    for (size_t i = 0; i < length; i++) {
-        int byte;
+    for (const char *at = strchr(path, '%'); at; at = strchr(at + 1, '%')) {
+        int byte = escaped_byte(at, strnlen(at, 3));
 
-        if (path[i] != '%')
-            continue;
-        byte = escaped_byte(path + i, length - i);
         if (byte < 0)
             return problem_set(problem, PROBLEM_BAD_REQUEST,
                                "the path has a %% at byte %zu that no two "
                                "hexadecimal digits follow",
-                               i);
+                               (size_t)(at - path));
         if (byte == 0)
             return problem_set(problem, PROBLEM_BAD_REQUEST,
-                               "the path has a %%00 at byte %zu", i);
+                               "the path has a %%00 at byte %zu",
+                               (size_t)(at - path));
     }
     return true;
 }

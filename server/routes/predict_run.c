@@ -149,6 +149,7 @@ static bool place_outputs(struct predict *p, struct problem *problem)
         p->sequences[s].outputs = outputs + s * output_count;
         for (size_t o = 0; o < output_count; o++) {
             outputs[s * output_count + o] = next;
+            /* The last, often the only one, has none behind it. */
             if (s + 1 < p->count || o + 1 < output_count)
                 next += output_of(p, s, o);
         }
