@@ -10,6 +10,7 @@
 #include "core/ukernels/vec_between.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
+#include "core/ukernels/vec_pairs.h"
 #include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_whole.h"
 
@@ -53,6 +54,10 @@ static bool whole_walks(const struct f32_cell *cell,
 {
 #if VEC_LANES == 16
     WHOLE(2, 2, 4)
+    if (pairs_suits(cell, walk)) {
+        pairs_walk(cell, walk);
+        return true;
+    }
     if (between_suits(cell, walk)) {
         between_walk(cell, walk);
         return true;
