@@ -12,6 +12,7 @@
 #include "core/ukernels/vec_lanes.h"
 #include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_streamed.h"
+#include "core/ukernels/vec_twin.h"
 
 /* From the sums of the gates to what g is the activation of, and u. */
 VEC_INLINE struct cell_half head(const struct f32_cell *cell,
@@ -87,6 +88,12 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
             WALK(1, 3, 4, CELL_ANY);
             return;
         }
+#if VEC_LANES == 16
+    if (pair_suits(cell, walk)) {
+        twin_walk(cell, walk);
+        return;
+    }
+#endif
     switch (cell->recurrent.chains) {
     case 1:
         if (streamed_fits(cell, walk, 2))
