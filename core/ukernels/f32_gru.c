@@ -61,11 +61,11 @@ VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
 
     switch (piece / 2) {
     case 0:
-        value[2] = vec_fma(cell_gate(CELL_MANY, value[1]), value[2],
+        value[2] = vec_fma(math_gate_one_table(value[1]), value[2],
                            vec_load(at.z + 2 * VEC_LANES));
         break;
     case 1:
-        value[0] = cell_gate(CELL_MANY, value[0]);
+        value[0] = math_gate_one_table(value[0]);
         break;
     default:
         g = cell_tanh(CELL_MANY, value[2]);
