@@ -1,15 +1,16 @@
 /* dispatch.c: which tables there are, and which of them this CPU can run. */
 #include "core/ukernels/tables.h"
 
-#define TABLE(name, isa_name, constant, lane_count, rows, cells)              \
+/* `walks` names the functions that run sequences. */
+#define TABLE(name, isa_name, constant, lane_count, rows, walks)              \
     static const struct rnn_ukernels name##_table = {                         \
         .isa = (constant),                                                    \
         .lanes = (lane_count),                                                \
         .block_rows = (rows),                                                 \
         .product = f32_product_##isa_name,                                    \
         .depthwise = f32_depthwise_##isa_name,                                \
-        .cell = (cells),                                                      \
-        .sequence = f32_sequence_##isa_name,                                  \
+        .cell = f32_cell_##walks,                                             \
+        .sequence = f32_sequence_##walks,                                     \
         .batch = f32_batch_##isa_name,                                        \
         .cell_part = f32_cell_part_##isa_name,                                \
         .activate = f32_activate_##isa_name,                                  \
@@ -17,16 +18,16 @@
         .activate_rows = f32_activate_rows_##isa_name,                        \
     };
 
-TABLE(scalar, scalar, RNN_ISA_SCALAR, 1, 1, f32_cell_scalar)
+TABLE(scalar, scalar, RNN_ISA_SCALAR, 1, 1, scalar)
 #if defined(__x86_64__)
-TABLE(avx2, avx2, RNN_ISA_AVX2, 8, 3, f32_cell_avx2)
-TABLE(avx512, avx512, RNN_ISA_AVX512, 16, 6, f32_cell_avx512)
+TABLE(avx2, avx2, RNN_ISA_AVX2, 8, 3, avx2)
+TABLE(avx512, avx512, RNN_ISA_AVX512, 16, 6, avx512)
 /* Layers up to this many units leave half of a 16-lane vector empty: theirs
  * have 8 lanes, though an LSTM fills 16 with two gates. */
 #define NARROW_UNITS 8
-TABLE(narrow, avx2, RNN_ISA_AVX2, 8, 3, f32_narrow_cell_avx512)
+TABLE(narrow, avx2, RNN_ISA_AVX2, 8, 3, narrow_avx512)
 #elif defined(__aarch64__)
-TABLE(neon, neon, RNN_ISA_NEON, 4, 6, f32_cell_neon)
+TABLE(neon, neon, RNN_ISA_NEON, 4, 6, neon)
 #endif
 
 static const struct rnn_ukernels *find_x86(enum rnn_isa isa, size_t units)

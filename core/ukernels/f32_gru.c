@@ -12,6 +12,7 @@
 #include "core/ukernels/vec_lanes.h"
 #include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_streamed.h"
+#include "core/ukernels/vec_twin.h"
 
 /* From the sums of the gates to what g is the activation of, and u. */
 VEC_INLINE struct cell_half head(const struct f32_cell *cell,
@@ -60,11 +61,11 @@ VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
 
     switch (piece / 2) {
     case 0:
-        value[2] = vec_fma(cell_gate(CELL_MANY, value[1]), value[2],
+        value[2] = vec_fma(math_gate_one_table(value[1]), value[2],
                            vec_load(at.z + 2 * VEC_LANES));
         break;
     case 1:
-        value[0] = cell_gate(CELL_MANY, value[0]);
+        value[0] = math_gate_one_table(value[0]);
         break;
     default:
         g = cell_tanh(CELL_MANY, value[2]);
@@ -87,6 +88,12 @@ void F32(gru_walk)(const struct f32_cell *cell, const struct f32_walk *walk)
             WALK(1, 3, 4, CELL_ANY);
             return;
         }
+#if VEC_LANES == 16
+    if (pair_suits(cell, walk)) {
+        twin_walk(cell, walk);
+        return;
+    }
+#endif
     switch (cell->recurrent.chains) {
     case 1:
         if (streamed_fits(cell, walk, 2))

@@ -86,7 +86,7 @@ VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
     switch (piece) {
     case 0: /* i */
     case 1: /* f */
-        value[piece] = cell_gate(CELL_MANY, value[piece]);
+        value[piece] = math_gate_one_table(value[piece]);
         break;
     case 2: /* g, c' */
         value[2] = cell_tanh(CELL_MANY, value[2]);
@@ -95,7 +95,7 @@ VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
         vec_store(at.c, value[0]);
         break;
     case 3: /* o */
-        value[3] = cell_gate(CELL_MANY, value[3]);
+        value[3] = math_gate_one_table(value[3]);
         break;
     case 4:
         value[0] = cell_tanh(CELL_MANY, value[0]);

@@ -12,6 +12,7 @@
 #include "core/ukernels/vec_lanes.h"
 #include "core/ukernels/vec_pairs.h"
 #include "core/ukernels/vec_step.h"
+#include "core/ukernels/vec_streamed.h"
 #include "core/ukernels/vec_whole.h"
 
 /* The sum of one panel waits for nothing. */
@@ -73,6 +74,17 @@ static bool whole_walks(const struct f32_cell *cell,
     return false;
 }
 
+/* Four panels, of each its activation. */
+VEC_INLINE void piece(struct streamed_ends *ends, const int piece)
+{
+    struct cell_at at;
+
+    if (piece >= 4)
+        return;
+    at = cell_at(ends->row, ends->panel + (size_t)piece, 1);
+    vec_store(at.out, cell_tanh(CELL_MANY, ends->value[piece]));
+}
+
 /* Do four panels at a time do better than eight?  Each is a stream of weights
  * of its own, and of those from the second-level cache four come sooner;
  * eight have the shorter beginnings and ends, which is more where they are
@@ -81,9 +93,10 @@ static bool whole_walks(const struct f32_cell *cell,
 __attribute__((noinline)) static bool walks_fours(const struct f32_cell *cell,
                                                   const struct f32_walk *walk)
 {
-    if (VEC_LANES != 16 || cell->recurrent.panels <= 8)
+    if (cell->recurrent.panels <= 8 || !streamed_fits(cell, walk, 4))
         return false;
-    WALK(4, 1, CELL_SHORT);
+    streamed_walk(cell, walk,
+                  (struct cell_way){1, 4, 4, 1, CELL_SHORT, FINISH}, piece);
     return true;
 }
 

@@ -71,8 +71,8 @@ typedef void f32_step_fn(const struct f32_cell *cell,
 #define F32_DECLARE(isa)                                                      \
     f32_product_fn f32_product_##isa, f32_dot_product_##isa;                  \
     f32_depthwise_fn f32_depthwise_##isa;                                     \
-    f32_cell_fn f32_cell_##isa, f32_narrow_cell_##isa;                        \
-    f32_sequence_fn f32_sequence_##isa;                                       \
+    f32_cell_fn f32_cell_##isa, f32_cell_narrow_##isa;                        \
+    f32_sequence_fn f32_sequence_##isa, f32_sequence_narrow_##isa;            \
     f32_batch_fn f32_batch_##isa;                                             \
     f32_cell_part_fn f32_cell_part_##isa;                                     \
     f32_step_fn f32_simple_step_##isa, f32_lstm_step_##isa,                   \

@@ -12,6 +12,13 @@
 #include "core/ukernels/tables.h"
 #include "core/ukernels/vec_tile.h"
 
+/* Have the registers room for the chains of so many gates of one panel?  (Four
+ * gates' are sixteen.) */
+VEC_INLINE bool ahead_fits(const int gates)
+{
+    return VEC_LANES >= 8 && (gates < 4 || VEC_REGISTERS > 16);
+}
+
 /* Makes z of step t + 1, if there is one and nobody made it: `wide` vectors,
  * which is all of them. */
 VEC_INLINE void ahead_make(const struct f32_walk *walk, size_t t,

@@ -154,6 +154,22 @@ static inline vec vec_lane(vec a, int k)
     return _mm256_permutevar8x32_ps(a, _mm256_set1_epi32(k));
 }
 
+/* Lane 0, 1, .. of a vector in turn, everywhere. */
+static inline vec_place vec_lane_first(void)
+{
+    return _mm256_setzero_si256();
+}
+
+static inline vec_place vec_lane_next(vec_place place)
+{
+    return _mm256_add_epi32(place, _mm256_set1_epi32(1));
+}
+
+static inline vec vec_lane_at(vec a, vec_place place)
+{
+    return _mm256_permutevar8x32_ps(a, place);
+}
+
 static inline float vec_largest(vec a)
 {
     __m128 b =

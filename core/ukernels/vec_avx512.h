@@ -202,6 +202,22 @@ static inline vec vec_lane(vec a, int k)
     return _mm512_permutexvar_ps(_mm512_set1_epi32(k), a);
 }
 
+/* Lane 0, 1, .. of a vector in turn, everywhere. */
+static inline vec_place vec_lane_first(void)
+{
+    return _mm512_setzero_si512();
+}
+
+static inline vec_place vec_lane_next(vec_place place)
+{
+    return _mm512_add_epi32(place, _mm512_set1_epi32(1));
+}
+
+static inline vec vec_lane_at(vec a, vec_place place)
+{
+    return _mm512_permutexvar_ps(place, a);
+}
+
 static inline float vec_largest(vec a)
 {
     return _mm512_reduce_max_ps(a);

@@ -29,13 +29,13 @@ struct streamed_ends {
 /* Piece `piece` of the ends. */
 typedef void streamed_piece_fn(struct streamed_ends *ends, const int piece);
 
-/* Is the kernel one of those, in whole groups of `panels`? */
+/* Is the kernel one of those, and is there a group of `panels`? */
 VEC_INLINE bool streamed_fits(const struct f32_cell *cell,
                               const struct f32_walk *walk, size_t panels)
 {
     return VEC_LANES == 16 &&
            cell->recurrent.inputs >= (STREAMED_PIECES + 2) * STREAMED_INPUTS &&
-           (walk->end - walk->first) % panels == 0;
+           walk->end - walk->first >= panels;
 }
 
 /* The sums of a group, with the ends of the one before among them, unless it
@@ -51,8 +51,8 @@ VEC_INLINE void streamed_group(const struct tile *tile,
 
     if (ends) {
 #define PIECE(i)                                                              \
-    tile_inputs(tile, wide, 1, (i)*STREAMED_INPUTS,                           \
-                ((i) + 1) * STREAMED_INPUTS, sum);                            \
+    tile_spread(tile, wide, (i)*STREAMED_INPUTS, ((i) + 1) * STREAMED_INPUTS, \
+                sum);                                                         \
     piece(ends, (i))
         PIECE(0);
         PIECE(1);
@@ -63,11 +63,12 @@ VEC_INLINE void streamed_group(const struct tile *tile,
 #undef PIECE
         from = STREAMED_PIECES * STREAMED_INPUTS;
     }
-    tile_inputs(tile, wide, 1, from, end, sum);
+    tile_spread(tile, wide, from, end, sum);
     tile_blocks(tile, wide, 1, end, sum);
 }
 
-/* Step t, every other one from back to front. */
+/* Step t, every other one from back to front; panels that are no group come
+ * last. */
 VEC_INLINE void streamed_step(const struct f32_cell *cell,
                               const struct cell_at *row,
                               const struct f32_walk *walk, size_t t,
@@ -75,7 +76,8 @@ VEC_INLINE void streamed_step(const struct f32_cell *cell,
                               streamed_piece_fn *const piece)
 {
     const size_t panels = (size_t)way.panels;
-    const size_t first = walk->first, end = walk->end;
+    const size_t first = walk->first;
+    const size_t end = walk->end - (walk->end - first) % panels;
     const int wide = way.gates * way.panels;
     struct streamed_ends ends = {.row = row};
 
@@ -87,6 +89,7 @@ VEC_INLINE void streamed_step(const struct f32_cell *cell,
         vec sum[TILE_SUMS];
 
         tile.x[0] = row->h;
+        tile.spread = true;
         for (int v = 0; v < wide; v++)
             sum[v] = cell_start(cell, row->z, panel, way.gates, v);
         if (at == first)
@@ -98,6 +101,7 @@ VEC_INLINE void streamed_step(const struct f32_cell *cell,
         ends.panel = panel;
     }
     cell_group_ends(cell, row, ends.panel, way, way.panels, ends.value);
+    cell_groups(cell, row, end, walk->end, false, way, 1);
 }
 
 /* All steps of a walk; `way` is that of its groups, whose sums are taken all
@@ -109,8 +113,6 @@ VEC_INLINE void streamed_walk(const struct f32_cell *cell,
 {
     const float *h = walk->h;
 
-    if (walk->first == walk->end) /* a part without panels */
-        return;
     for (size_t t = 0; t < walk->steps; t++) {
         const struct cell_at row = cell_at_step(walk, t, h);
 

@@ -15,6 +15,10 @@
 #define TILE_SUMS   24 /* vectors, all chains together */
 #define TILE_CHAINS 4  /* at most, but for those in lanes */
 
+/* Inputs from which on tile_spread() wins: weights of fewer may be all in the
+ * nearest cache. */
+#define TILE_SPREAD 128
+
 /* For sums in memory: a vector that lies across two lines of the cache is read
  * and written twice. */
 #define TILE_ALIGNED _Alignas(64)
@@ -26,6 +30,7 @@ struct tile {
     size_t next_input; /* floats from one input's weights to the next */
     size_t next_panel; /* floats from one panel to the next */
     size_t gates;      /* vectors of one panel that belong to the tile */
+    bool spread;       /* one row of one chain: inputs by tile_spread() */
     /* For F32(tile)(): */
     size_t chains;
     const float *start[TILE_ROWS]; /* where each row's first sum begins */
@@ -45,14 +50,55 @@ VEC_INLINE size_t tile_place(const struct tile *tile, int v)
 
 /* ---- one row, inline, its chains side by side ----------------------- */
 
-/* Adds input k to one chain of every result. */
-VEC_INLINE void tile_input(const struct tile *tile, const int wide, size_t k,
+/* Adds an input, spread over `x`, to one chain of every result. */
+VEC_INLINE void tile_input(const struct tile *tile, const int wide, vec x,
                            const float *w, vec *chain)
 {
-    vec x = vec_set(tile->x[0][k]);
-
     for (int v = 0; v < wide; v++)
         chain[v] = vec_fma(x, vec_load(w + tile_place(tile, v)), chain[v]);
+}
+
+/* Adds inputs [from, end), each read by itself: sum[chain * wide + v]. */
+VEC_INLINE void tile_each(const struct tile *tile, const int wide,
+                          const int chains, size_t from, size_t end, vec *sum)
+{
+    const float *w = tile->kernel + from * tile->next_input;
+    size_t k = from;
+
+    for (; k + (size_t)chains <= end; k += (size_t)chains)
+        for (int p = 0; p < chains; p++, w += tile->next_input)
+            tile_input(tile, wide, vec_set(tile->x[0][k + (size_t)p]), w,
+                       sum + p * wide);
+    for (int p = 0; p < chains - 1; p++, w += tile->next_input)
+        if (k + (size_t)p < end)
+            tile_input(tile, wide, vec_set(tile->x[0][k + (size_t)p]), w,
+                       sum + p * wide);
+}
+
+/* The same for one chain and weights from the second-level cache, which wait
+ * for loads: inputs come a vector at a time and are spread by shuffles, in a
+ * loop as short as can be, since the core foresees best what few instructions
+ * read.  (Measured: see BENCHMARKS.md.) */
+VEC_INLINE void tile_spread(const struct tile *tile, const int wide,
+                            size_t from, size_t end, vec *sum)
+{
+#if VEC_LANES >= 8
+    const float *w = tile->kernel + from * tile->next_input;
+
+    for (size_t k = from; k < end; k += VEC_LANES) {
+        const size_t count = end - k < VEC_LANES ? end - k : VEC_LANES;
+        const vec inputs = vec_load_part(tile->x[0] + k, count);
+        vec_place place = vec_lane_first();
+
+#pragma GCC unroll 1
+        for (size_t i = 0; i < count; i++, w += tile->next_input) {
+            tile_input(tile, wide, vec_lane_at(inputs, place), w, sum);
+            place = vec_lane_next(place);
+        }
+    }
+#else
+    tile_each(tile, wide, 1, from, end, sum);
+#endif
 }
 
 /* Adds inputs [from, end): sum[chain * wide + v]. */
@@ -60,27 +106,26 @@ VEC_INLINE void tile_inputs(const struct tile *tile, const int wide,
                             const int chains, size_t from, size_t end,
                             vec *sum)
 {
-    const float *w = tile->kernel + from * tile->next_input;
-    size_t k = from;
-
-    for (; k + (size_t)chains <= end; k += (size_t)chains)
-        for (int p = 0; p < chains; p++, w += tile->next_input)
-            tile_input(tile, wide, k + (size_t)p, w, sum + p * wide);
-    for (int p = 0; p < chains - 1; p++, w += tile->next_input)
-        if (k + (size_t)p < end)
-            tile_input(tile, wide, k + (size_t)p, w, sum + p * wide);
+    if (chains == 1 && tile->spread)
+        tile_spread(tile, wide, from, end, sum);
+    else
+        tile_each(tile, wide, chains, from, end, sum);
 }
 
-/* One block, joined: sum[v]. */
+/* One block, joined: sum[v].  (The joins are no loop in a loop: for the sake
+ * of one gcc 12 kept sums on the stack, 3 % of a GRU (32).) */
 VEC_INLINE void tile_block(const struct tile *tile, const int wide,
                            const int chains, size_t from, size_t end, vec *sum)
 {
     for (int i = wide; i < chains * wide; i++)
         sum[i] = vec_set(0.0f);
     tile_inputs(tile, wide, chains, from, end, sum);
-    for (int half = chains / 2; half > 0; half /= 2)
-        for (int i = 0; i < half * wide; i++)
-            sum[i] = vec_add(sum[i], sum[i + half * wide]);
+    if (chains == 4)
+        for (int i = 0; i < 2 * wide; i++)
+            sum[i] = vec_add(sum[i], sum[i + 2 * wide]);
+    if (chains >= 2)
+        for (int i = 0; i < wide; i++)
+            sum[i] = vec_add(sum[i], sum[i + wide]);
 }
 
 /* Adds the blocks from input `from` on, behind the first. */

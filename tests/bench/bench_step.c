@@ -5,8 +5,9 @@
  * name: an instruction set, a cell (avx2 LSTM).  One sequence; bench_batch.c
  * has those of batches.  Columns: median and best ns for a step, then the best
  * over "bound B": the recurrent kernel read once at the measured rate for its
- * size, plus the input's product at the measured peak, plus the latency that
- * no step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU); and over the
+ * size (at the clock of a core that multiplies and adds, as any cell does),
+ * plus the input's product at the measured peak, plus the latency that no
+ * step can hide (44, 106, 95 cycles for SimpleRNN, LSTM, GRU); and over the
  * "limit" (AVX-512, M >= 16): the same with multiply-adds instead of mere
  * reads (limit_sums.h), or what more the ports take: step_limit().
  */
@@ -153,38 +154,64 @@ static double step_limit(const struct step_job *job, const struct ends *end,
     return other > ports ? other : ports;
 }
 
+/* ns of bound B, in its parts. */
+struct bound {
+    double read, product, latency;
+    double rested; /* `read` of a core that does nothing else */
+};
+
+static double read_ns(enum rnn_isa isa, enum core_state state,
+                      const char *memory, size_t bytes)
+{
+    return bytes < 512 ? 0.0
+                       : (double)bytes / read_rate(isa, state, memory, bytes);
+}
+
+static struct bound measure_bound(enum rnn_isa isa, size_t which,
+                                  struct step_shape shape,
+                                  const struct limits *limits)
+{
+    const size_t columns = step_kinds[which].gates * shape.units;
+    const size_t bytes = shape.units * columns * sizeof(float);
+    struct bound bound = {.latency = ends[which].latency_cycles / limits->ghz};
+
+    if (limits->peak > 0.0) {
+        bound.read = read_ns(isa, CORE_BUSY, limits->memory, bytes);
+        bound.rested = read_ns(isa, CORE_RESTED, limits->memory, bytes);
+        bound.product =
+            2.0 * (double)shape.inputs * (double)columns / limits->peak;
+    }
+    return bound;
+}
+
 static void measure(enum rnn_isa isa, size_t which, struct step_shape shape,
                     const struct limits *limits, bool csv)
 {
     const struct step_kind *kind = &step_kinds[which];
-    const double m = (double)shape.units, d = (double)shape.inputs;
-    const size_t bytes = kind->gates * shape.units * shape.units * 4;
-    const double latency = ends[which].latency_cycles / limits->ghz;
-    double median, best, read = 0.0, product = 0.0, bound = 0.0;
-    double adds, limit = 0.0;
+    double median, best, sums, ratio = 0.0, limit = 0.0;
+    struct bound bound;
     struct step_job job;
+    double all;
 
     step_job_make(&job, rnn_ukernels_find(isa, shape.units), kind, shape, 1,
                   LEAST_STEPS);
     job_time(&job, &median, &best);
-    adds = sums_limit(&job, isa, limits->memory);
-    if (limits->peak > 0.0) {
-        if (bytes >= 512)
-            read = (double)bytes / read_rate(isa, limits->memory, bytes);
-        product = 2.0 * (double)kind->gates * m * d / limits->peak;
-        bound = read + product + latency;
-    }
-    if (adds > 0.0)
-        limit = step_limit(&job, &ends[which], limits, adds, job_run(&job));
+    sums = sums_limit(&job, isa, limits->memory);
+    bound = measure_bound(isa, which, shape, limits);
+    all = bound.read + bound.product + bound.latency;
+    if (limits->peak > 0.0)
+        ratio = best / all;
+    if (sums > 0.0)
+        limit = step_limit(&job, &ends[which], limits, sums, job_run(&job));
     arena_release(&job.arena);
     printf(csv ? "%s,%s,%zu,%zu,1,%.1f,%.1f,%.1f,%.3f,%.1f,%.3f"
                : "%-7s %-10s %4zu %4zu %10.1f %10.1f %10.1f %7.3f %10.1f "
                  "%7.3f",
            rnn_isa_name(isa), kind->name, shape.inputs, shape.units, median,
-           best, bound, bound > 0.0 ? best / bound : 0.0, limit,
-           limit > 0.0 ? best / limit : 0.0);
+           best, all, ratio, limit, limit > 0.0 ? best / limit : 0.0);
     if (csv)
-        printf(",%.1f,%.1f,%.1f,%.1f", read, product, latency, adds);
+        printf(",%.1f,%.1f,%.1f,%.1f,%.1f", bound.read, bound.product,
+               bound.latency, sums, bound.rested);
     puts("");
     fflush(stdout);
 }
@@ -193,11 +220,21 @@ static void measure_all(enum rnn_isa isa, struct limits *limits,
                         const struct step_choice *choice)
 {
     limits->peak = fma_peak(isa);
-    limits->near = read_rate(isa, limits->memory, 1 << 14);
+    limits->near = read_rate(isa, CORE_BUSY, limits->memory, 1 << 14);
     for (size_t k = 0; k < STEP_COUNT(step_kinds); k++)
         for (size_t i = 0; i < STEP_COUNT(step_shapes); i++)
             if (!choice->cell || choice->cell == step_kinds[k].name)
                 measure(isa, k, step_shapes[i], limits, choice->csv);
+}
+
+static void print_rates(enum rnn_isa isa, enum core_state state,
+                        const char *memory)
+{
+    printf("# %s%s: 16K %.0f, 256K %.0f, 4M %.0f; peak %.0f\n",
+           rnn_isa_name(isa), state == CORE_RESTED ? " rested" : "",
+           read_rate(isa, state, memory, 1 << 14),
+           read_rate(isa, state, memory, 1 << 18),
+           read_rate(isa, state, memory, 1 << 22), fma_peak(isa));
 }
 
 static void print_head(struct limits *limits, bool csv)
@@ -205,13 +242,12 @@ static void print_head(struct limits *limits, bool csv)
     printf("# clock %.2f GHz; reads in GB/s, peaks in GFLOP/s:\n",
            limits->ghz);
     for (enum rnn_isa isa = RNN_ISA_AVX2; isa <= RNN_ISA_AVX512; isa++)
-        if (rnn_isa_available(isa))
-            printf("# %s: 16K %.0f, 256K %.0f, 4M %.0f; peak %.0f\n",
-                   rnn_isa_name(isa), read_rate(isa, limits->memory, 1 << 14),
-                   read_rate(isa, limits->memory, 1 << 18),
-                   read_rate(isa, limits->memory, 1 << 22), fma_peak(isa));
+        if (rnn_isa_available(isa)) {
+            print_rates(isa, CORE_RESTED, limits->memory);
+            print_rates(isa, CORE_BUSY, limits->memory);
+        }
     puts(csv ? "isa,cell,D,M,batch,median,best,bound,ratio,limit,over_limit,"
-               "read,product,latency,sums"
+               "read,product,latency,sums,rested"
              : "# isa   cell          D    M  median ns    best ns    "
                "bound B   ratio      limit    over");
 }

@@ -2,10 +2,10 @@
  *
  * bench_step's bound B reads a kernel once at the rate of mere reads.  Here is
  * what a multiply-add for each vector of weights takes, at the kernel's own
- * size: sums stay in registers and begin with z, h is spread from memory, as
- * any kernel has to that keeps the order of the sums; the weights lie in the
- * order in which they are read, every other step goes back.  No activations,
- * and no sum waits for the step before.
+ * size: sums stay in registers and begin with z, h is spread from memory or
+ * by shuffles, as any kernel has to that keeps the order of the sums; the
+ * weights lie in the order in which they are read, every other step goes back.
+ * No activations, and no sum waits for the step before.
  *
  * The best of several heights of a tile and of many short runs.  AVX-512.
  */
@@ -19,6 +19,9 @@
 
 /* Timesteps of z that are made at once. */
 #define SUMS_STEPS 24
+
+/* Among the numbers of inputs: see SUMS_TILES. */
+#define SUMS_SPREAD 2
 
 struct sums {
     size_t vectors, inputs, chains; /* of the kernel */
@@ -47,18 +50,38 @@ SUMS_INLINE void sums_inputs(const float *w, const float *h, const int wide,
     }
 }
 
+/* Sixteen inputs of one chain, spread by shuffles in a short loop. */
+SUMS_INLINE void sums_spread(const float *w, const float *h, const int wide,
+                             __m512 *sum)
+{
+    const __m512 inputs = _mm512_load_ps(h);
+    __m512i place = _mm512_setzero_si512();
+
+#pragma GCC unroll 1
+    for (int i = 0; i < 16; i++, w += 16 * wide) {
+        const __m512 x = _mm512_permutexvar_ps(place, inputs);
+
+        for (int v = 0; v < wide; v++)
+            sum[v] = _mm512_fmadd_ps(x, _mm512_load_ps(w + 16 * v), sum[v]);
+        place = _mm512_add_epi32(place, _mm512_set1_epi32(1));
+    }
+}
+
 /* `wide` vectors of results, their chains side by side. */
 SUMS_INLINE void sums_group(const struct sums *sums, const float *w,
                             const float *z, float *out, const int wide,
                             const int chains, const int known)
 {
-    const size_t inputs = known > 1 ? (size_t)known : sums->inputs;
+    const size_t inputs = known > SUMS_SPREAD ? (size_t)known : sums->inputs;
     const size_t next = (size_t)(16 * wide), step = (size_t)chains;
     __m512 sum[24];
 
     for (int i = 0; i < wide * chains; i++)
         sum[i] = i < wide ? _mm512_load_ps(z + 16 * i) : _mm512_setzero_ps();
-    if (known) {
+    if (known == SUMS_SPREAD) {
+        for (size_t k = 0; k < inputs; k += 16)
+            sums_spread(w + k * next, sums->h + k, wide, sum);
+    } else if (known) {
 #pragma GCC unroll 32
         for (size_t k = 0; k < inputs; k += step)
             sums_inputs(w + k * next, sums->h + k, wide, chains, sum);
@@ -96,7 +119,8 @@ SUMS_INLINE void sums_step(const struct sums *sums, size_t t, const int wide,
 }
 
 /* Tiles of (vectors, chains, inputs): few inputs are one straight line, which
- * has no end to be foreseen; 0: any number, 1: the same, 32 written out. */
+ * has no end to be foreseen; 0: any number, 1: the same, 32 written out,
+ * SUMS_SPREAD: the same, by sums_spread(). */
 #define SUMS_TILES(XX)                                                        \
     XX(2, 4, 32)                                                              \
     XX(6, 2, 32)                                                              \
@@ -107,7 +131,10 @@ SUMS_INLINE void sums_step(const struct sums *sums, size_t t, const int wide,
     XX(12, 1, 0)                                                              \
     XX(16, 1, 0)                                                              \
     XX(12, 1, 1)                                                              \
-    XX(16, 1, 1)
+    XX(16, 1, 1)                                                              \
+    XX(4, 1, 2)                                                               \
+    XX(8, 1, 2)                                                               \
+    XX(16, 1, 2)
 
 #define SUMS_NAME(wide, chains, known) sums_run_##wide##_##chains##_##known
 #define SUMS_RUN(wide, chains, known)                                         \
@@ -143,7 +170,7 @@ static inline double sums_ns(enum rnn_isa isa, const struct sums *sums)
         const struct sums_tile *tile = &sums_tiles[i];
 
         if (tile->chains != sums->chains || sums->vectors % tile->wide ||
-            (tile->known > 1 && tile->known != sums->inputs))
+            (tile->known > SUMS_SPREAD && tile->known != sums->inputs))
             continue;
         for (int run = 0; run < 60; run++) {
             double start = now_ns(), ns;

@@ -105,8 +105,8 @@ def limits_text(result):
             f"{name} {max(row[name]):.0f}" for name in ("L1", "L2", "L3")
         )
         text.append(
-            f"{isa}: reads of {read} GB/s (16 kB, 256 kB, 4 MB),"
-            f" {max(row['peak']):.0f} GFLOP/s."
+            f"{isa}: reads of {read} GB/s (16 kB, 256 kB, 4 MB) beside"
+            f" multiply-adds, {max(row['peak']):.0f} GFLOP/s."
         )
     return " ".join(text)
 
@@ -156,6 +156,13 @@ def step(result):
             f" {row['over_limit']:.2f}"
         )
 
+    def rested(cell, m):
+        row = figures.get((isa, cell, m, 1))
+        if not row or not row.get("rested"):
+            return ""
+        bound = row["rested"] + row["product"] + row["latency"]
+        return f"{row['best'] / bound:.2f}"
+
     def limits(cell, m):
         row = figures.get((isa, cell, m, 1))
         names = ("read", "product", "latency")
@@ -169,6 +176,7 @@ def step(result):
             for what, make in (
                 ("", one),
                 (", bound B", limits),
+                (", over B with reads of a rested core", rested),
                 (", limit, over B, step over it", limit),
             )
         ],
