@@ -10,9 +10,9 @@
 #include "core/ukernels/vec_between.h"
 #include "core/ukernels/vec_cell.h"
 #include "core/ukernels/vec_lanes.h"
-#include "core/ukernels/vec_pairs.h"
 #include "core/ukernels/vec_step.h"
 #include "core/ukernels/vec_streamed.h"
+#include "core/ukernels/vec_twostep.h"
 #include "core/ukernels/vec_whole.h"
 
 /* The sum of one panel waits for nothing. */
@@ -55,8 +55,8 @@ static bool whole_walks(const struct f32_cell *cell,
 {
 #if VEC_LANES == 16
     WHOLE(2, 2, 4)
-    if (pairs_suits(cell, walk)) {
-        pairs_walk(cell, walk);
+    if (twostep_suits(cell, walk)) {
+        twostep_walk(cell, walk);
         return true;
     }
     if (between_suits(cell, walk)) {
