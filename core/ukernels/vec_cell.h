@@ -178,6 +178,7 @@ VEC_INLINE void cell_part(const struct f32_cell *cell,
     vec sum[TILE_SUMS];
 
     tile.x[0] = row->h;
+    /* (One gate has one chain from 128 units on only.) */
     tile.spread = gates == 1 || (VEC_LANES < 16 && tile.inputs >= TILE_SPREAD);
     tile.kernel += tile_place(&tile, first);
     for (int v = 0; v < part; v++)
