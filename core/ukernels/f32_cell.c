@@ -222,7 +222,7 @@ static bool goes_ahead(const struct f32_cell *cell,
                input->inputs <= TWIN_INPUTS; /* vec_whole, _pair, _twin.h */
     if (VEC_LANES == 16 && cell->kind == F32_CELL_SIMPLE &&
         recurrent->inputs == 64)
-        return true; /* vec_between.h */
+        return true; /* vec_between.h, vec_twostep.h */
     return recurrent->panels == 1 && ahead_fits((int)recurrent->gates) &&
            input->inputs * input->stride <= AHEAD_WEIGHTS; /* vec_lanes.h */
 }

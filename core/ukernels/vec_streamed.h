@@ -51,8 +51,8 @@ VEC_INLINE void streamed_group(const struct tile *tile,
 
     if (ends) {
 #define PIECE(i)                                                              \
-    tile_spread(tile, wide, (i)*STREAMED_INPUTS, ((i) + 1) * STREAMED_INPUTS, \
-                sum);                                                         \
+    tile_inputs(tile, wide, 1, (i)*STREAMED_INPUTS,                           \
+                ((i) + 1) * STREAMED_INPUTS, sum);                            \
     piece(ends, (i))
         PIECE(0);
         PIECE(1);
@@ -63,7 +63,7 @@ VEC_INLINE void streamed_group(const struct tile *tile,
 #undef PIECE
         from = STREAMED_PIECES * STREAMED_INPUTS;
     }
-    tile_spread(tile, wide, from, end, sum);
+    tile_inputs(tile, wide, 1, from, end, sum);
     tile_blocks(tile, wide, 1, end, sum);
 }
 

@@ -22,10 +22,7 @@
 
 #if VEC_LANES == 16
 
-#define TWOSTEP_PANELS 4
-#define TWOSTEP_UNITS  (TWOSTEP_PANELS * VEC_LANES)
-#define TWOSTEP_CHAINS 2
-#define TWOSTEP_SUMS   (TWOSTEP_PANELS * TWOSTEP_CHAINS)
+#define TWOSTEP_UNITS (BETWEEN_PANELS * VEC_LANES)
 
 /* Steps whose z is made at once. */
 #define TWOSTEP_STEPS 2
@@ -44,12 +41,12 @@ VEC_INLINE bool twostep_suits(const struct f32_cell *cell,
 
 /* z of two steps in the making, of the even inputs or of the odd ones. */
 struct twostep_ahead {
-    const float *w[TWOSTEP_PANELS]; /* of the first of these inputs */
+    const float *w[BETWEEN_PANELS]; /* of the first of these inputs */
     const float *x[TWOSTEP_STEPS];
     size_t at, w_at; /* floats from there to the next one, and its weights */
     size_t inputs;
     bool fixed; /* `inputs` is a constant */
-    vec sum[TWOSTEP_STEPS * TWOSTEP_PANELS];
+    vec sum[TWOSTEP_STEPS * BETWEEN_PANELS];
 };
 
 /* z of steps t + 2 and t + 3, or of none; `half` is 1 for the odd inputs,
@@ -64,18 +61,18 @@ VEC_INLINE void twostep_ahead_begin(const struct f32_walk *walk, size_t t,
     const bool any = t + 2 < walk->steps;
     const float *x = walk->x + (any ? t + 2 : 0) * walk->x_stride + half;
 
-    for (size_t p = 0; p < TWOSTEP_PANELS; p++) {
+    for (size_t p = 0; p < BETWEEN_PANELS; p++) {
         vec start =
             half ? vec_set(0.0f) : vec_load(input->bias + p * VEC_LANES);
 
         ahead->w[p] = input->kernel + (p * all + half) * VEC_LANES;
-        ahead->sum[p] = ahead->sum[TWOSTEP_PANELS + p] = start;
+        ahead->sum[p] = ahead->sum[BETWEEN_PANELS + p] = start;
     }
     ahead->x[0] = x;
     ahead->x[1] = t + 3 < walk->steps ? x + walk->x_stride : x;
     ahead->at = ahead->w_at = 0;
     ahead->fixed = inputs > 0;
-    ahead->inputs = inputs || any ? (all + 1 - half) / TWOSTEP_CHAINS : 0;
+    ahead->inputs = inputs || any ? (all + 1 - half) / BETWEEN_CHAINS : 0;
 }
 
 /* Adds an input, which is `first` and `second` of the two steps, to panel p.
@@ -88,7 +85,7 @@ VEC_INLINE void twostep_ahead_panel(struct twostep_ahead *ahead, const int p,
 
     __asm__("" : "+v"(w));
     sum[0] = vec_fma(first, w, sum[0]);
-    sum[TWOSTEP_PANELS] = vec_fma(second, w, sum[TWOSTEP_PANELS]);
+    sum[BETWEEN_PANELS] = vec_fma(second, w, sum[BETWEEN_PANELS]);
 }
 
 /* Adds inputs until `parts` of TWOSTEP_PARTS are there.  (Two places to keep,
@@ -96,7 +93,7 @@ VEC_INLINE void twostep_ahead_panel(struct twostep_ahead *ahead, const int p,
 VEC_INLINE void twostep_ahead_add(struct twostep_ahead *ahead,
                                   const size_t parts)
 {
-    const size_t end = ahead->inputs * parts / TWOSTEP_PARTS * TWOSTEP_CHAINS;
+    const size_t end = ahead->inputs * parts / TWOSTEP_PARTS * BETWEEN_CHAINS;
 
     while (ahead->at < end) {
         const vec first = vec_set(ahead->x[0][ahead->at]);
@@ -106,8 +103,8 @@ VEC_INLINE void twostep_ahead_add(struct twostep_ahead *ahead,
         twostep_ahead_panel(ahead, 1, first, second);
         twostep_ahead_panel(ahead, 2, first, second);
         twostep_ahead_panel(ahead, 3, first, second);
-        ahead->at += TWOSTEP_CHAINS;
-        ahead->w_at += TWOSTEP_CHAINS * VEC_LANES;
+        ahead->at += BETWEEN_CHAINS;
+        ahead->w_at += BETWEEN_CHAINS * VEC_LANES;
         if (!ahead->fixed)
             __asm__("" : "+r"(ahead->at), "+r"(ahead->w_at));
     }
@@ -118,9 +115,9 @@ VEC_INLINE void twostep_ahead_put(const struct twostep_ahead *ahead,
                                   const struct f32_walk *walk, const bool adds)
 {
     for (size_t s = 0; s < TWOSTEP_STEPS; s++)
-        for (size_t p = 0; p < TWOSTEP_PANELS; p++) {
+        for (size_t p = 0; p < BETWEEN_PANELS; p++) {
             float *z = walk->made + s * walk->z_stride + p * VEC_LANES;
-            vec sum = ahead->sum[s * TWOSTEP_PANELS + p];
+            vec sum = ahead->sum[s * BETWEEN_PANELS + p];
 
             vec_store(z, adds ? vec_add(vec_load(z), sum) : sum);
         }
@@ -146,12 +143,7 @@ VEC_INLINE void twostep_tanh(vec x, float *out)
 /* What the sums of step t begin with. */
 VEC_INLINE void twostep_begin(const struct f32_walk *walk, size_t t, vec *sum)
 {
-    const float *z = walk->z + t % TWOSTEP_STEPS * walk->z_stride;
-
-    for (size_t p = 0; p < TWOSTEP_PANELS; p++) {
-        sum[p] = vec_load(z + p * VEC_LANES);
-        sum[TWOSTEP_PANELS + p] = vec_set(0.0f);
-    }
+    between_begin(walk->z + t % TWOSTEP_STEPS * walk->z_stride, sum);
 }
 
 /* Adds inputs `k` to `k` + 7 of h to the sums. */
@@ -159,11 +151,11 @@ VEC_INLINE void twostep_eight(const float *w, const float *h, const int k,
                               vec *sum)
 {
 #define INPUT(i)                                                              \
-    for (int p = 0; p < TWOSTEP_PANELS; p++)                                  \
-    sum[(i) % TWOSTEP_CHAINS * TWOSTEP_PANELS + p] =                          \
+    for (int p = 0; p < BETWEEN_PANELS; p++)                                  \
+    sum[(i) % BETWEEN_CHAINS * BETWEEN_PANELS + p] =                          \
         vec_fma(vec_set(h[k + (i)]),                                          \
                 vec_load(w + (p * TWOSTEP_UNITS + k + (i)) * VEC_LANES),      \
-                sum[(i) % TWOSTEP_CHAINS * TWOSTEP_PANELS + p])
+                sum[(i) % BETWEEN_CHAINS * BETWEEN_PANELS + p])
     INPUT(0);
     INPUT(1);
     INPUT(2);
@@ -178,7 +170,7 @@ VEC_INLINE void twostep_eight(const float *w, const float *h, const int k,
 /* Where step t leaves its h. */
 VEC_INLINE float *twostep_out(const struct f32_walk *walk, size_t t)
 {
-    return walk->out[t % TWOSTEP_STEPS] + t * walk->out_stride;
+    return cell_at_step(walk, t, NULL).out;
 }
 
 /* Step t from its sums' beginnings on, and beside it its half of `ahead`. */
@@ -188,24 +180,21 @@ VEC_INLINE void twostep_step(const float *w, const struct f32_walk *walk,
     const float *h = t ? twostep_out(walk, t - 1) : walk->h;
     float *out = twostep_out(walk, t);
 
-    twostep_eight(w, h, 0, sum);
-    twostep_ahead_add(ahead, 1);
-    twostep_eight(w, h, 8, sum);
-    twostep_ahead_add(ahead, 2);
-    twostep_eight(w, h, 16, sum);
-    twostep_ahead_add(ahead, 3);
-    twostep_eight(w, h, 24, sum);
-    twostep_ahead_add(ahead, 4);
-    twostep_eight(w, h, 32, sum);
-    twostep_ahead_add(ahead, 5);
-    twostep_eight(w, h, 40, sum);
-    twostep_ahead_add(ahead, 6);
-    twostep_eight(w, h, 48, sum);
-    twostep_ahead_add(ahead, 7);
+#define EIGHT(i)                                                              \
+    twostep_eight(w, h, 8 * (i), sum);                                        \
+    twostep_ahead_add(ahead, (i) + 1)
+    EIGHT(0);
+    EIGHT(1);
+    EIGHT(2);
+    EIGHT(3);
+    EIGHT(4);
+    EIGHT(5);
+    EIGHT(6);
+#undef EIGHT
     twostep_eight(w, h, 56, sum);
     twostep_ahead_add(ahead, 10);
-    for (int p = 0; p < TWOSTEP_PANELS; p++)
-        sum[p] = vec_add(sum[p], sum[TWOSTEP_PANELS + p]);
+    for (int p = 0; p < BETWEEN_PANELS; p++)
+        sum[p] = vec_add(sum[p], sum[BETWEEN_PANELS + p]);
     twostep_tanh(sum[0], out);
     twostep_ahead_add(ahead, 12);
     twostep_tanh(sum[1], out + VEC_LANES);
@@ -222,7 +211,7 @@ VEC_INLINE void twostep_take(const struct f32_cell *cell,
                              const size_t inputs)
 {
     struct twostep_ahead ahead;
-    vec sum[TWOSTEP_SUMS];
+    vec sum[BETWEEN_SUMS];
 
     twostep_begin(walk, t, sum);
     twostep_ahead_begin(walk, t, 0, inputs, &ahead);
@@ -252,7 +241,7 @@ __attribute__((noinline)) static void twostep_walk(const struct f32_cell *cell,
 {
     size_t t = 0;
 
-    ahead_make(walk, 0, 1, TWOSTEP_PANELS, TWOSTEP_CHAINS);
+    ahead_make(walk, 0, 1, BETWEEN_PANELS, BETWEEN_CHAINS);
     if (walk->input->inputs == 32)
         for (; t + 2 < walk->steps; t += TWOSTEP_STEPS)
             twostep_take(cell, walk, t, 32);
